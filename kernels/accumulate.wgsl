@@ -1,0 +1,19 @@
+// output[i] += input[i], or output[i] = input[i] without ACCUMULATE: a gradient passed on to one more consumer.
+//
+// input, output  [COUNT]
+// Grid: one thread a vector, 64 a workgroup. VECTOR divides COUNT.
+@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let element = workgroup_index(workgroup) * 64u + local;
+  if (element >= COUNT / VECTOR) {
+    return;
+  }
+  var value = input[element];
+  if (ACCUMULATE) {
+    value += output[element];
+  }
+  output[element] = value;
+}

@@ -1,0 +1,32 @@
+// Batch normalisation as scale and shift, with residual add and ReLU.
+//
+//   output[i,c] = relu?(scale[c] * input[i,c] + shift[c] + residual[i,c])
+//
+// input        [PIXELS, CHANNELS]
+// scale_shift  [2 or more, CHANNELS]: scales, then shifts
+// residual     [PIXELS, CHANNELS], with RESIDUAL
+// output       [PIXELS, CHANNELS], overwritten
+// Grid: one thread a vector of channels, 64 a workgroup.
+@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> scale_shift: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> residual: array<Vector>;
+@group(0) @binding(3) var<storage, read_write> output: array<Vector>;
+
+const VECTORS = CHANNELS / VECTOR;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let element = workgroup_index(workgroup) * 64u + local;
+  if (element >= PIXELS * VECTORS) {
+    return;
+  }
+  let c = element % VECTORS;
+  var value = input[element] * scale_shift[c] + scale_shift[VECTORS + c];
+  if (RESIDUAL) {
+    value += residual[element];
+  }
+  if (RELU) {
+    value = rectify(value);
+  }
+  output[element] = value;
+}

@@ -1,0 +1,42 @@
+// Gradient of batch normalisation with respect to its input, and of the residual added behind it.
+//
+//   g = gradient, where the ReLU behind the normalisation passed it (activation > 0, with RELU)
+//   input_gradient[i,c]    = steps[0,c] * g + steps[1,c] * (input[i,c] - steps[3,c]) + steps[2,c]
+//   residual_gradient[i,c] = g                                                              with RESIDUAL
+//
+// gradient           [PIXELS, CHANNELS], of the normalised, added and rectified output
+// activation         [PIXELS, CHANNELS], that output, with RELU
+// input              [PIXELS, CHANNELS], what was normalised
+// steps              [4, CHANNELS], from batch_norm_gradient_finish
+// input_gradient     [PIXELS, CHANNELS], overwritten
+// residual_gradient  [PIXELS, CHANNELS], overwritten, or added to with ACCUMULATE; with RESIDUAL
+// Grid: one thread a vector of channels, 64 a workgroup.
+@group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> activation: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(3) var<storage, read_write> steps: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> input_gradient: array<Vector>;
+@group(0) @binding(5) var<storage, read_write> residual_gradient: array<Vector>;
+
+const VECTORS = CHANNELS / VECTOR;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let element = workgroup_index(workgroup) * 64u + local;
+  if (element >= PIXELS * VECTORS) {
+    return;
+  }
+  let c = element % VECTORS;
+  var incoming = gradient[element];
+  if (RELU) {
+    incoming = select(Vector(), incoming, activation[element] > Vector());
+  }
+  let distance = input[element] - steps[3u * VECTORS + c];
+  input_gradient[element] = steps[c] * incoming + steps[VECTORS + c] * distance + steps[2u * VECTORS + c];
+  if (RESIDUAL) {
+    if (ACCUMULATE) {
+      incoming += residual_gradient[element];
+    }
+    residual_gradient[element] = incoming;
+  }
+}

@@ -1,0 +1,45 @@
+// Sums for the gradients of batch normalisation, channel by channel, one partial a slice.
+//
+//   g = gradient, where the ReLU behind the normalisation passed it (activation > 0, with RELU)
+//   partials[slice,0,c] = sum over the slice's pixels of g
+//   partials[slice,1,c] = sum over the slice's pixels of g * (input - mean[c]) * inverseDeviation[c]
+//
+// gradient      [PIXELS, CHANNELS], of the normalised, added and rectified output
+// activation    [PIXELS, CHANNELS], that output, with RELU
+// input         [PIXELS, CHANNELS], what was normalised
+// coefficients  [4, CHANNELS], from batch_norm_finish
+// partials      [SLICES, 2, CHANNELS], overwritten
+// Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels.
+@group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> activation: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(3) var<storage, read_write> coefficients: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> partials: array<Vector>;
+
+const VECTORS = CHANNELS / VECTOR;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = workgroup_index(workgroup);
+  let c = index % CHANNEL_BLOCKS * LANES + local;
+  let slice = index / CHANNEL_BLOCKS;
+  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+    return;
+  }
+  let mean = coefficients[2u * VECTORS + c];
+  let inverse = coefficients[3u * VECTORS + c];
+  var sum = Vector();
+  var products = Vector();
+  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
+  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+    let element = pixel * VECTORS + c;
+    var incoming = gradient[element];
+    if (RELU) {
+      incoming = select(Vector(), incoming, activation[element] > Vector());
+    }
+    sum += incoming;
+    products += incoming * (input[element] - mean);
+  }
+  partials[slice * 2u * VECTORS + c] = sum;
+  partials[(slice * 2u + 1u) * VECTORS + c] = products * inverse;
+}

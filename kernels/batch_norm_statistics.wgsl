@@ -1,0 +1,34 @@
+// Sums for the batch's mean and variance, channel by channel, one partial a slice.
+//
+//   d = input[pixel,c] - input[0,c]: taken about a value of the channel itself, so that no large mean cancels
+//   partials[slice,0,c] = sum over the slice's pixels of d
+//   partials[slice,1,c] = sum over the slice's pixels of d * d
+//
+// input     [PIXELS, CHANNELS]
+// partials  [SLICES, 2, CHANNELS], overwritten
+// Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels.
+@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> partials: array<Vector>;
+
+const VECTORS = CHANNELS / VECTOR;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = workgroup_index(workgroup);
+  let c = index % CHANNEL_BLOCKS * LANES + local;
+  let slice = index / CHANNEL_BLOCKS;
+  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+    return;
+  }
+  let origin = input[c];
+  var sum = Vector();
+  var squares = Vector();
+  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
+  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+    let distance = input[pixel * VECTORS + c] - origin;
+    sum += distance;
+    squares += distance * distance;
+  }
+  partials[slice * 2u * VECTORS + c] = sum;
+  partials[(slice * 2u + 1u) * VECTORS + c] = squares;
+}

@@ -1,0 +1,92 @@
+// Gradient of a convolution with respect to its filters by subgroup broadcast, the reduction split over slices of rows.
+//
+//   output[slice, r,s,c,k] = sum over the output rows (n,p) of the slice and over q of
+//                            input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * gradient[n,p,q,k]
+//
+// sum_slices adds the slices up. A workgroup is one subgroup: its lanes are output channels, VECTOR each, and every lane
+// holds TAPS filter columns x CHUNKS * SUBGROUP input channels in registers. For PIXELS neighbouring output pixels it loads
+// one input channel a lane and chunk, which is broadcast from lane to lane, and VECTOR gradients.
+//
+// input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
+// gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
+// output    [SLICES, FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], overwritten
+// Grid: blocks of filter columns, filter rows, blocks of input channels, blocks of output channels, groups, slices.
+// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH.
+enable subgroups;
+@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> output: array<Vector>;
+
+const IN_CHANNELS = GROUPS * GROUP_IN;
+const GROUP_VECTORS = GROUP_OUT / VECTOR;
+const OUT_VECTORS = GROUPS * GROUP_VECTORS;
+
+@compute @workgroup_size(SUBGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  var rest = workgroup_index(workgroup);
+  if (rest >= WORKGROUPS) {
+    return;
+  }
+  let s = rest % (FILTER_WIDTH / TAPS) * TAPS;
+  rest /= FILTER_WIDTH / TAPS;
+  let r = rest % FILTER_HEIGHT;
+  rest /= FILTER_HEIGHT;
+  let first_channel = rest % IN_BLOCKS * CHUNKS * CHUNK;
+  rest /= IN_BLOCKS;
+  let group_vector = rest % OUT_BLOCKS * SUBGROUP + lane;
+  rest /= OUT_BLOCKS;
+  let group = rest % GROUPS;
+  let slice = rest / GROUPS;
+  let k = group * GROUP_VECTORS + min(group_vector, GROUP_VECTORS - 1u);
+
+  var sums: array<Vector, TAPS * CHUNKS * CHUNK>;
+  let last_row = min((slice + 1u) * SLICE_ROWS, BATCH * OUT_HEIGHT);
+  for (var row = slice * SLICE_ROWS; row < last_row; row++) {
+    let n = row / OUT_HEIGHT;
+    let h = i32(row % OUT_HEIGHT * STRIDE_HEIGHT + r * DILATION_HEIGHT) - PADDING_HEIGHT;
+    if (u32(h) >= IN_HEIGHT) {
+      continue;
+    }
+    let input_row = (n * IN_HEIGHT + u32(h)) * IN_WIDTH * IN_CHANNELS + group * GROUP_IN;
+    for (var q = 0u; q < OUT_WIDTH; q += PIXELS) {
+      var gradients: array<Vector, PIXELS>;
+      /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+        let inside = (OUT_WIDTH % PIXELS == 0u) | (q + i < OUT_WIDTH);
+        let pixel = row * OUT_WIDTH + select(0u, q + i, inside);
+        gradients[i] = select(Vector(), gradient[pixel * OUT_VECTORS + k], inside);
+      }
+      let first_column = i32(q * STRIDE_WIDTH + s * DILATION_WIDTH) - PADDING_WIDTH;
+      var values: array<f32, CHUNKS * COLUMNS>;
+      /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+        let column = first_column + i32(j * COLUMN_STEP);
+        let inside = u32(column) < IN_WIDTH;
+        let base = input_row + select(0u, u32(column) * IN_CHANNELS, inside);
+        /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+          let channel = first_channel + chunk * CHUNK + min(lane, CHUNK - 1u);
+          values[chunk * COLUMNS + j] = select(0.0, input[base + min(channel, GROUP_IN - 1u)], inside);
+        }
+      }
+      /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+        /* unroll */ for (var t = 0u; t < TAPS; t++) {
+          /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+            let value = values[chunk * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH];
+            /* unroll */ for (var j = 0u; j < CHUNK; j++) {
+              sums[(t * CHUNKS + chunk) * CHUNK + j] += subgroupBroadcast(value, j) * gradients[i];
+            }
+          }
+        }
+      }
+    }
+  }
+
+  if (group_vector < GROUP_VECTORS) {
+    /* unroll */ for (var t = 0u; t < TAPS; t++) {
+      /* unroll */ for (var c = 0u; c < CHUNKS * CHUNK; c++) {
+        if (first_channel + c < GROUP_IN) {
+          let tap = (slice * FILTER_HEIGHT + r) * FILTER_WIDTH + s + t;
+          output[(tap * GROUP_IN + first_channel + c) * OUT_VECTORS + k] = sums[t * CHUNKS * CHUNK + c];
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// Gradient of the IC unit y = z + relu(z - t), t = adjust[k] * S (ADJUST 1) or S (ADJUST 2), with respect to z, and with
+// ADJUST 1 the sums for the gradient of adjust.
+//
+//   m = 1 where y > t, which is where z > t, since the unit grows with z and leaves t where it is; else 0
+//   zGradient[pixel,k] = gradient[pixel,k] * (1 + m)
+//   partials[slice,k]  = - sum over the slice's pixels of m * gradient[pixel,k] * S[pixel,g]           ADJUST 1
+//
+// gradient     [PIXELS, CHANNELS], of y
+// output       [PIXELS, CHANNELS], y as the forward pass left it
+// window_sums  [PIXELS, GROUPS]
+// adjust       [CHANNELS], with ADJUST 1
+// z_gradient   [PIXELS, CHANNELS], overwritten
+// partials     [SLICES, CHANNELS], overwritten, with ADJUST 1
+// Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides the channels of a group.
+@group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> window_sums: array<f32>;
+@group(0) @binding(3) var<storage, read_write> adjust: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> z_gradient: array<Vector>;
+@group(0) @binding(5) var<storage, read_write> partials: array<Vector>;
+
+const VECTORS = CHANNELS / VECTOR;
+const GROUP_VECTORS = VECTORS / GROUPS;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = workgroup_index(workgroup);
+  let k = index % CHANNEL_BLOCKS * LANES + local;
+  let slice = index / CHANNEL_BLOCKS;
+  if ((k >= VECTORS) | (index >= WORKGROUPS)) {
+    return;
+  }
+  var weight = splat(1.0);
+  if (ADJUST == 1u) {
+    weight = adjust[k];
+  }
+  var partial = Vector();
+  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
+  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+    let sum = window_sums[pixel * GROUPS + k / GROUP_VECTORS];
+    let incoming = gradient[pixel * VECTORS + k];
+    let passed = select(Vector(), incoming, output[pixel * VECTORS + k] > weight * sum);
+    z_gradient[pixel * VECTORS + k] = incoming + passed;
+    partial -= passed * sum;
+  }
+  if (ADJUST == 1u) {
+    partials[slice * VECTORS + k] = partial;
+  }
+}

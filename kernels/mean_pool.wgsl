@@ -1,0 +1,36 @@
+// Mean under each window; padding counts as zeros, as PyTorch's default does.
+//
+//   output[n,p,q,c] = 1 / (WINDOW_HEIGHT * WINDOW_WIDTH) * sum over r,s of input[n, p*STRIDE+r-PADDING, ..., c]
+//
+// input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]
+// output  [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
+// Grid: one thread an output element, 64 a workgroup.
+@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let element = workgroup_index(workgroup) * 64u + local;
+  if (element >= BATCH * OUT_HEIGHT * OUT_WIDTH * CHANNELS) {
+    return;
+  }
+  let c = element % CHANNELS;
+  let pixel = element / CHANNELS;
+  let q = pixel % OUT_WIDTH;
+  let p = pixel / OUT_WIDTH % OUT_HEIGHT;
+  let n = pixel / OUT_WIDTH / OUT_HEIGHT;
+  var sum = 0.0;
+  for (var r = 0u; r < WINDOW_HEIGHT; r++) {
+    let h = i32(p * STRIDE_HEIGHT + r) - PADDING_HEIGHT;
+    if (u32(h) >= IN_HEIGHT) {
+      continue;
+    }
+    for (var s = 0u; s < WINDOW_WIDTH; s++) {
+      let w = i32(q * STRIDE_WIDTH + s) - PADDING_WIDTH;
+      if (u32(w) < IN_WIDTH) {
+        sum += input[((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * CHANNELS + c];
+      }
+    }
+  }
+  output[element] = sum / f32(WINDOW_HEIGHT * WINDOW_WIDTH);
+}

@@ -1,0 +1,22 @@
+// Channels read 2 at a time.
+alias Vector = vec2<f32>;
+const VECTOR = 2u;
+
+fn splat(value: f32) -> Vector {
+  return Vector(value);
+}
+
+fn vector_sum(value: Vector) -> f32 {
+  return value.x + value.y;
+}
+
+fn set_component(vector: Vector, index: u32, value: f32) -> Vector {
+  var copy = vector;
+  copy[index] = value;
+  return copy;
+}
+
+// Keeps NaN, which max() may swallow.
+fn rectify(value: Vector) -> Vector {
+  return select(value, Vector(), value < Vector());
+}

@@ -1,0 +1,46 @@
+// Cross entropy of the softmax with label smoothing, and its gradient.
+//
+//   target[c] = (1 - SMOOTHING) * (c == label) + SMOOTHING / CLASSES
+//   losses[n] = - sum over c of target[c] * log softmax(logits[n])[c]
+//   gradient[n,c] = (softmax(logits[n])[c] - target[c]) / BATCH, of the mean over the batch; with GRADIENT
+//
+// logits    [BATCH, CLASSES]
+// labels    [BATCH], u32; a label that is no class makes the example's loss NaN
+// losses    [BATCH], overwritten
+// gradient  [BATCH, CLASSES], overwritten
+// Grid: one thread an example, 64 a workgroup.
+@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> labels: array<u32>;
+@group(0) @binding(2) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let n = workgroup_index(workgroup) * 64u + local;
+  if (n >= BATCH) {
+    return;
+  }
+  let base = n * CLASSES;
+  var largest = logits[base];
+  for (var c = 1u; c < CLASSES; c++) {
+    largest = max(largest, logits[base + c]);
+  }
+  var total = 0.0;
+  var distance = 0.0;
+  for (var c = 0u; c < CLASSES; c++) {
+    total += exp(logits[base + c] - largest);
+    distance += largest - logits[base + c];
+  }
+  let label = labels[n];
+  let log_total = log(total);
+  let at_label = largest - logits[base + min(label, CLASSES - 1u)] + log_total;
+  let everywhere = distance / f32(CLASSES) + log_total;
+  let loss = (1.0 - SMOOTHING) * at_label + SMOOTHING * everywhere;
+  losses[n] = select(bitcast<f32>(0x7fc00000u | label), loss, label < CLASSES);
+  if (GRADIENT) {
+    for (var c = 0u; c < CLASSES; c++) {
+      let target_share = select(0.0, 1.0 - SMOOTHING, c == label) + SMOOTHING / f32(CLASSES);
+      gradient[base + c] = (exp(logits[base + c] - largest) / total - target_share) / f32(BATCH);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** What an adapter says of itself. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** True where the CPU does the work of a GPU. */
+  readonly software: boolean;
+  /** Invocations in the smallest subgroup; 4, the least that WebGPU allows, where the adapter does not say. */
+  readonly subgroupMinSize: number;
+  /** Invocations in the largest subgroup; 128, the most that WebGPU allows, where the adapter does not say. */
+  readonly subgroupMaxSize: number;
+}
+
+const softwareNames = /swiftshader|llvmpipe|lavapipe/i;
+
+/** Reads the adapter's names, whether it is software, and its subgroup sizes. */
+export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
+  const { vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } =
+    adapter.info;
+  return {
+    vendor,
+    architecture,
+    device,
+    description,
+    software: isFallbackAdapter || softwareNames.test([vendor, architecture, device, description].join(' ')),
+    subgroupMinSize: subgroupMinSize ?? 4,
+    subgroupMaxSize: subgroupMaxSize ?? 128,
+  };
+}

@@ -1,0 +1,96 @@
+import { DeviceLostError } from '../errors.js';
+import { numericLimits } from './limits.js';
+
+/** Why a device was lost. */
+export interface DeviceLoss {
+  readonly reason: GPUDeviceLostReason;
+  readonly message: string;
+}
+
+interface Watch {
+  loss: DeviceLoss | undefined;
+  readonly lost: Promise<DeviceLoss>;
+}
+
+const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+
+const watches = new WeakMap<GPUDevice, Watch>();
+
+/** The closures hold the watch alone, so that watching a device does not keep it alive. */
+function watch(device: GPUDevice): Watch {
+  const known = watches.get(device);
+  if (known) return known;
+  const started: Watch = {
+    loss: undefined,
+    lost: device.lost.then(({ reason, message }) => {
+      started.loss ??= { reason, message };
+      return started.loss;
+    }),
+  };
+  watches.set(device, started);
+  return started;
+}
+
+/**
+ * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
+ * `subgroups`, `shader-f16` and `timestamp-query` that the adapter has.
+ *
+ * @param label - The device's label, for messages.
+ * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
+ */
+export async function requestDevice(adapter: GPUAdapter, label = 'ic-networks'): Promise<GPUDevice> {
+  try {
+    const device = await adapter.requestDevice({
+      label,
+      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: numericLimits(adapter.limits),
+    });
+    watch(device);
+    return device;
+  } catch (error) {
+    throw new DeviceLostError(
+      {
+        operation: 'requestDevice',
+        parameter: 'adapter',
+        expected: 'an adapter that gives a device',
+        got: error instanceof Error ? error.message : String(error),
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** The number of invocations in every subgroup, or undefined where the device has no subgroups or their size varies. */
+export function subgroupSize(device: GPUDevice): number | undefined {
+  if (!device.features.has('subgroups')) return undefined;
+  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
+}
+
+/** Resolves once the device is lost or destroyed; never rejects. */
+export function whenLost(device: GPUDevice): Promise<DeviceLoss> {
+  return watch(device).lost;
+}
+
+/** The error that says that `operation` found its device gone. */
+export function deviceLostError(device: GPUDevice, operation: string, options?: ErrorOptions): DeviceLostError {
+  const { loss } = watch(device);
+  const got = loss ? `a lost one (${loss.reason}: ${loss.message})` : 'a lost one';
+  return new DeviceLostError({ operation, parameter: 'device', expected: 'a working device', got }, options);
+}
+
+/**
+ * Refuses a device that is known to be lost: a lost device takes every call without a word. A loss is known one turn of
+ * the event loop after it happened, at once after {@link destroyDevice}.
+ *
+ * @throws DeviceLostError
+ */
+export function assertAlive(device: GPUDevice, operation: string): void {
+  if (watch(device).loss) throw deviceLostError(device, operation);
+}
+
+/** Destroys the device; from here on {@link assertAlive} refuses it. */
+export function destroyDevice(device: GPUDevice): void {
+  watch(device).loss ??= { reason: 'destroyed', message: 'the device was closed' };
+  device.destroy();
+}

@@ -1,0 +1,225 @@
+import { DeviceLostError, UnsupportedError } from '../errors.js';
+import { type AdapterDescription, describeAdapter } from './adapter.js';
+import { destroyDevice, requestDevice } from './device.js';
+import { numericLimits } from './limits.js';
+import { type Drivers, driversWereChosen, withDrivers } from './vulkanDrivers.js';
+
+export interface OpenDeviceOptions {
+  /**
+   * - `auto` (the default): a GPU; without one, the driver that `VK_DRIVER_FILES` or `VK_ICD_FILENAMES` names; without
+   *   these, the embedded SwiftShader
+   * - `gpu`: a GPU, never software
+   * - `software`: the embedded SwiftShader
+   * - anything else: an adapter with this text in its name, in any case, for example `llvmpipe`
+   */
+  readonly adapter?: string;
+  /** The device's label, for messages. */
+  readonly label?: string;
+}
+
+/** A device in Node, with what it took to open it. */
+export interface NodeDevice {
+  readonly device: GPUDevice;
+  readonly gpu: GPU;
+  readonly adapter: AdapterDescription;
+  readonly features: string[];
+  readonly limits: Record<string, number>;
+  /** How to get a faster adapter, where software runs. */
+  readonly hint?: string;
+  /** Destroys the device and lets go of the GPU, so that Node can exit; a second time does nothing. */
+  close(): void;
+}
+
+interface Found {
+  /** The driver setup and the name asked for. */
+  readonly key: string;
+  readonly gpu: GPU;
+  readonly adapter: GPUAdapter;
+  readonly description: AdapterDescription;
+}
+
+const operation = 'openDevice';
+
+/**
+ * The GPU of every driver setup with open devices: Dawn crashes when a GPU is collected before its devices. That is why a
+ * device that somebody still holds after closing keeps its GPU, too.
+ */
+const inUse = new Map<string, { readonly gpu: GPU; devices: number }>();
+const owners = new WeakMap<GPUDevice, GPU>();
+
+function acquire({ key, gpu }: Found, device: GPUDevice): void {
+  owners.set(device, gpu);
+  const entry = inUse.get(key) ?? { gpu, devices: 0 };
+  entry.devices += 1;
+  inUse.set(key, entry);
+}
+
+function release(key: string): void {
+  const entry = inUse.get(key)!;
+  entry.devices -= 1;
+  if (entry.devices === 0) inUse.delete(key);
+}
+
+async function loadDawn(): Promise<(options: string[]) => GPU> {
+  try {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    return create;
+  } catch (error) {
+    throw new UnsupportedError(
+      {
+        operation,
+        parameter: 'webgpu',
+        expected: 'the package webgpu to be installed (npm install webgpu)',
+        got: error instanceof Error ? error.message : String(error),
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** Runs `work` with the drivers' GPU object, and the key under which it is kept. */
+async function withGPU<T>(drivers: Drivers, name: string, work: (gpu: GPU, key: string) => Promise<T>): Promise<T> {
+  const create = await loadDawn();
+  return withDrivers(drivers, (variables) => {
+    const key = JSON.stringify([variables, name]);
+    return work(inUse.get(key)?.gpu ?? create(name ? [`adapter=${name}`] : []), key);
+  });
+}
+
+/** The fastest adapter of these drivers, or the one called `name`. */
+function findAdapter(drivers: Drivers, name = ''): Promise<Found | undefined> {
+  return withGPU(drivers, name, async (gpu, key) => {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    return adapter ? { key, gpu, adapter, description: describeAdapter(adapter) } : undefined;
+  });
+}
+
+/** Dawn lists its adapters only in the error about a name that none of them has. */
+function adapterNames(drivers: Drivers): Promise<string[]> {
+  return withGPU(drivers, 'a name that no adapter has', async (gpu) => {
+    try {
+      await gpu.requestAdapter();
+      return [];
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return [...message.matchAll(/name: '(.*)'$/gm)].map((match) => match[1]!);
+    }
+  });
+}
+
+function noAdapter(expected: string, got: string, cause?: unknown): DeviceLostError {
+  return new DeviceLostError({ operation, parameter: 'adapter', expected, got }, { cause });
+}
+
+async function findEmbedded(): Promise<Found> {
+  const found = await findAdapter('embedded');
+  if (!found) throw noAdapter('the embedded software adapter to start', 'no adapter');
+  return found;
+}
+
+async function findGPU(): Promise<Found> {
+  const found = await findAdapter('environment');
+  if (found && !found.description.software) return found;
+  throw noAdapter('a GPU with its driver', found ? `no GPU, only ${found.description.description}` : 'no GPU');
+}
+
+/** Also says which software adapter of the system was passed over. */
+async function findAutomatically(): Promise<{ found: Found; passedOver?: AdapterDescription }> {
+  const system = await findAdapter('environment');
+  if (system && (!system.description.software || driversWereChosen())) return { found: system };
+  try {
+    const found = await findEmbedded();
+    return system ? { found, passedOver: system.description } : { found };
+  } catch (error) {
+    if (system) return { found: system };
+    if (!(error instanceof UnsupportedError)) throw error;
+    throw noAdapter('a GPU with its driver, or the embedded software adapter', `neither (${error.message})`, error);
+  }
+}
+
+async function findByName(wanted: string): Promise<Found> {
+  const names = new Set<string>();
+  const unavailable: string[] = [];
+  const setups: Drivers[] = driversWereChosen()
+    ? ['environment', 'installed', 'embedded']
+    : ['environment', 'embedded'];
+  for (const drivers of setups) {
+    try {
+      for (const name of await adapterNames(drivers)) {
+        names.add(name);
+        const found = await findAdapter(drivers, name);
+        if (found && matches(name, found.description, wanted)) return found;
+      }
+    } catch (error) {
+      if (drivers !== 'embedded' || !(error instanceof UnsupportedError)) throw error;
+      unavailable.push(error.message);
+    }
+  }
+  throw noAdapter(
+    `an adapter named "${wanted}"`,
+    [...(names.size ? names : ['no adapter']), ...unavailable].join('; '),
+  );
+}
+
+function matches(name: string, description: AdapterDescription, wanted: string): boolean {
+  const texts = [name, description.vendor, description.architecture, description.device, description.description];
+  return texts.some((text) => text.toLowerCase().includes(wanted.toLowerCase()));
+}
+
+function choose(wanted: string): Promise<{ found: Found; passedOver?: AdapterDescription }> {
+  const only = async (found: Promise<Found>) => ({ found: await found });
+  if (wanted === 'auto') return findAutomatically();
+  if (wanted === 'gpu') return only(findGPU());
+  if (wanted === 'software') return only(findEmbedded());
+  return only(findByName(wanted));
+}
+
+function hintFor(used: AdapterDescription, passedOver?: AdapterDescription): string | undefined {
+  if (!used.software) return undefined;
+  const gpu = 'This is a software adapter; with the Vulkan driver of a GPU installed, the GPU is used instead.';
+  if (used.architecture !== 'swiftshader') return gpu;
+  const installed = passedOver?.description.includes('llvmpipe');
+  const llvmpipe = installed
+    ? 'Without a GPU, the installed llvmpipe is 3 to 5 times faster: --adapter llvmpipe.'
+    : 'Without a GPU, llvmpipe is 3 to 5 times faster: apt install mesa-vulkan-drivers (Debian, Ubuntu), then --adapter llvmpipe.';
+  return `${gpu} ${llvmpipe}`;
+}
+
+async function open({ adapter: wanted = 'auto', label }: OpenDeviceOptions): Promise<NodeDevice> {
+  const { found, passedOver } = await choose(wanted);
+  const device = await requestDevice(found.adapter, label);
+  acquire(found, device);
+  const hint = hintFor(found.description, passedOver);
+  let closed = false;
+  return {
+    device,
+    gpu: found.gpu,
+    adapter: found.description,
+    features: [...device.features],
+    limits: numericLimits(device.limits),
+    ...(hint !== undefined && { hint }),
+    close() {
+      if (closed) return;
+      closed = true;
+      destroyDevice(device);
+      // Not before: what was under way on the device ends by then.
+      void device.lost.then(() => release(found.key));
+    },
+  };
+}
+
+/** Ends when the device asked for last is open; openings take turns, as the environment is changed for each. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Opens a device in Node through the optional package `webgpu`. Devices of the same drivers share one GPU object.
+ *
+ * @throws DeviceLostError where no adapter fits, listing what there is; UnsupportedError where an optional package that is
+ *   needed is missing or does not run here.
+ */
+export function openDevice(options: OpenDeviceOptions = {}): Promise<NodeDevice> {
+  const opening = turn.then(() => open(options));
+  turn = opening.catch(() => undefined);
+  return opening;
+}

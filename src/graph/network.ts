@@ -1,0 +1,73 @@
+/**
+ * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
+ * - `none`: a plain convolution, y = z
+ * - `output`: y = z + relu(z - a[k] S), S the sum of the input under the window, one weight a filter
+ * - `input`: y = z + relu(z - S), S the sum of a[c] x[c] under the window, one weight an input channel
+ */
+export type Adjust = 'none' | 'output' | 'input';
+
+/** A pair for height and width. */
+export type Pair = readonly [height: number, width: number];
+
+interface LayerBase {
+  /** Unique within the network; also the prefix of the layer's parameter names. */
+  readonly name: string;
+  /** Names of the layers whose outputs this one reads; `input` is the network's input. */
+  readonly inputs: readonly string[];
+}
+
+/** A convolution or IC convolution; parameters NAME.weight, NAME.bias (with `bias`), NAME.adjust (unless `none`). */
+export interface ConvolutionLayer extends LayerBase {
+  readonly kind: 'convolution';
+  readonly outChannels: number;
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+  readonly bias: boolean;
+  readonly adjust: Adjust;
+}
+
+/** Batch normalisation over batch, height and width; parameters NAME.weight, .bias, .running_mean, .running_var. */
+export interface BatchNormLayer extends LayerBase {
+  readonly kind: 'batchNorm';
+  readonly epsilon: number;
+  /** Share of the new batch in the running statistics. */
+  readonly momentum: number;
+}
+
+export interface ReluLayer extends LayerBase {
+  readonly kind: 'relu';
+}
+
+/** Element-wise sum of two inputs of one shape. */
+export interface AddLayer extends LayerBase {
+  readonly kind: 'add';
+}
+
+/** Max or mean over windows; the mean counts padding, as PyTorch's default does. */
+export interface PoolLayer extends LayerBase {
+  readonly kind: 'maxPool' | 'meanPool';
+  /** `global` spans the whole image. */
+  readonly kernel: Pair | 'global';
+  readonly stride: Pair;
+  readonly padding: Pair;
+}
+
+/** Fully connected, over all elements of one example; parameters NAME.weight [out, in] and NAME.bias. */
+export interface DenseLayer extends LayerBase {
+  readonly kind: 'dense';
+  readonly outFeatures: number;
+  readonly bias: boolean;
+}
+
+export type Layer = ConvolutionLayer | BatchNormLayer | ReluLayer | AddLayer | PoolLayer | DenseLayer;
+
+/** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */
+export interface Network {
+  readonly name: string;
+  /** Height, width and channels of one input image. */
+  readonly input: { readonly height: number; readonly width: number; readonly channels: number };
+  readonly layers: readonly Layer[];
+}

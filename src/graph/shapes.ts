@@ -1,0 +1,144 @@
+import { ShapeError, UnsupportedError } from '../errors.js';
+import { type ErrorPlace, requireInteger, windowOutput } from '../ops/windows.js';
+import type { AddLayer, ConvolutionLayer, DenseLayer, Layer, Network, PoolLayer } from './network.js';
+
+/** The shape of an activation, NHWC. */
+export type Shape = readonly [batch: number, height: number, width: number, channels: number];
+
+/**
+ * The output shape of every layer, keyed by the layer's name, and that of the network's input under `input`. This is
+ * also the check of a network: what passes here is well formed.
+ *
+ * @param batch - images in the batch
+ * @throws ShapeError where a name, an input, a size or a shape does not fit: `operation` is the layer's kind,
+ * `parameter` the layer's name and what is wrong with it, as in `conv1.groups`
+ */
+export function inferShapes(network: Network, batch: number): Map<string, Shape> {
+  const { height, width, channels } = network.input;
+  const place: ErrorPlace = { operation: 'inferShapes', prefix: '' };
+  requireInteger(batch, 1, 'batch', place);
+  requireInteger(height, 1, 'input.height', place);
+  requireInteger(width, 1, 'input.width', place);
+  requireInteger(channels, 1, 'input.channels', place);
+  if (network.layers.length === 0) {
+    throw new ShapeError({
+      operation: 'inferShapes',
+      parameter: 'layers',
+      expected: 'at least one layer',
+      got: 'none',
+    });
+  }
+  const shapes = new Map<string, Shape>([['input', [batch, height, width, channels]]]);
+  for (const layer of network.layers) {
+    if (shapes.has(layer.name)) throw layerError(layer, 'name', 'a name used once, and not `input`', layer.name);
+    shapes.set(layer.name, outputShape(layer, shapes));
+  }
+  return shapes;
+}
+
+function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {
+  switch (layer.kind) {
+    case 'convolution':
+      return convolutionShape(layer, onlyInput(layer, shapes));
+    case 'batchNorm':
+    case 'relu':
+      return onlyInput(layer, shapes);
+    case 'add':
+      return addShape(layer, shapes);
+    case 'maxPool':
+    case 'meanPool':
+      return poolShape(layer, onlyInput(layer, shapes));
+    case 'dense':
+      return denseShape(layer, onlyInput(layer, shapes));
+    default:
+      return refuseKind(layer);
+  }
+}
+
+function convolutionShape(layer: ConvolutionLayer, [batch, height, width, channels]: Shape): Shape {
+  const place = placeOf(layer);
+  const { outChannels, groups, kernel, stride, padding, dilation } = layer;
+  requireInteger(outChannels, 1, 'outChannels', place);
+  requireInteger(groups, 1, 'groups', place);
+  if (channels % groups !== 0 || outChannels % groups !== 0) {
+    const expected = `a divisor of ${channels} input and ${outChannels} output channels`;
+    throw layerError(layer, 'groups', expected, `${groups}`);
+  }
+  return [
+    batch,
+    windowOutput(height, kernel[0], stride[0], padding[0], dilation[0], place),
+    windowOutput(width, kernel[1], stride[1], padding[1], dilation[1], place),
+    outChannels,
+  ];
+}
+
+function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): Shape {
+  const place = placeOf(layer);
+  const kernel = layer.kernel === 'global' ? ([height, width] as const) : layer.kernel;
+  const { stride, padding } = layer;
+  const outHeight = windowOutput(height, kernel[0], stride[0], padding[0], 1, place);
+  const outWidth = windowOutput(width, kernel[1], stride[1], padding[1], 1, place);
+  if (layer.kernel === 'global' && (padding[0] !== 0 || padding[1] !== 0)) {
+    throw layerError(layer, 'padding', '[0, 0] with a global kernel', list(padding));
+  }
+  // More would leave windows that hold nothing but padding.
+  if (2 * padding[0] > kernel[0] || 2 * padding[1] > kernel[1]) {
+    throw layerError(layer, 'padding', `at most half the kernel ${list(kernel)}`, list(padding));
+  }
+  return [batch, outHeight, outWidth, channels];
+}
+
+function denseShape(layer: DenseLayer, [batch]: Shape): Shape {
+  requireInteger(layer.outFeatures, 1, 'outFeatures', placeOf(layer));
+  return [batch, 1, 1, layer.outFeatures];
+}
+
+function addShape(layer: AddLayer, shapes: ReadonlyMap<string, Shape>): Shape {
+  requireArity(layer, 2);
+  const first = inputShape(layer, 0, shapes);
+  const second = inputShape(layer, 1, shapes);
+  if (first.some((size, axis) => size !== second[axis])) {
+    throw layerError(layer, 'inputs', `two equal shapes, the first is ${list(first)}`, list(second));
+  }
+  return first;
+}
+
+function onlyInput(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {
+  requireArity(layer, 1);
+  return inputShape(layer, 0, shapes);
+}
+
+function inputShape(layer: Layer, index: number, shapes: ReadonlyMap<string, Shape>): Shape {
+  const name = layer.inputs[index]!;
+  const shape = shapes.get(name);
+  if (!shape) throw layerError(layer, 'inputs', '`input` or the name of an earlier layer', name);
+  return shape;
+}
+
+function requireArity(layer: Layer, count: number): void {
+  if (layer.inputs.length === count) return;
+  throw layerError(layer, 'inputs', `${count}`, `${layer.inputs.length}`);
+}
+
+/** Networks also come from files, where the types have not kept watch. */
+function refuseKind(layer: never): never {
+  const { name, kind } = layer as Layer;
+  throw new UnsupportedError({
+    operation: 'inferShapes',
+    parameter: `${name}.kind`,
+    expected: 'convolution, batchNorm, relu, add, maxPool, meanPool or dense',
+    got: String(kind),
+  });
+}
+
+function layerError(layer: Layer, what: string, expected: string, got: string): ShapeError {
+  return new ShapeError({ operation: layer.kind, parameter: `${layer.name}.${what}`, expected, got });
+}
+
+function placeOf(layer: Layer): ErrorPlace {
+  return { operation: layer.kind, prefix: `${layer.name}.` };
+}
+
+function list(values: readonly number[]): string {
+  return `[${values.join(', ')}]`;
+}

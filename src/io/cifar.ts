@@ -1,0 +1,71 @@
+import { FormatError } from '../errors.js';
+import type { ImageDataset } from './dataset.js';
+
+/** A file's content and its name, for errors. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The two data sets of 32 x 32 colour images. */
+export type CifarKind = 'cifar10' | 'cifar100';
+
+const side = 32;
+const channels = 3;
+const plane = side * side;
+const imageBytes = plane * channels;
+
+/** A record is `labelBytes` labels, the last of which counts, and then a red, a green and a blue plane. */
+const layouts = {
+  cifar10: { name: 'CIFAR-10', labelBytes: 1, classes: 10 },
+  // A coarse label of 20 comes before the fine one.
+  cifar100: { name: 'CIFAR-100', labelBytes: 2, classes: 100 },
+} as const;
+
+/**
+ * Reads the binary version of CIFAR-10 or CIFAR-100 (fine labels), all parts into one data set, the planes turned to
+ * pixels [count, 32, 32, 3].
+ *
+ * @throws FormatError naming the part: not a whole number of records, 1 or more, or a label out of range, with its record
+ */
+export function readCifar(parts: readonly NamedBytes[], kind: CifarKind): ImageDataset {
+  const { name, labelBytes, classes } = layouts[kind];
+  const recordBytes = labelBytes + imageBytes;
+  for (const part of parts) checkLength(part, recordBytes);
+  const count = parts.reduce((sum, part) => sum + part.bytes.length / recordBytes, 0);
+  if (count === 0) throw failure('parts', '1 file or more', 'none');
+  const images = new Uint8Array(count * imageBytes);
+  const labels = new Uint8Array(count);
+  let example = 0;
+  for (const part of parts) {
+    for (let start = 0; start < part.bytes.length; start += recordBytes) {
+      const label = part.bytes[start + labelBytes - 1]!;
+      if (label >= classes) {
+        throw failure(`${part.name}, record ${start / recordBytes}`, `a label below ${classes}`, `${label}`);
+      }
+      labels[example] = label;
+      interleave(part.bytes, start + labelBytes, images, example * imageBytes);
+      example++;
+    }
+  }
+  return { name, count, height: side, width: side, channels, classes, images, labels };
+}
+
+function failure(parameter: string, expected: string, got: string): FormatError {
+  return new FormatError({ operation: 'readCifar', parameter, expected, got });
+}
+
+function checkLength(part: NamedBytes, recordBytes: number): void {
+  const { length } = part.bytes;
+  if (length > 0 && length % recordBytes === 0) return;
+  throw failure(part.name, `records of ${recordBytes} bytes, 1 or more`, `${length} bytes`);
+}
+
+/** Planes one after another become pixels one after another. */
+function interleave(source: Uint8Array, sourceStart: number, target: Uint8Array, targetStart: number): void {
+  for (let channel = 0; channel < channels; channel++) {
+    let from = sourceStart + channel * plane;
+    const end = targetStart + imageBytes;
+    for (let to = targetStart + channel; to < end; to += channels) target[to] = source[from++]!;
+  }
+}

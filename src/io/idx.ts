@@ -1,0 +1,109 @@
+import { FormatError, UnsupportedError } from '../errors.js';
+
+/** An IDX array of unsigned bytes, the last index running fastest. */
+export interface IdxArray {
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+const unsignedByte = 0x08;
+const otherTypes = new Map([
+  [0x09, 'signed bytes'],
+  [0x0b, '16-bit integers'],
+  [0x0c, '32-bit integers'],
+  [0x0d, '32-bit floats'],
+  [0x0e, '64-bit floats'],
+]);
+
+/** Magic and 255 dimensions, the most that the rank's byte can say. */
+const longestHeader = 4 + 4 * 255;
+const largestData = 2 ** 31;
+/** Deflate cannot do better than 258 bytes for two bits. */
+const greatestExpansion = 1032;
+/** Fed in slices: an engine may expand a whole chunk before it can be stopped. */
+const sliceBytes = 1 << 16;
+
+/**
+ * Reads an IDX file of unsigned bytes, plain or gzip. A gzip file is expanded no further than its header says. The data of
+ * a plain file is a view into `bytes`.
+ *
+ * @param name the file's name, for errors
+ * @throws FormatError for a file that is truncated, too long, no IDX or gzip file, or larger than 2 GiB
+ * @throws UnsupportedError for an IDX file of another element type
+ */
+export async function readIdx(bytes: Uint8Array, name: string): Promise<IdxArray> {
+  const compressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const content = async (limit: number) => (compressed ? inflate(bytes, limit, name) : bytes);
+  const { shape, start, end } = readHeader(await content(longestHeader), name);
+  const file = await content(end + 1);
+  if (file.length !== end) {
+    const got = file.length < end ? `${file.length}` : 'more';
+    throw failure(`${name}, data`, `${end} bytes in all for [${shape}]`, got);
+  }
+  return { shape, data: new Uint8Array(file.buffer, file.byteOffset + start, end - start) };
+}
+
+function failure(parameter: string, expected: string, got: string, options?: ErrorOptions): FormatError {
+  return new FormatError({ operation: 'readIdx', parameter, expected, got }, options);
+}
+
+/** The shape, and where in the file the data starts and ends. */
+function readHeader(bytes: Uint8Array, name: string): { shape: number[]; start: number; end: number } {
+  const rank = readMagic(bytes, name);
+  const start = 4 + 4 * rank;
+  if (bytes.length < start) throw failure(`${name}, dimensions`, `${start} bytes of header`, `${bytes.length}`);
+  const words = new DataView(bytes.buffer, bytes.byteOffset);
+  const shape = Array.from({ length: rank }, (_, index) => words.getUint32(4 + 4 * index));
+  const size = shape.reduce((product, length) => product * length, 1);
+  // Every length is 1 or more, so a product that loses bits is far beyond the limit.
+  if (shape.includes(0) || size > largestData) {
+    throw failure(`${name}, dimensions`, `1 or more each, at most ${largestData} bytes in all`, `[${shape}]`);
+  }
+  return { shape, start, end: start + size };
+}
+
+/** The rank; the magic is two zeros, the element type and the rank. */
+function readMagic(bytes: Uint8Array, name: string): number {
+  const where = `${name}, magic`;
+  const [first, second, type, rank] = bytes;
+  const known = type === unsignedByte || otherTypes.has(type!);
+  if (first !== 0 || second !== 0 || !known || !rank) {
+    throw failure(where, '0, 0, element type, rank', `${Array.from(bytes.subarray(0, 4)).join(', ') || 'nothing'}`);
+  }
+  if (type !== unsignedByte) {
+    const got = otherTypes.get(type!)!;
+    throw new UnsupportedError({ operation: 'readIdx', parameter: where, expected: 'unsigned bytes', got });
+  }
+  return rank;
+}
+
+/** The first `limit` bytes of what a gzip file holds, or all of it where that is less. */
+async function inflate(bytes: Uint8Array, limit: number, name: string): Promise<Uint8Array> {
+  const content = new Uint8Array(Math.min(limit, bytes.length * greatestExpansion));
+  let filled = 0;
+  const reader = slices(bytes).pipeThrough(new DecompressionStream('gzip')).getReader();
+  try {
+    while (filled < content.length) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const part = value.subarray(0, content.length - filled);
+      content.set(part, filled);
+      filled += part.length;
+    }
+    await reader.cancel();
+  } catch (cause) {
+    throw failure(name, 'a whole gzip file', `damage after ${filled} bytes`, { cause });
+  }
+  return content.subarray(0, filled);
+}
+
+function slices(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let position = 0;
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(bytes.subarray(position, position + sliceBytes)));
+      position += sliceBytes;
+      if (position >= bytes.length) controller.close();
+    },
+  });
+}

@@ -1,0 +1,78 @@
+import type { ConvolutionLayer, Layer, Network } from '../graph/network.js';
+import { elementCount, networkParameters } from '../graph/parameters.js';
+import { inferShapes, type Shape } from '../graph/shapes.js';
+
+export interface LayerSummary {
+  readonly name: string;
+  readonly kind: Layer['kind'];
+  /** Of the output, NHWC. */
+  readonly shape: Shape;
+  /** Trainable elements, `adjust` among them; running statistics are not counted. */
+  readonly parameters: number;
+  /** Of the whole batch; see `summarise`. */
+  readonly multiplyAdds: number;
+}
+
+export interface NetworkSummary {
+  readonly name: string;
+  readonly layers: readonly LayerSummary[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+}
+
+/**
+ * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions and dense layers;
+ * an IC convolution adds one for each addition of its window sums (shared by the filters of a group) and one for each
+ * output. Batch norm, relu, add and pooling count nothing, as is usual.
+ *
+ * @param batch - images in the batch
+ * @throws ShapeError where the network is not well formed, as `inferShapes` does
+ */
+export function summarise(network: Network, batch = 1): NetworkSummary {
+  const shapes = inferShapes(network, batch);
+  const parameters = trainableByLayer(network);
+  const layers = network.layers.map((layer): LayerSummary => {
+    const shape = shapes.get(layer.name)!;
+    return {
+      name: layer.name,
+      kind: layer.kind,
+      shape,
+      parameters: parameters.get(layer.name) ?? 0,
+      multiplyAdds: multiplyAdds(layer, shapes.get(layer.inputs[0]!)!, shape),
+    };
+  });
+  return {
+    name: network.name,
+    layers,
+    parameters: layers.reduce((total, layer) => total + layer.parameters, 0),
+    multiplyAdds: layers.reduce((total, layer) => total + layer.multiplyAdds, 0),
+  };
+}
+
+function trainableByLayer(network: Network): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { layer, shape, trainable } of networkParameters(network)) {
+    if (trainable) counts.set(layer, (counts.get(layer) ?? 0) + elementCount(shape));
+  }
+  return counts;
+}
+
+function multiplyAdds(layer: Layer, input: Shape, output: Shape): number {
+  switch (layer.kind) {
+    case 'convolution':
+      return convolutionMultiplyAdds(layer, input[3], output);
+    case 'dense':
+      return elementCount(input) * layer.outFeatures;
+    default:
+      return 0;
+  }
+}
+
+function convolutionMultiplyAdds(layer: ConvolutionLayer, inChannels: number, output: Shape): number {
+  const outputs = elementCount(output);
+  const filterElements = elementCount(layer.kernel) * (inChannels / layer.groups);
+  const plain = outputs * filterElements;
+  if (layer.adjust === 'none') return plain;
+  const windowSums = (outputs / layer.outChannels) * layer.groups;
+  return plain + windowSums * filterElements + outputs;
+}

@@ -1,0 +1,4 @@
+/** What needs Node: opening a device through Dawn, and reading data sets from files. */
+export type { AdapterDescription } from './device/adapter.js';
+export { type NodeDevice, type OpenDeviceOptions, openDevice } from './device/node.js';
+export { loadImageFolder, loadMnist } from './io/folder.js';

@@ -1,0 +1,176 @@
+import applyText from '../../kernels/batch_norm_apply.wgsl?raw';
+import finishText from '../../kernels/batch_norm_finish.wgsl?raw';
+import foldText from '../../kernels/batch_norm_fold.wgsl?raw';
+import statisticsText from '../../kernels/batch_norm_statistics.wgsl?raw';
+import { ShapeError } from '../errors.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { channelSlices } from './slices.js';
+import { vectorText, widestVector } from './vectors.js';
+import { requireInteger } from './windows.js';
+
+/** What batch normalisation works on: all pixels of the batch, channel by channel. */
+export interface BatchNormShape {
+  /** Batch times height times width. */
+  readonly pixels: number;
+  readonly channels: number;
+}
+
+/** What happens behind the normalisation, in the same dispatch. */
+export interface BehindNorm {
+  /** Adds a tensor of the output's shape. */
+  readonly residual?: boolean;
+  readonly relu?: boolean;
+}
+
+export function checkBatchNorm(operation: string, { pixels, channels }: BatchNormShape, epsilon = 1e-5): void {
+  const place = { operation, prefix: '' };
+  requireInteger(pixels, 1, 'pixels', place);
+  requireInteger(channels, 1, 'channels', place);
+  if (!(epsilon > 0 && Number.isFinite(epsilon))) {
+    throw new ShapeError({ operation, parameter: 'epsilon', expected: 'a positive number', got: String(epsilon) });
+  }
+}
+
+/**
+ * Batch normalisation with the batch's own statistics, which also move the running ones (Ioffe and Szegedy, 2015; running
+ * variance unbiased, as PyTorch's).
+ *
+ * Operands: input [pixels, channels], weight, bias [channels], runningMean, runningVariance [channels] (updated),
+ * coefficients [4, channels] (scale, shift, mean, 1 / deviation; overwritten, read by the gradient), output
+ * [pixels, channels], residual [pixels, channels] with `residual`, scratch partials.
+ *
+ * @throws ShapeError for a size that is no positive integer, fewer than two pixels, or momentum outside [0, 1].
+ */
+export function planBatchNormTraining(
+  shape: BatchNormShape,
+  options: BehindNorm & { readonly epsilon: number; readonly momentum: number },
+): OperationPlan {
+  const operation = 'batchNorm';
+  checkBatchNorm(operation, shape, options.epsilon);
+  const { pixels, channels } = shape;
+  if (pixels < 2) {
+    throw new ShapeError({
+      operation,
+      parameter: 'pixels',
+      expected: 'at least 2 values a channel, or their variance says nothing',
+      got: String(pixels),
+    });
+  }
+  if (!(options.momentum >= 0 && options.momentum <= 1)) {
+    const got = String(options.momentum);
+    throw new ShapeError({ operation, parameter: 'momentum', expected: 'a number from 0 to 1', got });
+  }
+  const split = channelSlices(pixels, channels);
+  const bytes = tensorBytes(channels);
+  const constants = { PIXELS: pixels, CHANNELS: channels };
+  return {
+    operation,
+    operands: {
+      ...applyOperands(shape, options),
+      weight: { bytes, use: 'input' },
+      bias: { bytes, use: 'input' },
+      runningMean: { bytes, use: 'inout' },
+      runningVariance: { bytes, use: 'inout' },
+      coefficients: { bytes: 4 * bytes, use: 'output' },
+      partials: { bytes: 2 * split.slices * bytes, use: 'scratch' },
+    },
+    steps: [
+      {
+        kernel: { name: 'batch_norm_statistics', text: statisticsText, shared: [vectorText(split.vector)] },
+        constants: { ...constants, ...split.constants },
+        workgroups: split.workgroups,
+        operands: { input: 'input', partials: 'partials' },
+      },
+      {
+        kernel: { name: 'batch_norm_finish', text: finishText },
+        constants: {
+          ...constants,
+          SLICES: split.slices,
+          EPSILON: { f32: options.epsilon },
+          MOMENTUM: { f32: options.momentum },
+        },
+        workgroups: threadGroups(channels),
+        operands: {
+          input: 'input',
+          partials: 'partials',
+          weight: 'weight',
+          bias: 'bias',
+          coefficients: 'coefficients',
+          running_mean: 'runningMean',
+          running_variance: 'runningVariance',
+        },
+      },
+      applyStep(shape, options, 'coefficients'),
+    ],
+  };
+}
+
+/**
+ * Batch normalisation at inference, as a scale and shift a channel made by {@link planBatchNormFold}.
+ *
+ * Operands: input [pixels, channels], scaleShift [2, channels], output [pixels, channels], residual with `residual`.
+ */
+export function planBatchNormInference(shape: BatchNormShape, options: BehindNorm = {}): OperationPlan {
+  const operation = 'batchNormInference';
+  checkBatchNorm(operation, shape);
+  return {
+    operation,
+    operands: { ...applyOperands(shape, options), scaleShift: { bytes: tensorBytes(2, shape.channels), use: 'input' } },
+    steps: [applyStep(shape, options, 'scaleShift')],
+  };
+}
+
+/**
+ * The scale and shift that batch normalisation with running statistics is.
+ *
+ * Operands: weight, bias, runningMean, runningVariance [channels], scaleShift [2, channels] (overwritten).
+ */
+export function planBatchNormFold(channels: number, epsilon: number): OperationPlan {
+  const operation = 'batchNormFold';
+  checkBatchNorm(operation, { pixels: 1, channels }, epsilon);
+  const input: Operand = { bytes: tensorBytes(channels), use: 'input' };
+  return {
+    operation,
+    operands: {
+      weight: input,
+      bias: input,
+      runningMean: input,
+      runningVariance: input,
+      scaleShift: { bytes: tensorBytes(2, channels), use: 'output' },
+    },
+    steps: [
+      {
+        kernel: { name: 'batch_norm_fold', text: foldText },
+        constants: { CHANNELS: channels, EPSILON: { f32: epsilon } },
+        workgroups: threadGroups(channels),
+        operands: {
+          weight: 'weight',
+          bias: 'bias',
+          running_mean: 'runningMean',
+          running_variance: 'runningVariance',
+          scale_shift: 'scaleShift',
+        },
+      },
+    ],
+  };
+}
+
+function applyOperands({ pixels, channels }: BatchNormShape, { residual }: BehindNorm): Record<string, Operand> {
+  const bytes = tensorBytes(pixels, channels);
+  return {
+    input: { bytes, use: 'input' },
+    output: { bytes, use: 'output' },
+    ...(residual && { residual: { bytes, use: 'input' as const } }),
+  };
+}
+
+function applyStep({ pixels, channels }: BatchNormShape, behind: BehindNorm, scaleShift: string): KernelStep {
+  const vector = widestVector(channels);
+  const { residual = false, relu = false } = behind;
+  return {
+    kernel: { name: 'batch_norm_apply', text: applyText, shared: [vectorText(vector)] },
+    constants: { PIXELS: pixels, CHANNELS: channels, RESIDUAL: residual, RELU: relu },
+    workgroups: threadGroups((pixels * channels) / vector),
+    operands: { input: 'input', scale_shift: scaleShift, output: 'output', ...(residual && { residual: 'residual' }) },
+  };
+}

@@ -1,0 +1,90 @@
+import applyText from '../../kernels/batch_norm_gradient_apply.wgsl?raw';
+import finishText from '../../kernels/batch_norm_gradient_finish.wgsl?raw';
+import sumsText from '../../kernels/batch_norm_gradient_sums.wgsl?raw';
+import { type BatchNormShape, type BehindNorm, checkBatchNorm } from './batchNorm.js';
+import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { channelSlices } from './slices.js';
+import { vectorText, widestVector } from './vectors.js';
+
+export interface BatchNormGradientOptions extends BehindNorm {
+  /** Adds the residual's gradient to what its operand holds instead of overwriting it. */
+  readonly accumulateResidual?: boolean;
+}
+
+/**
+ * Gradient of batch normalisation with the batch's own statistics, and of the residual and ReLU behind it.
+ *
+ * Operands: gradient [pixels, channels] of the output, input [pixels, channels], coefficients [4, channels] from the
+ * forward pass, inputGradient [pixels, channels], weightGradient, biasGradient [channels] (all overwritten); with `relu`
+ * activation [pixels, channels], the output; with `residual` residualGradient [pixels, channels]; scratch partials, steps.
+ *
+ * @throws ShapeError for a size that is no positive integer.
+ */
+export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormGradientOptions): OperationPlan {
+  const operation = 'batchNormGradient';
+  checkBatchNorm(operation, shape);
+  const { pixels, channels } = shape;
+  const { residual = false, relu = false, accumulateResidual = false } = options;
+  const split = channelSlices(pixels, channels);
+  const vector = widestVector(channels);
+  const bytes = tensorBytes(channels);
+  const full = { bytes: tensorBytes(pixels, channels), use: 'input' } as const;
+  const activation = relu ? { activation: 'activation' } : {};
+  const constants = { PIXELS: pixels, CHANNELS: channels };
+  return {
+    operation,
+    operands: {
+      gradient: full,
+      input: full,
+      coefficients: { bytes: 4 * bytes, use: 'input' },
+      inputGradient: { ...full, use: 'output' },
+      weightGradient: { bytes, use: 'output' },
+      biasGradient: { bytes, use: 'output' },
+      partials: { bytes: 2 * split.slices * bytes, use: 'scratch' },
+      steps: { bytes: 4 * bytes, use: 'scratch' },
+      ...(relu && { activation: full }),
+      ...(residual && {
+        residualGradient: { ...full, use: accumulateResidual ? ('inout' as const) : ('output' as const) },
+      }),
+    },
+    steps: [
+      {
+        kernel: { name: 'batch_norm_gradient_sums', text: sumsText, shared: [vectorText(split.vector)] },
+        constants: { ...constants, RELU: relu, ...split.constants },
+        workgroups: split.workgroups,
+        operands: {
+          gradient: 'gradient',
+          input: 'input',
+          coefficients: 'coefficients',
+          partials: 'partials',
+          ...activation,
+        },
+      },
+      {
+        kernel: { name: 'batch_norm_gradient_finish', text: finishText },
+        constants: { ...constants, SLICES: split.slices },
+        workgroups: threadGroups(channels),
+        operands: {
+          partials: 'partials',
+          coefficients: 'coefficients',
+          weight_gradient: 'weightGradient',
+          bias_gradient: 'biasGradient',
+          steps: 'steps',
+        },
+      },
+      {
+        kernel: { name: 'batch_norm_gradient_apply', text: applyText, shared: [vectorText(vector)] },
+        constants: { ...constants, RELU: relu, RESIDUAL: residual, ACCUMULATE: accumulateResidual },
+        workgroups: threadGroups((pixels * channels) / vector),
+        operands: {
+          gradient: 'gradient',
+          input: 'input',
+          steps: 'steps',
+          input_gradient: 'inputGradient',
+          ...activation,
+          ...(residual && { residual_gradient: 'residualGradient' }),
+        },
+      },
+    ],
+  };
+}

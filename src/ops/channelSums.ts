@@ -1,0 +1,43 @@
+import text from '../../kernels/channel_sums.wgsl?raw';
+import { type OperationPlan, tensorBytes } from './plan.js';
+import { channelSlices, sumSlicesStep } from './slices.js';
+import { vectorText } from './vectors.js';
+import { requireInteger } from './windows.js';
+
+/**
+ * Sums over all pixels, channel by channel: the gradient of a bias, or with `factors` of the recalibration weights of an
+ * IC convolution's `input` form.
+ *
+ * Operands: values [pixels, channels], factors [pixels, groups] with `factors`, output [channels], scratch slices.
+ */
+export function planChannelSums(
+  pixels: number,
+  channels: number,
+  options: { readonly factors?: boolean; readonly groups?: number } = {},
+): OperationPlan {
+  const operation = 'channelSums';
+  requireInteger(pixels, 1, 'pixels', { operation, prefix: '' });
+  requireInteger(channels, 1, 'channels', { operation, prefix: '' });
+  const groups = options.groups ?? 1;
+  const factors = options.factors ?? false;
+  const split = channelSlices(pixels, channels, groups);
+  const bytes = tensorBytes(channels);
+  return {
+    operation,
+    operands: {
+      values: { bytes: tensorBytes(pixels, channels), use: 'input' },
+      ...(factors && { factors: { bytes: tensorBytes(pixels, groups), use: 'input' as const } }),
+      slices: { bytes: split.slices * bytes, use: 'scratch' },
+      output: { bytes, use: 'output' },
+    },
+    steps: [
+      {
+        kernel: { name: 'channel_sums', text, shared: [vectorText(split.vector)] },
+        constants: { PIXELS: pixels, CHANNELS: channels, GROUPS: groups, FACTORS: factors, ...split.constants },
+        workgroups: split.workgroups,
+        operands: { values: 'values', partials: 'slices', ...(factors && { factors: 'factors' }) },
+      },
+      sumSlicesStep(split.slices, channels, 'output'),
+    ],
+  };
+}

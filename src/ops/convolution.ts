@@ -1,0 +1,117 @@
+import { ShapeError } from '../errors.js';
+import type { Adjust, Pair } from '../graph/network.js';
+import type { Constants } from '../wgsl/assemble.js';
+import { tensorBytes } from './plan.js';
+import { requireInteger, windowOutput } from './windows.js';
+
+/** What a convolution is asked for: activations NHWC, filters [height, width, inChannels / groups, outChannels]. */
+export interface ConvolutionShape {
+  readonly batch: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+/** A checked convolution with what follows from its shape. */
+export interface ConvolutionGeometry extends ConvolutionShape {
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly groupIn: number;
+  readonly groupOut: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly filterBytes: number;
+  readonly windowSumBytes: number;
+  /** Multiply-adds of the direct algorithm. */
+  readonly multiplyAdds: number;
+}
+
+/**
+ * Checks a convolution and works out its output.
+ *
+ * @throws ShapeError naming the parameter that is no positive whole number or does not fit.
+ */
+export function checkConvolution(operation: string, shape: ConvolutionShape): ConvolutionGeometry {
+  const place = { operation, prefix: '' };
+  for (const name of ['batch', 'inHeight', 'inWidth', 'inChannels', 'outChannels', 'groups'] as const) {
+    requireInteger(shape[name], 1, name, place);
+  }
+  const { batch, inHeight, inWidth, inChannels, outChannels, groups, kernel, stride, padding, dilation } = shape;
+  for (const [name, channels] of [
+    ['inChannels', inChannels],
+    ['outChannels', outChannels],
+  ] as const) {
+    if (channels % groups !== 0) {
+      throw new ShapeError({
+        operation,
+        parameter: name,
+        expected: `a multiple of ${groups} groups`,
+        got: `${channels}`,
+      });
+    }
+  }
+  const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], dilation[0], place);
+  const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], dilation[1], place);
+  const groupIn = inChannels / groups;
+  return {
+    ...shape,
+    outHeight,
+    outWidth,
+    groupIn,
+    groupOut: outChannels / groups,
+    inputBytes: tensorBytes(batch, inHeight, inWidth, inChannels),
+    outputBytes: tensorBytes(batch, outHeight, outWidth, outChannels),
+    filterBytes: tensorBytes(...kernel, groupIn, outChannels),
+    windowSumBytes: tensorBytes(batch, outHeight, outWidth, groups),
+    multiplyAdds: batch * outHeight * outWidth * outChannels * groupIn * kernel[0] * kernel[1],
+  };
+}
+
+/** The constants that every convolution kernel takes. */
+export function geometryConstants(geometry: ConvolutionGeometry): Constants {
+  return {
+    BATCH: geometry.batch,
+    IN_HEIGHT: geometry.inHeight,
+    IN_WIDTH: geometry.inWidth,
+    OUT_HEIGHT: geometry.outHeight,
+    OUT_WIDTH: geometry.outWidth,
+    GROUPS: geometry.groups,
+    GROUP_IN: geometry.groupIn,
+    GROUP_OUT: geometry.groupOut,
+    FILTER_HEIGHT: geometry.kernel[0],
+    FILTER_WIDTH: geometry.kernel[1],
+    STRIDE_HEIGHT: geometry.stride[0],
+    STRIDE_WIDTH: geometry.stride[1],
+    PADDING_HEIGHT: { i32: geometry.padding[0] },
+    PADDING_WIDTH: { i32: geometry.padding[1] },
+    DILATION_HEIGHT: geometry.dilation[0],
+    DILATION_WIDTH: geometry.dilation[1],
+  };
+}
+
+/** Whether every output pixel reads just the input pixel at its place, so that all pixels form one long row. */
+export function isPointwise({ kernel, stride, padding }: ConvolutionShape): boolean {
+  return [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
+}
+
+/** The same pointwise convolution with all pixels of the batch in one row. */
+export function asOneRow(geometry: ConvolutionGeometry): ConvolutionGeometry {
+  const pixels = geometry.batch * geometry.inHeight * geometry.inWidth;
+  return { ...geometry, batch: 1, inHeight: 1, outHeight: 1, inWidth: pixels, outWidth: pixels };
+}
+
+/** The kernels' number for a recalibration form. */
+export function adjustConstant(adjust: Adjust): number {
+  return { none: 0, output: 1, input: 2 }[adjust];
+}
+
+/** Bytes of the recalibration weights. */
+export function adjustBytes(shape: ConvolutionShape, adjust: Adjust): number {
+  return tensorBytes(adjust === 'input' ? shape.inChannels : shape.outChannels);
+}

@@ -1,0 +1,116 @@
+import naiveText from '../../kernels/conv2d_input_gradient_naive.wgsl?raw';
+import transposeText from '../../kernels/filter_transpose.wgsl?raw';
+import type { Constants } from '../wgsl/assemble.js';
+import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './convolution.js';
+import { broadcastStep, type ConvolutionFamily, chooseFamily } from './convolutionForward.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import type { DeviceTraits } from './traits.js';
+
+export interface InputGradientOptions {
+  /**
+   * Adds the gradient that reaches the input through an IC unit's window sum, already brought back to the input's pixels
+   * ([N, H, W, groups]): as it is for `output`, times adjust[c] for `input`.
+   */
+  readonly windowSums?: 'output' | 'input';
+  /** Adds to what the output holds instead of overwriting it. */
+  readonly accumulate?: boolean;
+  readonly family?: ConvolutionFamily;
+}
+
+/**
+ * Gradient of a convolution with respect to its input: the transposed convolution of the output's gradient.
+ *
+ * Operands: gradient [N, P, Q, K] of z, filter [R, S, C / groups, K], output [N, H, W, C] (overwritten, or added to with
+ * `accumulate`), windowSums [N, H, W, groups] and adjust [C] as the options say, scratch turnedFilter.
+ *
+ * @throws ShapeError for a shape that does not fit.
+ */
+export function planConvolutionInputGradient(
+  shape: ConvolutionShape,
+  options: InputGradientOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const operation = 'conv2dInputGradient';
+  const geometry = checkConvolution(operation, shape);
+  const flags = {
+    ADD_SUMS: options.windowSums !== undefined,
+    SUMS_FACTOR: options.windowSums === 'input',
+    ACCUMULATE: options.accumulate ?? false,
+  };
+  const operands: Record<string, Operand> = {
+    gradient: { bytes: geometry.outputBytes, use: 'input' },
+    filter: { bytes: geometry.filterBytes, use: 'input' },
+    output: { bytes: geometry.inputBytes, use: flags.ACCUMULATE ? 'inout' : 'output' },
+  };
+  const bindings: Record<string, string> = { output: 'output' };
+  if (flags.ADD_SUMS) {
+    operands.windowSums = {
+      bytes: tensorBytes(shape.batch, shape.inHeight, shape.inWidth, shape.groups),
+      use: 'input',
+    };
+    bindings.window_sums = 'windowSums';
+  }
+  if (flags.SUMS_FACTOR) {
+    operands.adjust = { bytes: tensorBytes(shape.inChannels), use: 'input' };
+    bindings.adjust = 'adjust';
+  }
+  const turned = turnedGeometry(geometry);
+  const family = options.family ?? chooseFamily(turned, traits);
+  if (family === 'naive') {
+    const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
+    return { operation, operands, steps: [step] };
+  }
+  operands.turnedFilter = { bytes: geometry.filterBytes, use: 'scratch' };
+  const unused = { ADJUST: 0, BIAS: false, SCALE_SHIFT: false, RESIDUAL: false, RELU: false, STORE_SUMS: false };
+  const convolve = broadcastStep(
+    turned,
+    { ...unused, ...flags },
+    { ...bindings, input: 'gradient', filters: 'turnedFilter' },
+    traits,
+    [geometry.stride[0], geometry.stride[1]],
+  );
+  return { operation, operands, steps: [transposeStep(geometry), convolve] };
+}
+
+/** The convolution of the output's gradient, its pixels spread by the stride, that gives the input's gradient. */
+function turnedGeometry(geometry: ConvolutionGeometry): ConvolutionGeometry {
+  const { kernel, padding, dilation } = geometry;
+  return {
+    ...geometry,
+    inHeight: geometry.outHeight,
+    inWidth: geometry.outWidth,
+    outHeight: geometry.inHeight,
+    outWidth: geometry.inWidth,
+    inChannels: geometry.outChannels,
+    outChannels: geometry.inChannels,
+    groupIn: geometry.groupOut,
+    groupOut: geometry.groupIn,
+    stride: [1, 1],
+    padding: [dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]],
+  };
+}
+
+function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Record<string, string>): KernelStep {
+  return {
+    kernel: { name: 'conv2d_input_gradient_naive', text: naiveText },
+    constants: { ...geometryConstants(geometry), ...flags },
+    workgroups: threadGroups(geometry.batch * geometry.inHeight * geometry.inWidth * geometry.inChannels),
+    operands,
+  };
+}
+
+function transposeStep(geometry: ConvolutionGeometry): KernelStep {
+  const { kernel, groups, groupIn, groupOut } = geometry;
+  return {
+    kernel: { name: 'filter_transpose', text: transposeText },
+    constants: {
+      FILTER_HEIGHT: kernel[0],
+      FILTER_WIDTH: kernel[1],
+      GROUPS: groups,
+      GROUP_IN: groupIn,
+      GROUP_OUT: groupOut,
+    },
+    workgroups: threadGroups(kernel[0] * kernel[1] * groupIn * groups * groupOut),
+    operands: { filters: 'filter', output: 'turnedFilter' },
+  };
+}

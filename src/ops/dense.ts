@@ -1,0 +1,49 @@
+import type { ConvolutionShape } from './convolution.js';
+import { planConvolutionFilterGradient } from './convolutionFilterGradient.js';
+import { planConvolution } from './convolutionForward.js';
+import { planConvolutionInputGradient } from './convolutionInputGradient.js';
+import type { OperationPlan } from './plan.js';
+import type { DeviceTraits } from './traits.js';
+
+/** A fully connected layer: the 1x1 convolution of a row of `batch` pixels. */
+export interface DenseShape {
+  readonly batch: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
+
+/** output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`. */
+export function planDense(shape: DenseShape, options: { readonly bias: boolean }, traits: DeviceTraits): OperationPlan {
+  return { ...planConvolution(denseAsConvolution(shape), { bias: options.bias }, traits), operation: 'dense' };
+}
+
+/** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */
+export function planDenseInputGradient(
+  shape: DenseShape,
+  options: { readonly accumulate?: boolean },
+  traits: DeviceTraits,
+): OperationPlan {
+  const plan = planConvolutionInputGradient(denseAsConvolution(shape), options, traits);
+  return { ...plan, operation: 'denseInputGradient' };
+}
+
+/** Operands: input [N, in], gradient [N, out], output [in, out], perhaps scratch slices. The bias's is a channel sum. */
+export function planDenseWeightGradient(shape: DenseShape, traits: DeviceTraits): OperationPlan {
+  const plan = planConvolutionFilterGradient(denseAsConvolution(shape), {}, traits);
+  return { ...plan, operation: 'denseWeightGradient' };
+}
+
+function denseAsConvolution({ batch, inFeatures, outFeatures }: DenseShape): ConvolutionShape {
+  return {
+    batch: 1,
+    inHeight: 1,
+    inWidth: batch,
+    inChannels: inFeatures,
+    outChannels: outFeatures,
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+    dilation: [1, 1],
+    groups: 1,
+  };
+}

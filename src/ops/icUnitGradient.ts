@@ -1,0 +1,86 @@
+import unitText from '../../kernels/ic_unit_gradient.wgsl?raw';
+import sumText from '../../kernels/ic_window_sum_gradient.wgsl?raw';
+import scatterText from '../../kernels/window_scatter.wgsl?raw';
+import {
+  adjustConstant,
+  type ConvolutionGeometry,
+  type ConvolutionShape,
+  checkConvolution,
+  geometryConstants,
+} from './convolution.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { channelSlices, sumSlicesStep } from './slices.js';
+import { vectorText, widestVector } from './vectors.js';
+
+/**
+ * Gradient of the IC unit y = z + relu(z - t) behind its convolution, t = adjust[k] S or, for `input`, S.
+ *
+ * The mask needs no memory of its own: the unit grows with z and leaves t where it is, so z > t just where y > t, and y
+ * and the window sums are kept anyway.
+ *
+ * Operands: gradient [N, P, Q, K] of y, output [N, P, Q, K] (y itself), windowSums [N, P, Q, groups], zGradient
+ * [N, P, Q, K] and inputSums [N, H, W, groups] (both overwritten; the latter is what reaches the input through the window
+ * sums, for {@link planConvolutionInputGradient}), scratch sumGradient; for `output` also adjust [K], adjustGradient [K]
+ * (overwritten) and scratch slices. For `input` the gradient of adjust is the channel sum of input * inputSums.
+ *
+ * @throws ShapeError for a shape that does not fit.
+ */
+export function planIcUnitGradient(shape: ConvolutionShape, adjust: 'output' | 'input'): OperationPlan {
+  const operation = 'icUnitGradient';
+  const geometry = checkConvolution(operation, shape);
+  const { outChannels, batch, inHeight, inWidth, groups } = geometry;
+  const weighted = adjust === 'output';
+  const pixels = batch * geometry.outHeight * geometry.outWidth;
+  const split = channelSlices(pixels, outChannels, groups);
+  const operands: Record<string, Operand> = {
+    gradient: { bytes: geometry.outputBytes, use: 'input' },
+    output: { bytes: geometry.outputBytes, use: 'input' },
+    windowSums: { bytes: geometry.windowSumBytes, use: 'input' },
+    zGradient: { bytes: geometry.outputBytes, use: 'output' },
+    inputSums: { bytes: tensorBytes(batch, inHeight, inWidth, groups), use: 'output' },
+    sumGradient: { bytes: geometry.windowSumBytes, use: 'scratch' },
+  };
+  if (weighted) {
+    operands.adjust = { bytes: tensorBytes(outChannels), use: 'input' };
+    operands.adjustGradient = { bytes: tensorBytes(outChannels), use: 'output' };
+    operands.slices = { bytes: tensorBytes(split.slices, outChannels), use: 'scratch' };
+  }
+  const constants = { PIXELS: pixels, CHANNELS: outChannels, GROUPS: groups, ADJUST: adjustConstant(adjust) };
+  const weights = weighted ? { adjust: 'adjust' } : {};
+  const unit: KernelStep = {
+    kernel: { name: 'ic_unit_gradient', text: unitText, shared: [vectorText(split.vector)] },
+    constants: { ...constants, ...split.constants },
+    workgroups: split.workgroups,
+    operands: {
+      gradient: 'gradient',
+      output: 'output',
+      window_sums: 'windowSums',
+      z_gradient: 'zGradient',
+      ...weights,
+      ...(weighted && { partials: 'slices' }),
+    },
+  };
+  const sums: KernelStep = {
+    kernel: { name: 'ic_window_sum_gradient', text: sumText, shared: [vectorText(widestVector(geometry.groupOut))] },
+    constants,
+    workgroups: threadGroups(pixels * groups),
+    operands: {
+      z_gradient: 'zGradient',
+      output: 'output',
+      window_sums: 'windowSums',
+      sum_gradient: 'sumGradient',
+      ...weights,
+    },
+  };
+  const total = weighted ? [sumSlicesStep(split.slices, outChannels, 'adjustGradient')] : [];
+  return { operation, operands, steps: [unit, ...total, sums, scatterStep(geometry)] };
+}
+
+function scatterStep(geometry: ConvolutionGeometry): KernelStep {
+  return {
+    kernel: { name: 'window_scatter', text: scatterText },
+    constants: geometryConstants(geometry),
+    workgroups: threadGroups(geometry.batch * geometry.inHeight * geometry.inWidth * geometry.groups),
+    operands: { sums: 'sumGradient', output: 'inputSums' },
+  };
+}

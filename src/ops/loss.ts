@@ -1,0 +1,152 @@
+import evaluationText from '../../kernels/evaluation_metrics.wgsl?raw';
+import rankText from '../../kernels/label_rank.wgsl?raw';
+import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
+import lossText from '../../kernels/softmax_cross_entropy.wgsl?raw';
+import stepText from '../../kernels/step_metrics.wgsl?raw';
+import { ShapeError } from '../errors.js';
+import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { requireInteger } from './windows.js';
+
+/** Logits of a batch. */
+export interface LogitsShape {
+  readonly batch: number;
+  readonly classes: number;
+}
+
+/** Bytes of the {@link StepState} uniform. */
+export const stepStateBytes = 16;
+
+/**
+ * Softmax cross entropy with label smoothing, as PyTorch's.
+ *
+ * Operands: logits [N, C], labels [N] (u32), losses [N] (overwritten); with `gradient` also gradient [N, C], of the mean
+ * over the batch (overwritten).
+ *
+ * @throws ShapeError for smoothing outside [0, 1] or a size that is no positive integer.
+ */
+export function planCrossEntropy(
+  shape: LogitsShape,
+  options: { readonly labelSmoothing?: number; readonly gradient?: boolean } = {},
+): OperationPlan {
+  const operation = 'crossEntropy';
+  checkLogits(operation, shape);
+  const { labelSmoothing = 0, gradient = false } = options;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    const got = String(labelSmoothing);
+    throw new ShapeError({ operation, parameter: 'labelSmoothing', expected: 'a number from 0 to 1', got });
+  }
+  const { batch, classes } = shape;
+  return {
+    operation,
+    operands: {
+      logits: { bytes: tensorBytes(batch, classes), use: 'input' },
+      labels: { bytes: tensorBytes(batch), use: 'input' },
+      losses: { bytes: tensorBytes(batch), use: 'output' },
+      ...(gradient && { gradient: { bytes: tensorBytes(batch, classes), use: 'output' as const } }),
+    },
+    steps: [
+      {
+        kernel: { name: 'softmax_cross_entropy', text: lossText },
+        constants: { BATCH: batch, CLASSES: classes, SMOOTHING: { f32: labelSmoothing }, GRADIENT: gradient },
+        workgroups: threadGroups(batch),
+        operands: {
+          logits: 'logits',
+          labels: 'labels',
+          losses: 'losses',
+          ...(gradient && { gradient: 'gradient' }),
+        },
+      },
+    ],
+  };
+}
+
+/**
+ * How many classes are ahead of each label; an example is right within the top k where its rank is below k.
+ *
+ * Operands: logits [N, C], labels [N] (u32), ranks [N] (u32, overwritten).
+ */
+export function planLabelRank(shape: LogitsShape): OperationPlan {
+  checkLogits('labelRank', shape);
+  const { batch, classes } = shape;
+  return {
+    operation: 'labelRank',
+    operands: {
+      logits: { bytes: tensorBytes(batch, classes), use: 'input' },
+      labels: { bytes: tensorBytes(batch), use: 'input' },
+      ranks: { bytes: tensorBytes(batch), use: 'output' },
+    },
+    steps: [
+      {
+        kernel: { name: 'label_rank', text: rankText },
+        constants: { BATCH: batch, CLASSES: classes },
+        workgroups: threadGroups(batch),
+        operands: { logits: 'logits', labels: 'labels', ranks: 'ranks' },
+      },
+    ],
+  };
+}
+
+/**
+ * Keeps a step's mean loss and number of right examples in a ring of `ring` steps, and notes the first step whose loss is
+ * not finite.
+ *
+ * Operands: losses, ranks [N], ring [ring, 2], status [1] (u32: 0, or 1 + that step), stepState (uniform).
+ */
+export function planStepMetrics(batch: number, ring: number): OperationPlan {
+  const operation = 'stepMetrics';
+  requireInteger(batch, 1, 'batch', { operation, prefix: '' });
+  requireInteger(ring, 1, 'ring', { operation, prefix: '' });
+  return {
+    operation,
+    operands: {
+      losses: { bytes: tensorBytes(batch), use: 'input' },
+      ranks: { bytes: tensorBytes(batch), use: 'input' },
+      ring: { bytes: tensorBytes(ring, 2), use: 'inout' },
+      status: { bytes: tensorBytes(1), use: 'inout' },
+      stepState: { bytes: stepStateBytes, use: 'uniform' },
+    },
+    steps: [
+      {
+        kernel: { name: 'step_metrics', text: stepText, shared: [stepStateText] },
+        constants: { BATCH: batch, RING: ring },
+        workgroups: 1,
+        operands: { losses: 'losses', ranks: 'ranks', ring: 'ring', status: 'status', step_state: 'stepState' },
+      },
+    ],
+  };
+}
+
+/**
+ * Adds a batch to an evaluation's totals.
+ *
+ * Operands: losses, ranks, labels [N] (a label of 0xffffffff marks an empty place), totals [4]: sum of losses, right,
+ * right within the top `top`, examples.
+ */
+export function planEvaluationMetrics(batch: number, top: number): OperationPlan {
+  const operation = 'evaluationMetrics';
+  requireInteger(batch, 1, 'batch', { operation, prefix: '' });
+  requireInteger(top, 1, 'top', { operation, prefix: '' });
+  const bytes = tensorBytes(batch);
+  return {
+    operation,
+    operands: {
+      losses: { bytes, use: 'input' },
+      ranks: { bytes, use: 'input' },
+      labels: { bytes, use: 'input' },
+      totals: { bytes: tensorBytes(4), use: 'inout' },
+    },
+    steps: [
+      {
+        kernel: { name: 'evaluation_metrics', text: evaluationText },
+        constants: { BATCH: batch, TOP: top },
+        workgroups: 1,
+        operands: { losses: 'losses', ranks: 'ranks', labels: 'labels', totals: 'totals' },
+      },
+    ],
+  };
+}
+
+function checkLogits(operation: string, { batch, classes }: LogitsShape): void {
+  requireInteger(batch, 1, 'batch', { operation, prefix: '' });
+  requireInteger(classes, 1, 'classes', { operation, prefix: '' });
+}

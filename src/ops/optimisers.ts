@@ -1,0 +1,144 @@
+import adamwText from '../../kernels/adamw.wgsl?raw';
+import clipText from '../../kernels/gradient_clip.wgsl?raw';
+import squaresText from '../../kernels/gradient_squares.wgsl?raw';
+import sgdText from '../../kernels/sgd.wgsl?raw';
+import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
+import { ShapeError } from '../errors.js';
+import { stepStateBytes } from './loss.js';
+import { type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+
+/** Elements of parameters that share one entry of the groups operand; every tensor starts at a multiple of it. */
+export const parameterBlock = 64;
+
+/**
+ * SGD as PyTorch's, on one flat buffer of parameters.
+ *
+ * Operands: parameters, gradients, velocities [count]; groups [count / 64] (u32), settings [groups, 4] (learning-rate
+ * factor, weight decay, momentum, unused), status [1] (u32, nothing is updated unless 0), stepState (uniform), with `clip`
+ * clipping [2].
+ *
+ * @throws ShapeError unless count is a positive multiple of 64.
+ */
+export function planSgd(
+  count: number,
+  options: { readonly groups: number; readonly nesterov?: boolean; readonly clip?: boolean },
+): OperationPlan {
+  checkCount('sgd', count);
+  const { groups, nesterov = false, clip = false } = options;
+  return {
+    operation: 'sgd',
+    operands: {
+      ...updateOperands(count, groups, clip),
+      velocities: { bytes: tensorBytes(count), use: 'inout' },
+    },
+    steps: [
+      {
+        kernel: { name: 'sgd', text: sgdText, shared: [stepStateText] },
+        constants: { COUNT: count, NESTEROV: nesterov, CLIP: clip },
+        workgroups: threadGroups(count / 4),
+        operands: { ...updateBindings(clip), velocities: 'velocities' },
+      },
+    ],
+  };
+}
+
+/**
+ * AdamW (Loshchilov and Hutter, arXiv 1711.05101) as PyTorch's, on one flat buffer of parameters.
+ *
+ * Operands: as {@link planSgd}, with means and squares [count] for velocities; settings are (learning-rate factor, weight
+ * decay, beta1, beta2).
+ *
+ * @throws ShapeError unless count is a positive multiple of 64.
+ */
+export function planAdamW(
+  count: number,
+  options: { readonly groups: number; readonly epsilon: number; readonly clip?: boolean },
+): OperationPlan {
+  checkCount('adamW', count);
+  const { groups, epsilon, clip = false } = options;
+  return {
+    operation: 'adamW',
+    operands: {
+      ...updateOperands(count, groups, clip),
+      means: { bytes: tensorBytes(count), use: 'inout' },
+      squares: { bytes: tensorBytes(count), use: 'inout' },
+    },
+    steps: [
+      {
+        kernel: { name: 'adamw', text: adamwText, shared: [stepStateText] },
+        constants: { COUNT: count, EPSILON: { f32: epsilon }, CLIP: clip },
+        workgroups: threadGroups(count / 4),
+        operands: { ...updateBindings(clip), means: 'means', squares: 'squares' },
+      },
+    ],
+  };
+}
+
+/**
+ * The factor that keeps the global norm of the gradients within a bound, as PyTorch's clip_grad_norm_.
+ *
+ * Operands: gradients [count], clipping [2] (factor, norm; overwritten), scratch partials.
+ *
+ * @throws ShapeError unless the bound is a positive number and count a positive multiple of 64.
+ */
+export function planGradientClip(count: number, most: number): OperationPlan {
+  const operation = 'gradientClip';
+  checkCount(operation, count);
+  if (!(most > 0 && Number.isFinite(most))) {
+    throw new ShapeError({ operation, parameter: 'most', expected: 'a positive number', got: String(most) });
+  }
+  const span = Math.max(4096, Math.ceil(count / 1024 / 256) * 256);
+  const partials = Math.ceil(count / span);
+  return {
+    operation,
+    operands: {
+      gradients: { bytes: tensorBytes(count), use: 'input' },
+      partials: { bytes: tensorBytes(partials), use: 'scratch' },
+      clipping: { bytes: tensorBytes(2), use: 'output' },
+    },
+    steps: [
+      {
+        kernel: { name: 'gradient_squares', text: squaresText },
+        constants: { COUNT: count, SPAN: span },
+        workgroups: partials,
+        operands: { gradients: 'gradients', partials: 'partials' },
+      },
+      {
+        kernel: { name: 'gradient_clip', text: clipText },
+        constants: { PARTIALS: partials, MOST: { f32: most } },
+        workgroups: 1,
+        operands: { partials: 'partials', clipping: 'clipping' },
+      },
+    ],
+  };
+}
+
+function checkCount(operation: string, count: number): void {
+  if (Number.isSafeInteger(count) && count > 0 && count % parameterBlock === 0) return;
+  const expected = `a positive multiple of ${parameterBlock}`;
+  throw new ShapeError({ operation, parameter: 'count', expected, got: String(count) });
+}
+
+function updateOperands(count: number, groups: number, clip: boolean): Record<string, Operand> {
+  return {
+    parameters: { bytes: tensorBytes(count), use: 'inout' },
+    gradients: { bytes: tensorBytes(count), use: 'input' },
+    groups: { bytes: tensorBytes(count / parameterBlock), use: 'input' },
+    settings: { bytes: tensorBytes(groups, 4), use: 'input' },
+    status: { bytes: tensorBytes(1), use: 'input' },
+    stepState: { bytes: stepStateBytes, use: 'uniform' },
+    ...(clip && { clipping: { bytes: tensorBytes(2), use: 'input' as const } }),
+  };
+}
+
+function updateBindings(clip: boolean): Record<string, string> {
+  return {
+    parameters: 'parameters',
+    gradients: 'gradients',
+    groups: 'groups',
+    settings: 'settings',
+    status: 'status',
+    step_state: 'stepState',
+    ...(clip && { clipping: 'clipping' }),
+  };
+}

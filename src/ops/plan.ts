@@ -1,0 +1,165 @@
+import gridText from '../../kernels/shared/grid.wgsl?raw';
+import { checkBinding, checkWorkgroups } from '../device/limits.js';
+import { ShapeError } from '../errors.js';
+import type { Constants, KernelSource } from '../wgsl/assemble.js';
+import { type KernelPipeline, kernelPipeline } from '../wgsl/pipeline.js';
+
+/** A piece of a GPU buffer, in bytes; the offset is a multiple of the device's minStorageBufferOffsetAlignment. */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What an operation reads, writes or needs as scratch, by name. */
+export interface Operand {
+  readonly bytes: number;
+  readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'uniform';
+}
+
+/** One dispatch of an operation: a kernel, its constants, and which operand each of its bindings gets. */
+export interface KernelStep {
+  readonly kernel: KernelSource;
+  readonly constants: Constants;
+  readonly workgroups: number;
+  readonly operands: Readonly<Record<string, string>>;
+}
+
+/** An operation for one shape as data: made without a device, compiled by {@link compilePlan}. */
+export interface OperationPlan {
+  readonly operation: string;
+  readonly operands: Readonly<Record<string, Operand>>;
+  readonly steps: readonly KernelStep[];
+}
+
+/** An operation compiled for a device. */
+export interface CompiledPlan extends OperationPlan {
+  readonly device: GPUDevice;
+  readonly pipelines: readonly KernelPipeline[];
+}
+
+/** An operation with its buffers: ready to be put into a compute pass any number of times. */
+export interface BoundPlan {
+  readonly dispatches: number;
+  encode(pass: GPUComputePassEncoder): void;
+}
+
+const float32Bytes = 4;
+
+/** Bytes of a float32 (or uint32) tensor. */
+export function tensorBytes(...shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, float32Bytes);
+}
+
+/** Rows and length of the grid for a number of workgroups counted along one line. */
+export function gridOf(workgroups: number, widest = 65535): [width: number, height: number] {
+  const height = Math.ceil(workgroups / widest);
+  return [Math.ceil(workgroups / height), height];
+}
+
+/** Workgroups of 64 threads that cover a number of elements. */
+export function threadGroups(elements: number): number {
+  return Math.ceil(elements / 64);
+}
+
+/**
+ * Compiles an operation's kernels in parallel.
+ *
+ * @throws LimitError where an operand or the grid exceeds the device; UnsupportedError where a kernel does not compile.
+ */
+export async function compilePlan(device: GPUDevice, plan: OperationPlan): Promise<CompiledPlan> {
+  for (const [name, operand] of Object.entries(plan.operands)) {
+    checkBinding(device, plan.operation, name, operand.bytes);
+  }
+  const pipelines = await Promise.all(plan.steps.map((step) => compileStep(device, plan.operation, step)));
+  return { ...plan, device, pipelines };
+}
+
+function compileStep(device: GPUDevice, operation: string, step: KernelStep): Promise<KernelPipeline> {
+  const [width, height] = gridOf(step.workgroups);
+  checkWorkgroups(device, operation, [width, height, 1]);
+  const constants = { ...step.constants, WORKGROUPS: step.workgroups, GRID_WIDTH: width };
+  const kernel = { ...step.kernel, shared: [gridText, ...(step.kernel.shared ?? [])] };
+  return kernelPipeline(device, kernel, constants);
+}
+
+/**
+ * Joins a compiled operation with buffers. Nothing is submitted, read back or destroyed.
+ *
+ * @throws ShapeError for a buffer that is missing, too small, misaligned or without STORAGE usage.
+ */
+export function bindPlan(plan: CompiledPlan, ranges: Readonly<Record<string, BufferRange>>): BoundPlan {
+  for (const [operandName, operand] of Object.entries(plan.operands))
+    checkRange(plan, operandName, operand, ranges[operandName]);
+  const groups = plan.steps.map((step, index) => bindGroup(plan, plan.pipelines[index]!, step, ranges));
+  return {
+    dispatches: plan.steps.length,
+    encode(pass) {
+      plan.steps.forEach((step, index) => {
+        pass.setPipeline(plan.pipelines[index]!.pipeline);
+        pass.setBindGroup(0, groups[index]!);
+        pass.dispatchWorkgroups(...gridOf(step.workgroups));
+      });
+    },
+  };
+}
+
+function checkRange(plan: CompiledPlan, parameter: string, operand: Operand, range: BufferRange | undefined): void {
+  const fault = range ? rangeFault(plan.device.limits, operand, range) : { expected: 'a buffer range', got: 'none' };
+  if (fault) throw new ShapeError({ operation: plan.operation, parameter, ...fault });
+}
+
+function rangeFault(
+  limits: GPUSupportedLimits,
+  operand: Operand,
+  { buffer, offset, size }: BufferRange,
+): { expected: string; got: string } | undefined {
+  const uniform = operand.use === 'uniform';
+  const alignment = uniform ? limits.minUniformBufferOffsetAlignment : limits.minStorageBufferOffsetAlignment;
+  const usage = uniform ? uniformUsage : storageUsage;
+  if (size < operand.bytes) return { expected: `at least ${operand.bytes} bytes`, got: `${size} bytes` };
+  if (offset + size > buffer.size) {
+    return { expected: `a range inside the buffer of ${buffer.size} bytes`, got: `${offset} + ${size}` };
+  }
+  if (offset % alignment !== 0) return { expected: `an offset that is a multiple of ${alignment}`, got: `${offset}` };
+  if ((buffer.usage & usage) === 0) {
+    return { expected: `a buffer with ${uniform ? 'UNIFORM' : 'STORAGE'} usage`, got: `usage ${buffer.usage}` };
+  }
+  return undefined;
+}
+
+const uniformUsage = 0x40;
+const storageUsage = 0x80;
+const unusedStride = 256;
+const unusedBuffers = new WeakMap<GPUDevice, GPUBuffer>();
+
+/** What fills the bindings that a specialised kernel never touches; one small buffer a device. */
+function unusedBuffer(device: GPUDevice): GPUBuffer {
+  const known = unusedBuffers.get(device);
+  if (known) return known;
+  const buffer = device.createBuffer({ label: 'unused bindings', size: 16 * unusedStride, usage: storageUsage });
+  unusedBuffers.set(device, buffer);
+  return buffer;
+}
+
+function bindGroup(
+  plan: CompiledPlan,
+  pipeline: KernelPipeline,
+  step: KernelStep,
+  ranges: Readonly<Record<string, BufferRange>>,
+): GPUBindGroup {
+  const entries = pipeline.bindings.map(({ binding, name }) => {
+    const operand = step.operands[name];
+    if (operand === undefined) {
+      const unused = { buffer: unusedBuffer(plan.device), offset: binding * unusedStride, size: unusedStride };
+      return { binding, resource: unused };
+    }
+    const { buffer, offset } = ranges[operand]!;
+    return { binding, resource: { buffer, offset, size: plan.operands[operand]!.bytes } };
+  });
+  return plan.device.createBindGroup({
+    label: `${plan.operation}: ${pipeline.label}`,
+    layout: pipeline.pipeline.getBindGroupLayout(0),
+    entries,
+  });
+}

@@ -1,0 +1,150 @@
+import maxText from '../../kernels/max_pool.wgsl?raw';
+import maxGradientText from '../../kernels/max_pool_gradient.wgsl?raw';
+import meanText from '../../kernels/mean_pool.wgsl?raw';
+import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
+import { ShapeError } from '../errors.js';
+import type { Pair } from '../graph/network.js';
+import type { Constants } from '../wgsl/assemble.js';
+import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { requireInteger, windowOutput } from './windows.js';
+
+/** Pooling over windows of NHWC activations. */
+export interface PoolShape {
+  readonly batch: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly channels: number;
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+}
+
+/** Max pooling. Operands: input [N, H, W, C], output [N, P, Q, C]; winners [N, P, Q, C] (u32) with `storeWinners`. */
+export function planMaxPool(shape: PoolShape, options: { readonly storeWinners?: boolean } = {}): OperationPlan {
+  const { constants, inputBytes, outputBytes, outputs } = checkPool('maxPool', shape);
+  const storeWinners = options.storeWinners ?? false;
+  return {
+    operation: 'maxPool',
+    operands: {
+      input: { bytes: inputBytes, use: 'input' },
+      output: { bytes: outputBytes, use: 'output' },
+      ...(storeWinners && { winners: { bytes: outputBytes, use: 'output' as const } }),
+    },
+    steps: [
+      {
+        kernel: { name: 'max_pool', text: maxText },
+        constants: { ...constants, STORE_WINNERS: storeWinners },
+        workgroups: threadGroups(outputs),
+        operands: { input: 'input', output: 'output', ...(storeWinners && { winners: 'winners' }) },
+      },
+    ],
+  };
+}
+
+/**
+ * Gradient of max pooling. Operands: gradient [N, P, Q, C], winners [N, P, Q, C] (u32) of the forward pass,
+ * inputGradient [N, H, W, C], overwritten, or added to with `accumulate`.
+ */
+export function planMaxPoolGradient(shape: PoolShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
+  const { constants, inputBytes, outputBytes, inputs } = checkPool('maxPoolGradient', shape);
+  const accumulate = options.accumulate ?? false;
+  return {
+    operation: 'maxPoolGradient',
+    operands: {
+      gradient: { bytes: outputBytes, use: 'input' },
+      winners: { bytes: outputBytes, use: 'input' },
+      inputGradient: { bytes: inputBytes, use: accumulate ? 'inout' : 'output' },
+    },
+    steps: [
+      {
+        kernel: { name: 'max_pool_gradient', text: maxGradientText },
+        constants: { ...constants, ACCUMULATE: accumulate },
+        workgroups: threadGroups(inputs),
+        operands: { gradient: 'gradient', winners: 'winners', input_gradient: 'inputGradient' },
+      },
+    ],
+  };
+}
+
+/** Mean pooling; padding counts as zeros. Operands: input [N, H, W, C], output [N, P, Q, C]. */
+export function planMeanPool(shape: PoolShape): OperationPlan {
+  const { constants, inputBytes, outputBytes, outputs } = checkPool('meanPool', shape);
+  return {
+    operation: 'meanPool',
+    operands: { input: { bytes: inputBytes, use: 'input' }, output: { bytes: outputBytes, use: 'output' } },
+    steps: [
+      {
+        kernel: { name: 'mean_pool', text: meanText },
+        constants,
+        workgroups: threadGroups(outputs),
+        operands: { input: 'input', output: 'output' },
+      },
+    ],
+  };
+}
+
+/**
+ * Gradient of mean pooling. Operands: gradient [N, P, Q, C], inputGradient [N, H, W, C], overwritten, or added to with
+ * `accumulate`.
+ */
+export function planMeanPoolGradient(shape: PoolShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
+  const { constants, inputBytes, outputBytes, inputs } = checkPool('meanPoolGradient', shape);
+  const accumulate = options.accumulate ?? false;
+  return {
+    operation: 'meanPoolGradient',
+    operands: {
+      gradient: { bytes: outputBytes, use: 'input' },
+      inputGradient: { bytes: inputBytes, use: accumulate ? 'inout' : 'output' },
+    },
+    steps: [
+      {
+        kernel: { name: 'mean_pool_gradient', text: meanGradientText },
+        constants: { ...constants, ACCUMULATE: accumulate },
+        workgroups: threadGroups(inputs),
+        operands: { gradient: 'gradient', input_gradient: 'inputGradient' },
+      },
+    ],
+  };
+}
+
+interface CheckedPool {
+  readonly constants: Constants;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+function checkPool(operation: string, shape: PoolShape): CheckedPool {
+  const { batch, inHeight, inWidth, channels, kernel, stride, padding } = shape;
+  const place = { operation, prefix: '' };
+  for (const name of ['batch', 'inHeight', 'inWidth', 'channels'] as const) {
+    requireInteger(shape[name], 1, name, place);
+  }
+  const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], 1, place);
+  const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], 1, place);
+  if (padding[0] * 2 > kernel[0] || padding[1] * 2 > kernel[1]) {
+    const expected = `at most half the window of ${kernel.join(' x ')}`;
+    throw new ShapeError({ operation, parameter: 'padding', expected, got: padding.join(' x ') });
+  }
+  return {
+    constants: {
+      BATCH: batch,
+      IN_HEIGHT: inHeight,
+      IN_WIDTH: inWidth,
+      OUT_HEIGHT: outHeight,
+      OUT_WIDTH: outWidth,
+      CHANNELS: channels,
+      WINDOW_HEIGHT: kernel[0],
+      WINDOW_WIDTH: kernel[1],
+      STRIDE_HEIGHT: stride[0],
+      STRIDE_WIDTH: stride[1],
+      PADDING_HEIGHT: { i32: padding[0] },
+      PADDING_WIDTH: { i32: padding[1] },
+    },
+    inputs: batch * inHeight * inWidth * channels,
+    outputs: batch * outHeight * outWidth * channels,
+    inputBytes: tensorBytes(batch, inHeight, inWidth, channels),
+    outputBytes: tensorBytes(batch, outHeight, outWidth, channels),
+  };
+}

@@ -1,0 +1,78 @@
+import { UnsupportedError } from '../errors.js';
+import { assemble, type Constants, type KernelSource, specialisation } from './assemble.js';
+import { type KernelBinding, kernelBindings } from './bindings.js';
+
+/** A compiled kernel with the buffers it declares. */
+export interface KernelPipeline {
+  readonly label: string;
+  readonly bindings: readonly KernelBinding[];
+  readonly pipeline: GPUComputePipeline;
+}
+
+const caches = new WeakMap<GPUDevice, Map<string, Promise<KernelPipeline>>>();
+
+/**
+ * The pipeline of a kernel for one set of constants; compiled once a device and kept.
+ *
+ * @throws UnsupportedError where the device's compiler refuses the kernel.
+ */
+export function kernelPipeline(device: GPUDevice, kernel: KernelSource, constants: Constants): Promise<KernelPipeline> {
+  const cache = caches.get(device) ?? new Map<string, Promise<KernelPipeline>>();
+  caches.set(device, cache);
+  const label = specialisation(kernel, constants);
+  const known = cache.get(label);
+  if (known) return known;
+  const compiled = compile(device, kernel, constants, label);
+  cache.set(label, compiled);
+  compiled.catch(() => cache.delete(label));
+  return compiled;
+}
+
+/** How many kernels are compiled or being compiled for a device. */
+export function cachedPipelines(device: GPUDevice): number {
+  return caches.get(device)?.size ?? 0;
+}
+
+async function compile(
+  device: GPUDevice,
+  kernel: KernelSource,
+  constants: Constants,
+  label: string,
+): Promise<KernelPipeline> {
+  const bindings = kernelBindings(kernel.text);
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ label, code: assemble(kernel, constants) });
+  const layout = bindGroupLayout(device, label, bindings);
+  const created = device.createComputePipelineAsync({
+    label,
+    layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+    compute: { module, entryPoint: 'main' },
+  });
+  const scope = device.popErrorScope();
+  try {
+    const pipeline = await created;
+    const error = await scope;
+    if (error) throw error;
+    return { label, bindings, pipeline };
+  } catch (error) {
+    await scope.catch(() => null);
+    const messages = await module.getCompilationInfo().catch(() => undefined);
+    const first = messages?.messages.find((message) => message.type === 'error')?.message;
+    throw new UnsupportedError(
+      {
+        operation: kernel.name,
+        parameter: 'kernel',
+        expected: 'a kernel that this device compiles',
+        got: first ?? String((error as Error).message ?? error),
+      },
+      { cause: error },
+    );
+  }
+}
+
+function bindGroupLayout(device: GPUDevice, label: string, bindings: readonly KernelBinding[]): GPUBindGroupLayout {
+  return device.createBindGroupLayout({
+    label,
+    entries: bindings.map(({ binding, access }) => ({ binding, visibility: 4, buffer: { type: access } })),
+  });
+}
