@@ -23,6 +23,13 @@ export class ICError extends Error {
     this.expected = details.expected;
     this.got = details.got;
   }
+
+  /** The same error, its parameter prefixed with the layer it happened in. */
+  at(layer: string): ICError {
+    const { operation, parameter, expected, got } = this;
+    const Kind = this.constructor as new (details: ErrorDetails, options?: ErrorOptions) => ICError;
+    return new Kind({ operation, parameter: `${layer}: ${parameter}`, expected, got }, { cause: this });
+  }
 }
 
 /** A rank, size, count or value that does not fit the operation. */

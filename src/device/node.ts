@@ -209,8 +209,11 @@ async function open({ adapter: wanted = 'auto', label }: OpenDeviceOptions): Pro
   };
 }
 
-/** Ends when the device asked for last is open; openings take turns, as the environment is changed for each. */
-let turn: Promise<unknown> = Promise.resolve();
+/**
+ * Ends when the opening asked for last has ended; they take turns, as the environment is changed for each. Without a value,
+ * which would keep the device from being collected.
+ */
+let turn: Promise<void> = Promise.resolve();
 
 /**
  * Opens a device in Node through the optional package `webgpu`. Devices of the same drivers share one GPU object.
@@ -220,6 +223,7 @@ let turn: Promise<unknown> = Promise.resolve();
  */
 export function openDevice(options: OpenDeviceOptions = {}): Promise<NodeDevice> {
   const opening = turn.then(() => open(options));
-  turn = opening.catch(() => undefined);
+  const ended = () => undefined;
+  turn = opening.then(ended, ended);
   return opening;
 }

@@ -103,7 +103,7 @@ export function chooseFamily(geometry: ConvolutionGeometry, traits: DeviceTraits
 function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Record<string, string>): KernelStep {
   const elements = geometry.batch * geometry.outHeight * geometry.outWidth * geometry.outChannels;
   return {
-    kernel: { name: 'conv2d_naive', text: naiveText },
+    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1)] },
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(elements),
     operands,

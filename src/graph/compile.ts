@@ -1,0 +1,79 @@
+import { createBuffer, destroyBuffer } from '../device/buffers.js';
+import { ICError } from '../errors.js';
+import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
+import { type NetworkOperation, planArena } from './operations.js';
+
+/** How far compiling is. */
+export interface CompileProgress {
+  readonly compiled: number;
+  readonly total: number;
+}
+
+export interface CompileOptions {
+  readonly onProgress?: (progress: CompileProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Operations joined with memory: ready to be encoded any number of times. */
+export interface BoundOperations {
+  readonly dispatches: number;
+  readonly arenaBytes: number;
+  /** Where a tensor lies. */
+  range(tensor: string): BufferRange;
+  encode(pass: GPUComputePassEncoder): void;
+  dispose(): void;
+}
+
+/**
+ * Compiles operations in parallel and gives them one arena.
+ *
+ * @param external - tensors that have buffers of their own
+ * @param kept - tensors that must outlive the last operation
+ * @throws LimitError where the device cannot hold the arena or a tensor; the signal's reason when aborted.
+ */
+export async function bindOperations(
+  device: GPUDevice,
+  operations: readonly NetworkOperation[],
+  external: ReadonlyMap<string, BufferRange>,
+  kept: readonly string[],
+  options: CompileOptions = {},
+): Promise<BoundOperations> {
+  const { onProgress, signal } = options;
+  signal?.throwIfAborted();
+  let compiled = 0;
+  const plans = await Promise.all(
+    operations.map(async ({ layer, plan }) => {
+      const done = await compilePlan(device, plan).catch((error: unknown) => {
+        throw error instanceof ICError ? error.at(layer) : error;
+      });
+      signal?.throwIfAborted();
+      onProgress?.({ compiled: ++compiled, total: operations.length });
+      return done;
+    }),
+  );
+  const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 16);
+  const { arenaBytes, offsets } = planArena(operations, (id) => external.has(id), kept, alignment);
+  const arena = createBuffer(device, { label: 'arena', size: Math.max(arenaBytes, 4), usage: 0x80 | 0x04 | 0x08 });
+
+  const range = (id: string, size?: number): BufferRange => {
+    const known = external.get(id);
+    if (known) return known;
+    const offset = offsets.get(id)!;
+    return { buffer: arena, offset, size: size ?? arena.size - offset };
+  };
+  const bound: BoundPlan[] = operations.map(({ plan, tensors }, index) => {
+    const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => [name, range(tensors[name]!, bytes)]);
+    return bindPlan(plans[index]!, Object.fromEntries(ranges));
+  });
+  return {
+    dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
+    arenaBytes,
+    range,
+    encode(pass) {
+      for (const operation of bound) operation.encode(pass);
+    },
+    dispose() {
+      destroyBuffer(device, arena);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { AddLayer, BatchNormLayer, ConvolutionLayer, Layer, Network, ReluLayer } from './network.js';
+
+/** Layers that run as one: a convolution or batch norm with what stands behind it, or a single other layer. */
+export interface FusedLayers {
+  readonly head: Layer;
+  readonly norm?: BatchNormLayer;
+  readonly add?: AddLayer;
+  readonly relu?: ReluLayer;
+  /** Name of the last of them, whose output is theirs. */
+  readonly output: string;
+  /** Name of the layer that `add` adds. */
+  readonly residual?: string;
+}
+
+/**
+ * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the sum and the ReLU that follow
+ * it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of their last
+ * layers, so that what a sum adds is there before it.
+ */
+export function fuseLayers(network: Network, isHead: (layer: Layer) => boolean): FusedLayers[] {
+  const consumers = new Map<string, Layer[]>();
+  for (const layer of network.layers) {
+    for (const input of layer.inputs) consumers.set(input, [...(consumers.get(input) ?? []), layer]);
+  }
+  const taken = new Set<string>();
+  const groups = new Map<string, FusedLayers>();
+  for (const head of network.layers) {
+    if (taken.has(head.name)) continue;
+    const group = isHead(head) ? growGroup(head, consumers) : { head, output: head.name };
+    for (const member of [group.head, group.norm, group.add, group.relu]) if (member) taken.add(member.name);
+    groups.set(group.output, group);
+  }
+  return network.layers.flatMap((layer) => groups.get(layer.name) ?? []);
+}
+
+function growGroup(head: Layer, consumers: ReadonlyMap<string, readonly Layer[]>): FusedLayers {
+  let output = head.name;
+  const next = <Kind extends Layer['kind']>(kind: Kind): Extract<Layer, { kind: Kind }> | undefined => {
+    const readers = consumers.get(output) ?? [];
+    const reader = readers[0];
+    if (readers.length !== 1 || reader?.kind !== kind || reader.inputs[0] !== output) return undefined;
+    output = reader.name;
+    return reader as Extract<Layer, { kind: Kind }>;
+  };
+  const norm = head.kind === 'convolution' ? next('batchNorm') : undefined;
+  const add = head.kind === 'add' ? undefined : next('add');
+  const relu = next('relu');
+  const residual = add?.inputs[1];
+  return {
+    head,
+    output,
+    ...(norm && { norm }),
+    ...(add && { add }),
+    ...(residual && { residual }),
+    ...(relu && { relu }),
+  };
+}
+
+/** Whether a layer is a convolution. */
+export function isConvolution(layer: Layer): layer is ConvolutionLayer {
+  return layer.kind === 'convolution';
+}
+
+/** Whether a layer is a batch norm. */
+export function isBatchNorm(layer: Layer): layer is BatchNormLayer {
+  return layer.kind === 'batchNorm';
+}

@@ -1,0 +1,108 @@
+import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { assertAlive } from '../device/device.js';
+import { ShapeError } from '../errors.js';
+import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import { deviceTraits } from '../ops/traits.js';
+import { type BoundOperations, bindOperations, type CompileOptions } from './compile.js';
+import { planInference } from './inferencePlan.js';
+import { inputTensor } from './names.js';
+import { inferShapes, type Shape } from './shapes.js';
+import { type NetworkState, stateRanges } from './state.js';
+
+/** A network compiled for inference on batches of one size. */
+export interface InferenceNetwork {
+  readonly batch: number;
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+  /** Dispatches of one batch. */
+  readonly dispatches: number;
+  readonly arenaBytes: number;
+  /** Where the images, NHWC float32, are read from, and where the logits are left. */
+  readonly input: BufferRange;
+  readonly output: BufferRange;
+  /** Encodes one batch; the first time after the state changed, batch norm is made into scale and shift beforehand. */
+  encode(pass: GPUComputePassEncoder): void;
+  /**
+   * Logits of up to `batch` images.
+   *
+   * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
+   */
+  run(images: Float32Array): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/**
+ * Compiles a network for inference: every convolution with its batch norm, sum and ReLU in one dispatch.
+ *
+ * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
+ */
+export async function compileInference(
+  state: NetworkState,
+  options: CompileOptions & { readonly batch: number },
+): Promise<InferenceNetwork> {
+  const { device, network } = state;
+  assertAlive(device, 'compile');
+  const { batch } = options;
+  const plan = planInference(network, batch, deviceTraits(device));
+  const inputShape = inferShapes(network, batch).get('input')!;
+  const input = createBuffer(device, { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 });
+  const external = stateRanges(state);
+  external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
+  let fold: BoundOperations | undefined;
+  let forward: BoundOperations;
+  try {
+    const folded = plan.fold.map(({ tensors }) => tensors.scaleShift!);
+    fold = await bindOperations(device, plan.fold, external, folded, { ...options, onProgress: () => {} });
+    plan.fold.forEach(({ plan: { operands } }, index) => {
+      const range = fold!.range(folded[index]!);
+      external.set(folded[index]!, { ...range, size: operands.scaleShift!.bytes });
+    });
+    forward = await bindOperations(device, plan.forward, external, [plan.output], options);
+  } catch (error) {
+    fold?.dispose();
+    destroyBuffer(device, input);
+    throw error;
+  }
+  const folding = fold;
+  const output = { ...forward.range(plan.output), size: tensorBytes(...plan.outputShape) };
+  let foldedVersion: number | undefined;
+
+  function encode(pass: GPUComputePassEncoder): void {
+    if (foldedVersion !== state.version) folding.encode(pass);
+    foldedVersion = state.version;
+    forward.encode(pass);
+  }
+
+  return {
+    batch,
+    inputShape,
+    outputShape: plan.outputShape,
+    dispatches: forward.dispatches,
+    arenaBytes: forward.arenaBytes,
+    input: external.get(inputTensor)!,
+    output,
+    encode,
+    async run(images) {
+      assertAlive(device, 'run');
+      const perImage = tensorBytes(...inputShape.slice(1)) / 4;
+      const count = images.length / perImage;
+      if (!Number.isInteger(count) || count < 1 || count > batch) {
+        const expected = `1 to ${batch} images of ${perImage} values, as compiled`;
+        throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
+      }
+      device.queue.writeBuffer(input, 0, images as Float32Array<ArrayBuffer>);
+      const encoder = device.createCommandEncoder({ label: network.name });
+      const pass = encoder.beginComputePass({ label: network.name });
+      encode(pass);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      const bytes = (output.size / batch) * count;
+      return new Float32Array(await readBuffer(device, output.buffer, output.offset, bytes));
+    },
+    dispose() {
+      folding.dispose();
+      forward.dispose();
+      destroyBuffer(device, input);
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** How the tensors of a plan are called. */
+export const inputTensor = 'input';
+export const labelsTensor = 'labels';
+
+/** The output of a layer. */
+export const activationOf = (layer: string): string => (layer === 'input' ? inputTensor : `activation ${layer}`);
+/** The loss's gradient with respect to the output of a layer. */
+export const gradientOf = (layer: string): string => `gradient ${layer}`;
+/** What a layer's forward pass keeps for its backward pass. */
+export const keptBy = (layer: string, what: string): string => `kept ${layer} ${what}`;
+/** An entry of the network's state. */
+export const parameter = (name: string): string => `parameter ${name}`;
+/** The loss's gradient with respect to an entry of the network's state. */
+export const parameterGradient = (name: string): string => `parameterGradient ${name}`;
+/** Scale and shift of a batch norm at inference. */
+export const foldedNorm = (layer: string): string => `folded ${layer}`;
+/** Each example's loss, and how many classes are ahead of its label. */
+export const lossesTensor = 'losses';
+export const ranksTensor = 'ranks';

@@ -1,0 +1,136 @@
+import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { ShapeError } from '../errors.js';
+import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import { parameter, parameterGradient } from './names.js';
+import type { Network } from './network.js';
+import { fromMemory, layoutState, type PlacedParameter, type StateLayout, toMemory } from './stateLayout.js';
+
+/** A network's state on the GPU: everything that is trained in one buffer, the running statistics in another. */
+export interface NetworkState {
+  readonly device: GPUDevice;
+  readonly network: Network;
+  readonly layout: StateLayout;
+  readonly trained: GPUBuffer;
+  readonly statistics: GPUBuffer;
+  /** Batches that the running statistics have seen: PyTorch's num_batches_tracked, the same for every batch norm. */
+  batchesTracked: number;
+  /** Counts the changes of the state, so that what was derived from it knows when it is stale. */
+  version: number;
+  dispose(): void;
+}
+
+const readableStorage = 0x80 | 0x04 | 0x08;
+
+/**
+ * Room for a network's state on a device.
+ *
+ * @throws LimitError where the device cannot hold it.
+ */
+export function createState(device: GPUDevice, network: Network): NetworkState {
+  const layout = layoutState(network);
+  const room = (label: string, count: number): GPUBuffer =>
+    createBuffer(device, { label, size: tensorBytes(Math.max(count, 1)), usage: readableStorage });
+  const trained = room(`${network.name} parameters`, layout.trainedCount);
+  const statistics = room(`${network.name} statistics`, layout.statisticsCount);
+  return {
+    device,
+    network,
+    layout,
+    trained,
+    statistics,
+    batchesTracked: 0,
+    version: 0,
+    dispose() {
+      destroyBuffer(device, trained);
+      destroyBuffer(device, statistics);
+    },
+  };
+}
+
+/**
+ * Writes a whole state, given in PyTorch's names and layouts.
+ *
+ * @throws ShapeError listing the entries that are missing, unknown or of another size.
+ */
+export function writeState(state: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
+  const { layout, device } = state;
+  checkEntries(state, values);
+  for (const [buffer, entries] of [
+    [state.trained, layout.trained],
+    [state.statistics, layout.statistics],
+  ] as const) {
+    for (const entry of entries) {
+      const data = toMemory(entry, values.get(entry.name)!);
+      device.queue.writeBuffer(buffer, entry.offset * 4, data as Float32Array<ArrayBuffer>);
+    }
+  }
+  state.batchesTracked = values.get(layout.counters[0] ?? '')?.[0] ?? 0;
+  state.version++;
+}
+
+function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
+  const entries = [...layout.trained, ...layout.statistics];
+  const known = new Map(entries.map(({ name, count }) => [name, count]));
+  for (const name of layout.counters) known.set(name, 1);
+  const missing = [...known.keys()].filter((name) => !values.has(name) && !layout.counters.includes(name));
+  const unknown = [...values.keys()].filter((name) => !known.has(name));
+  const wrong = [...values].filter(([name, data]) => known.has(name) && known.get(name) !== data.length);
+  if (missing.length + unknown.length + wrong.length === 0) return;
+  const list = (what: string, names: readonly string[]): string[] =>
+    names.length > 0 ? [`${what}: ${names.join(', ')}`] : [];
+  throw new ShapeError({
+    operation: 'writeState',
+    parameter: network.name,
+    expected: `${known.size} entries of the network's state`,
+    got: [
+      ...list('missing', missing),
+      ...list('unknown', unknown),
+      ...list(
+        'of another size',
+        wrong.map(([name, data]) => `${name} (${data.length} instead of ${known.get(name)} elements)`),
+      ),
+    ].join('; '),
+  });
+}
+
+/** Reads the whole state back, in PyTorch's names and layouts, num_batches_tracked included. */
+export async function readState(state: NetworkState): Promise<Map<string, Float32Array>> {
+  const { layout } = state;
+  const [trained, statistics] = await Promise.all([
+    readTensors(state.device, state.trained, layout.trained),
+    readTensors(state.device, state.statistics, layout.statistics),
+  ]);
+  const counters = layout.counters.map((name) => [name, Float32Array.of(state.batchesTracked)] as const);
+  return new Map([...trained, ...statistics, ...counters]);
+}
+
+/** Reads tensors of one buffer, in PyTorch's layouts. */
+export async function readTensors(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  entries: readonly PlacedParameter[],
+): Promise<[string, Float32Array][]> {
+  if (entries.length === 0) return [];
+  const data = new Float32Array(await readBuffer(device, buffer));
+  return entries.map((entry) => [
+    entry.name,
+    fromMemory(entry, data.subarray(entry.offset, entry.offset + entry.count)),
+  ]);
+}
+
+/** The ranges of the state's entries, by the names of their tensors; with gradients those of their gradients too. */
+export function stateRanges(state: NetworkState, gradients?: GPUBuffer): Map<string, BufferRange> {
+  const ranges = new Map<string, BufferRange>();
+  const { trained, statistics } = state.layout;
+  const range = (buffer: GPUBuffer, { offset, count }: PlacedParameter): BufferRange => ({
+    buffer,
+    offset: offset * 4,
+    size: count * 4,
+  });
+  for (const entry of trained) {
+    ranges.set(parameter(entry.name), range(state.trained, entry));
+    if (gradients) ranges.set(parameterGradient(entry.name), range(gradients, entry));
+  }
+  for (const entry of statistics) ranges.set(parameter(entry.name), range(state.statistics, entry));
+  return ranges;
+}

@@ -1,0 +1,98 @@
+import { parameterBlock } from '../ops/optimisers.js';
+import { alignUp } from './memory.js';
+import type { Network } from './network.js';
+import { elementCount, networkParameters, type ParameterSpec } from './parameters.js';
+import { inferShapes } from './shapes.js';
+
+/** An entry of the network's state with its place, in elements, in the buffer of its kind. */
+export interface PlacedParameter extends ParameterSpec {
+  readonly offset: number;
+  readonly count: number;
+  /**
+   * The axes of the PyTorch layout, in the order in which memory holds them, with their sizes in the PyTorch layout; a
+   * dense weight [out, channels * height * width] is seen as [out, channels, height, width].
+   */
+  readonly axes: readonly number[];
+  readonly order: readonly number[];
+}
+
+/** Where a network's state lies: trained entries in one buffer, running statistics in another. */
+export interface StateLayout {
+  readonly trained: readonly PlacedParameter[];
+  readonly statistics: readonly PlacedParameter[];
+  /** Elements of each buffer. */
+  readonly trainedCount: number;
+  readonly statisticsCount: number;
+  /** Names of the batches-tracked counters, which are kept on the host. */
+  readonly counters: readonly string[];
+}
+
+/** Lays the state of a network out; every tensor starts at a multiple of {@link parameterBlock} elements. */
+export function layoutState(network: Network): StateLayout {
+  const shapes = inferShapes(network, 1);
+  const inputOf = new Map(network.layers.map((layer) => [layer.name, shapes.get(layer.inputs[0]!)!]));
+  const specs = networkParameters(network);
+  const trained: PlacedParameter[] = [];
+  const statistics: PlacedParameter[] = [];
+  let trainedCount = 0;
+  let statisticsCount = 0;
+  for (const spec of specs) {
+    if (spec.role === 'batchesTracked') continue;
+    const count = elementCount(spec.shape);
+    const axes = axesInMemory(spec, inputOf.get(spec.layer)!);
+    if (spec.trainable) {
+      trained.push({ ...spec, ...axes, count, offset: trainedCount });
+      trainedCount = alignUp(trainedCount + count, parameterBlock);
+    } else {
+      statistics.push({ ...spec, ...axes, count, offset: statisticsCount });
+      statisticsCount = alignUp(statisticsCount + count, parameterBlock);
+    }
+  }
+  const counters = specs.filter(({ role }) => role === 'batchesTracked').map(({ name }) => name);
+  return { trained, statistics, trainedCount, statisticsCount, counters };
+}
+
+function axesInMemory(
+  { role, shape }: ParameterSpec,
+  [, height, width, channels]: readonly [number, number, number, number],
+): { axes: readonly number[]; order: readonly number[] } {
+  if (role === 'filter') return { axes: shape, order: [2, 3, 1, 0] };
+  if (role === 'denseWeight') return { axes: [shape[0]!, channels, height, width], order: [2, 3, 1, 0] };
+  return { axes: shape, order: shape.map((_, axis) => axis) };
+}
+
+/** A tensor from PyTorch's layout to memory's. */
+export function toMemory({ axes, order }: PlacedParameter, data: Float32Array): Float32Array {
+  return permute(data, axes, order);
+}
+
+/** A tensor from memory's layout to PyTorch's. */
+export function fromMemory({ axes, order }: PlacedParameter, data: Float32Array): Float32Array {
+  const back = order.map((_, axis) => order.indexOf(axis));
+  return permute(
+    data,
+    order.map((axis) => axes[axis]!),
+    back,
+  );
+}
+
+/** The tensor whose axis i is axis order[i] of the given one. */
+function permute(data: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
+  if (order.every((axis, index) => axis === index)) return data.slice();
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+  const sizes = order.map((axis) => shape[axis]!);
+  const steps = order.map((axis) => strides[axis]!);
+  const result = new Float32Array(data.length);
+  const [a = 1, b = 1, c = 1, d = 1] = sizes;
+  const [stepA = 0, stepB = 0, stepC = 0, stepD = 0] = steps;
+  let index = 0;
+  for (let i = 0; i < a; i++) {
+    for (let j = 0; j < b; j++) {
+      for (let k = 0; k < c; k++) {
+        const start = i * stepA + j * stepB + k * stepC;
+        for (let l = 0; l < d; l++) result[index++] = data[start + l * stepD]!;
+      }
+    }
+  }
+  return result;
+}

@@ -1,0 +1,152 @@
+import { readBuffer } from '../../src/device/buffers.js';
+import { guard } from '../../src/device/errorScopes.js';
+import { type BufferRange, bindPlan, compilePlan, type Operand, type OperationPlan } from '../../src/ops/plan.js';
+
+/** Values of an operand: float32, or uint32 for indices and counts. */
+export type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+/** What an operand held when the plan had run. */
+export interface Result {
+  readonly floats: Float32Array<ArrayBuffer>;
+  /** The same bits. */
+  readonly integers: Uint32Array<ArrayBuffer>;
+}
+
+export interface RunOptions {
+  /** How often the plan is encoded, one dispatch behind the other; 1 by default. */
+  readonly times?: number;
+}
+
+/** Both are NaN as float32: what is read from there shows, and so does what is left unwritten. */
+const guardBits = 0x7fedbeef;
+const poisonBits = 0x7fc0dead;
+
+const alignment = 256;
+
+interface Placed {
+  readonly name: string;
+  readonly operand: Operand;
+  /** In elements of 4 bytes. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Runs a plan once and returns its `output` and `inout` operands by name.
+ *
+ * All operands but uniforms lie in one buffer, as in an arena: each at an offset of 256 bytes or more behind the one
+ * before. What lies between them is a guard. Outputs and scratch hold NaN beforehand.
+ *
+ * @param inputs a value for every `input`, `inout` and `uniform` operand, of the operand's size
+ * @throws Error where a value is missing or has the wrong size, the device reports an error, a guard was written to, or
+ * an input changed
+ */
+export async function runPlan(
+  device: GPUDevice,
+  plan: OperationPlan,
+  inputs: Readonly<Record<string, Values>>,
+  { times = 1 }: RunOptions = {},
+): Promise<Record<string, Result>> {
+  checkInputs(plan, inputs);
+  const compiled = await compilePlan(device, plan);
+  const { placed, length } = place(plan);
+  const before = initialContents(placed, length, inputs);
+  const made: GPUBuffer[] = [];
+  const create = (label: string, usage: GPUBufferUsageFlags, contents: Uint32Array<ArrayBuffer>): GPUBuffer => {
+    const size = contents.byteLength;
+    const buffer = device.createBuffer({ label, size, usage, mappedAtCreation: true });
+    made.push(buffer);
+    new Uint32Array(buffer.getMappedRange()).set(contents);
+    buffer.unmap();
+    return buffer;
+  };
+  try {
+    const arena = await guard(device, plan.operation, () => {
+      const buffer = create('arena', GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC, before);
+      const ranges: Record<string, BufferRange> = {};
+      for (const { name, first, operand } of placed) ranges[name] = { buffer, offset: 4 * first, size: operand.bytes };
+      for (const name of namesOf(plan, 'uniform')) {
+        const uniform = create(name, GPUBufferUsage.UNIFORM, bits(inputs[name]!));
+        ranges[name] = { buffer: uniform, offset: 0, size: uniform.size };
+      }
+      const bound = bindPlan(compiled, ranges);
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (let time = 0; time < times; time++) bound.encode(pass);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      return buffer;
+    });
+    const after = new Uint32Array(await readBuffer(device, arena));
+    checkUntouched(plan.operation, placed, before, after);
+    return results(placed, after);
+  } finally {
+    for (const buffer of made) buffer.destroy();
+  }
+}
+
+function namesOf(plan: OperationPlan, ...uses: readonly Operand['use'][]): string[] {
+  return Object.keys(plan.operands).filter((name) => uses.includes(plan.operands[name]!.use));
+}
+
+function checkInputs(plan: OperationPlan, inputs: Readonly<Record<string, Values>>): void {
+  const wanted = namesOf(plan, 'input', 'inout', 'uniform');
+  for (const name of new Set([...wanted, ...Object.keys(inputs)])) {
+    const expected = wanted.includes(name) ? plan.operands[name]!.bytes : undefined;
+    const got = inputs[name]?.byteLength;
+    if (got !== expected) throw new Error(`${plan.operation}: ${name}: ${expected} bytes expected, got ${got}`);
+  }
+}
+
+function place(plan: OperationPlan): { placed: Placed[]; length: number } {
+  const step = alignment / 4;
+  let length = step;
+  const placed = namesOf(plan, 'input', 'inout', 'output', 'scratch').map((name) => {
+    const operand = plan.operands[name]!;
+    const first = length;
+    const count = operand.bytes / 4;
+    length = (Math.ceil((first + count) / step) + 1) * step;
+    return { name, operand, first, count };
+  });
+  return { placed, length };
+}
+
+function initialContents(placed: readonly Placed[], length: number, inputs: Readonly<Record<string, Values>>) {
+  const contents = new Uint32Array(length).fill(guardBits);
+  for (const { name, first, count } of placed) {
+    const values = inputs[name];
+    if (values) contents.set(bits(values), first);
+    else contents.fill(poisonBits, first, first + count);
+  }
+  return contents;
+}
+
+/** Compares everything that nobody may have written to: guards and inputs. */
+function checkUntouched(operation: string, placed: readonly Placed[], before: Uint32Array, after: Uint32Array): void {
+  let position = 0;
+  const check = (end: number, what: string): void => {
+    for (; position < end; position++) {
+      if (after[position] !== before[position]) throw new Error(`${operation}: ${what} written to at ${position}`);
+    }
+  };
+  for (const { name, operand, first, count } of placed) {
+    check(first, `what lies before ${name} (which starts at ${first})`);
+    if (operand.use === 'input') check(first + count, `input ${name} (which starts at ${first})`);
+    position = first + count;
+  }
+  check(after.length, 'what lies behind the last operand');
+}
+
+function results(placed: readonly Placed[], after: Uint32Array<ArrayBuffer>): Record<string, Result> {
+  const written = placed.filter(({ operand }) => operand.use === 'output' || operand.use === 'inout');
+  return Object.fromEntries(
+    written.map(({ name, first, count }) => {
+      const integers = after.slice(first, first + count);
+      return [name, { integers, floats: new Float32Array(integers.buffer) }];
+    }),
+  );
+}
+
+function bits(values: Values): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
