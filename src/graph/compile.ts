@@ -1,4 +1,5 @@
-import { createBuffer, destroyBuffer } from '../device/buffers.js';
+import { type BufferDescription, createBuffer, destroyBuffer } from '../device/buffers.js';
+import { guard } from '../device/errorScopes.js';
 import { ICError } from '../errors.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
 import { type NetworkOperation, planArena } from './operations.js';
@@ -22,6 +23,27 @@ export interface BoundOperations {
   range(tensor: string): BufferRange;
   encode(pass: GPUComputePassEncoder): void;
   dispose(): void;
+}
+
+/**
+ * Creates buffers: all of them, or none where one cannot be had.
+ *
+ * @throws LimitError where the device cannot hold them.
+ */
+export async function createBuffers(
+  device: GPUDevice,
+  descriptions: readonly BufferDescription[],
+): Promise<GPUBuffer[]> {
+  const made: GPUBuffer[] = [];
+  try {
+    await guard(device, 'compile', () => {
+      for (const description of descriptions) made.push(createBuffer(device, description));
+    });
+    return made;
+  } catch (error) {
+    for (const buffer of made) destroyBuffer(device, buffer);
+    throw error;
+  }
 }
 
 /**
@@ -53,7 +75,8 @@ export async function bindOperations(
   );
   const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 16);
   const { arenaBytes, offsets } = planArena(operations, (id) => external.has(id), kept, alignment);
-  const arena = createBuffer(device, { label: 'arena', size: Math.max(arenaBytes, 4), usage: 0x80 | 0x04 | 0x08 });
+  const description = { label: 'arena', size: Math.max(arenaBytes, 4), usage: 0x80 | 0x04 | 0x08 };
+  const [arena] = (await createBuffers(device, [description])) as [GPUBuffer];
 
   const range = (id: string, size?: number): BufferRange => {
     const known = external.get(id);

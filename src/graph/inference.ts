@@ -1,9 +1,10 @@
-import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { destroyBuffer, readBuffer } from '../device/buffers.js';
 import { assertAlive } from '../device/device.js';
+import { guard } from '../device/errorScopes.js';
 import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { deviceTraits } from '../ops/traits.js';
-import { type BoundOperations, bindOperations, type CompileOptions } from './compile.js';
+import { type BoundOperations, bindOperations, type CompileOptions, createBuffers } from './compile.js';
 import { planInference } from './inferencePlan.js';
 import { inputTensor } from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
@@ -45,7 +46,8 @@ export async function compileInference(
   const { batch } = options;
   const plan = planInference(network, batch, deviceTraits(device));
   const inputShape = inferShapes(network, batch).get('input')!;
-  const input = createBuffer(device, { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 });
+  const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
+  const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
   const external = stateRanges(state);
   external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
   let fold: BoundOperations | undefined;
@@ -90,14 +92,18 @@ export async function compileInference(
         const expected = `1 to ${batch} images of ${perImage} values, as compiled`;
         throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
       }
-      device.queue.writeBuffer(input, 0, images as Float32Array<ArrayBuffer>);
-      const encoder = device.createCommandEncoder({ label: network.name });
-      const pass = encoder.beginComputePass({ label: network.name });
-      encode(pass);
-      pass.end();
-      device.queue.submit([encoder.finish()]);
+      const submitted = guard(device, 'run', () => {
+        device.queue.writeBuffer(input, 0, images as Float32Array<ArrayBuffer>);
+        const encoder = device.createCommandEncoder({ label: network.name });
+        const pass = encoder.beginComputePass({ label: network.name });
+        encode(pass);
+        pass.end();
+        device.queue.submit([encoder.finish()]);
+      });
       const bytes = (output.size / batch) * count;
-      return new Float32Array(await readBuffer(device, output.buffer, output.offset, bytes));
+      // The copy is asked for at once, so that it comes ahead of the next run.
+      const [logits] = await Promise.all([readBuffer(device, output.buffer, output.offset, bytes), submitted]);
+      return new Float32Array(logits);
     },
     dispose() {
       folding.dispose();

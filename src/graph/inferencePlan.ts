@@ -8,7 +8,7 @@ import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from './fusi
 import { batchNormShape, convolutionShape, denseShape, poolShape } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter } from './names.js';
 import type { ConvolutionLayer, Network } from './network.js';
-import { type NetworkOperation, operationList } from './operations.js';
+import { inLayer, type NetworkOperation, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, type Shape } from './shapes.js';
 
@@ -31,21 +31,19 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
   const fold = operationList();
   for (const layer of network.layers.filter(isBatchNorm)) {
     const [, , , channels] = shapes.get(layer.name)!;
-    fold.append(layer.name, planBatchNormFold(channels, layer.epsilon), {
-      ...normParameters(layer.name),
-      scaleShift: foldedNorm(layer.name),
-    });
+    const plan = inLayer(layer.name, () => planBatchNormFold(channels, layer.epsilon));
+    fold.append(layer.name, plan, { ...normParameters(layer.name), scaleShift: foldedNorm(layer.name) });
   }
   const forward = operationList();
   const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
-  for (const group of groups) {
+  const appendGroup = (group: FusedLayers): void => {
     const input = shapes.get(group.head.inputs[0]!)!;
     const output = activationOf(group.output);
     const from = activationOf(group.head.inputs[0]!);
     const residual: Record<string, string> = group.residual ? { residual: activationOf(group.residual) } : {};
     const behind = { residual: group.add !== undefined, relu: group.relu !== undefined };
     const append = (plan: Parameters<typeof forward.append>[1], tensors: Record<string, string>): void =>
-      forward.append(group.output, plan, { input: from, output, ...tensors });
+      forward.append(group.head.name, plan, { input: from, output, ...tensors });
     switch (group.head.kind) {
       case 'convolution': {
         const options = { ...behind, scaleShift: group.norm !== undefined };
@@ -80,7 +78,9 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
         break;
       }
     }
-  }
+  };
+  for (const group of groups) inLayer(group.head.name, () => appendGroup(group));
+
   const last = network.layers.at(-1)!.name;
   return {
     fold: fold.operations,

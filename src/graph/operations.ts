@@ -1,4 +1,6 @@
+import { ICError } from '../errors.js';
 import type { OperationPlan } from '../ops/plan.js';
+import { planAddGradient } from '../ops/pointwise.js';
 import { type Lifetime, type MemoryPlan, planMemory } from './memory.js';
 
 /** An operation of a network: its plan, and which tensor each of its operands is. */
@@ -12,7 +14,10 @@ export interface NetworkOperation {
 /** Collects a network's operations in order. */
 export interface OperationList {
   readonly operations: readonly NetworkOperation[];
-  /** Appends an operation; scratch operands that are not named get tensors of their own. */
+  /**
+   * Appends an operation; scratch operands that are not named get tensors of their own. An input that the operation reads
+   * twice is copied ahead of it: WebGPU refuses to bind one range twice where kernels may write.
+   */
   append(layer: string, plan: OperationPlan, tensors: Readonly<Record<string, string>>): void;
 }
 
@@ -21,12 +26,29 @@ export function operationList(): OperationList {
   return {
     operations,
     append(layer, plan, tensors) {
-      const index = operations.length;
-      const scratch = Object.entries(plan.operands).filter(([, operand]) => operand.use === 'scratch');
-      const own = Object.fromEntries(scratch.map(([name]) => [name, `scratch ${index} ${name}`]));
-      operations.push({ layer, plan, tensors: { ...own, ...tensors } });
+      const bound = new Map<string, string>();
+      for (const [name, { bytes, use }] of Object.entries(plan.operands)) {
+        const tensor = use === 'scratch' ? (tensors[name] ?? `scratch ${operations.length} ${name}`) : tensors[name]!;
+        if (![...bound.values()].includes(tensor)) {
+          bound.set(name, tensor);
+          continue;
+        }
+        const copy = `copy ${operations.length} ${name}`;
+        operations.push({ layer, plan: planAddGradient(bytes / 4), tensors: { input: tensor, output: copy } });
+        bound.set(name, copy);
+      }
+      operations.push({ layer, plan, tensors: Object.fromEntries(bound) });
     },
   };
+}
+
+/** Runs what plans a layer; errors name the layer. */
+export function inLayer<T>(layer: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ICError ? error.at(layer) : error;
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
-import { createBuffer, destroyBuffer } from '../device/buffers.js';
+import { destroyBuffer } from '../device/buffers.js';
 import { assertAlive } from '../device/device.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { deviceTraits } from '../ops/traits.js';
-import { type BoundOperations, bindOperations, type CompileOptions } from './compile.js';
+import { type BoundOperations, bindOperations, type CompileOptions, createBuffers } from './compile.js';
 import { inputTensor, labelsTensor, lossesTensor, ranksTensor } from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
@@ -43,10 +43,12 @@ export async function compileTraining(
   const plan = planTraining(network, batch, { labelSmoothing }, deviceTraits(device));
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;
-  const gradients = createBuffer(device, { label: 'gradients', size: state.trained.size, usage: storage });
-  const input = createBuffer(device, { label: 'input', size: tensorBytes(...inputShape), usage: storage });
-  const labels = createBuffer(device, { label: 'labels', size: tensorBytes(batch), usage: storage });
-  const own = [gradients, input, labels];
+  const own = await createBuffers(device, [
+    { label: 'gradients', size: state.trained.size, usage: storage },
+    { label: 'input', size: tensorBytes(...inputShape), usage: storage },
+    { label: 'labels', size: tensorBytes(batch), usage: storage },
+  ]);
+  const [gradients, input, labels] = own as [GPUBuffer, GPUBuffer, GPUBuffer];
   const external = stateRanges(state, gradients);
   external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
   external.set(labelsTensor, { buffer: labels, offset: 0, size: labels.size });

@@ -26,7 +26,7 @@ import {
   ranksTensor,
 } from './names.js';
 import type { ConvolutionLayer, DenseLayer, Network } from './network.js';
-import { type NetworkOperation, type OperationList, operationList } from './operations.js';
+import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, type Shape } from './shapes.js';
 
@@ -61,7 +61,7 @@ export function planTraining(
   const list = operationList();
   const planner: Planner = { shapes, traits, list, reached: new Set() };
   const groups = fuseLayers(network, isBatchNorm);
-  for (const group of groups) appendForward(planner, group);
+  for (const group of groups) inLayer(group.head.name, () => appendForward(planner, group));
 
   const last = network.layers.at(-1)!.name;
   const logits = activationOf(last);
@@ -77,7 +77,7 @@ export function planTraining(
   list.append('loss', planLabelRank({ batch, classes }), { logits, labels: labelsTensor, ranks: ranksTensor });
   planner.reached.add(last);
 
-  for (const group of [...groups].reverse()) appendBackward(planner, group);
+  for (const group of [...groups].reverse()) inLayer(group.head.name, () => appendBackward(planner, group));
   return { operations: list.operations, logits, logitsShape };
 }
 
@@ -87,7 +87,7 @@ function appendForward({ shapes, traits, list }: Planner, group: FusedLayers): v
   const input = activationOf(head.inputs[0]!);
   const output = activationOf(group.output);
   const append = (plan: OperationPlan, tensors: Record<string, string> = {}): void =>
-    list.append(group.output, plan, { input, output, ...tensors });
+    list.append(head.name, plan, { input, output, ...tensors });
   switch (head.kind) {
     case 'convolution': {
       const { adjust, bias } = head;

@@ -14,10 +14,13 @@ const loadCost = 20;
 const broadcastCost = 3;
 const workgroupCost = 400;
 
-/** Vector accumulators a lane may hold before they spill, and multiply-adds in a loop body before compiling gets slow. */
-const mostAccumulators = 28;
-const mostBodyTerms = 360;
-const wideSubgroupBodyTerms = 128;
+/**
+ * Vector accumulators of a lane, and multiply-adds in a loop body. More of either makes compiling several times slower
+ * and hardly a kernel faster.
+ */
+const mostAccumulators = 14;
+const mostBodyTerms = 168;
+const wideSubgroupBodyTerms = 112;
 
 /**
  * The cheapest tile by the cost model: 20 units a load, 1 a multiply-add. Loads of the filter are shared by all pixels

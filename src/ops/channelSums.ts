@@ -1,4 +1,5 @@
 import text from '../../kernels/channel_sums.wgsl?raw';
+import { ShapeError } from '../errors.js';
 import { type OperationPlan, tensorBytes } from './plan.js';
 import { channelSlices, sumSlicesStep } from './slices.js';
 import { vectorText } from './vectors.js';
@@ -9,6 +10,8 @@ import { requireInteger } from './windows.js';
  * IC convolution's `input` form.
  *
  * Operands: values [pixels, channels], factors [pixels, groups] with `factors`, output [channels], scratch slices.
+ *
+ * @throws ShapeError for a size that is no positive integer, or channels that are no multiple of the groups.
  */
 export function planChannelSums(
   pixels: number,
@@ -19,6 +22,11 @@ export function planChannelSums(
   requireInteger(pixels, 1, 'pixels', { operation, prefix: '' });
   requireInteger(channels, 1, 'channels', { operation, prefix: '' });
   const groups = options.groups ?? 1;
+  requireInteger(groups, 1, 'groups', { operation, prefix: '' });
+  if (channels % groups !== 0) {
+    const expected = `a multiple of ${groups} groups`;
+    throw new ShapeError({ operation, parameter: 'channels', expected, got: String(channels) });
+  }
   const factors = options.factors ?? false;
   const split = channelSlices(pixels, channels, groups);
   const bytes = tensorBytes(channels);

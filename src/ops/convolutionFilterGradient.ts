@@ -25,7 +25,7 @@ export interface FilterGradientOptions {
  * Operands: input [N, H, W, C], gradient [N, P, Q, K] of z, output [R, S, C / groups, K] (overwritten), and for the
  * split reduction the scratch slices.
  *
- * @throws ShapeError for a shape that does not fit.
+ * @throws ShapeError for a shape that does not fit, UnsupportedError for a family that the device cannot run.
  */
 export function planConvolutionFilterGradient(
   shape: ConvolutionShape,
@@ -39,7 +39,7 @@ export function planConvolutionFilterGradient(
     gradient: { bytes: geometry.outputBytes, use: 'input' },
     output: { bytes: geometry.filterBytes, use: 'output' },
   };
-  const family = options.family ?? chooseFamily(geometry, traits);
+  const family = chooseFamily(operation, geometry, traits, options.family);
   if (family === 'naive') return { operation, operands, steps: [naiveStep(geometry)] };
 
   const rows = geometry.outHeight === 1 && isPointwise(geometry) ? asOneRow(geometry) : geometry;

@@ -1,5 +1,6 @@
 import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
+import { ShapeError, UnsupportedError } from '../errors.js';
 import type { Adjust } from '../graph/network.js';
 import type { Constants } from '../wgsl/assemble.js';
 import { broadcastColumns, chooseBroadcastTile } from './broadcastTiles.js';
@@ -50,7 +51,8 @@ export const convolutionBindings = {
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
  * [K] or [C], scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32.
  *
- * @throws ShapeError for a shape that does not fit.
+ * @throws ShapeError for a shape that does not fit, or `storeSums` without an IC unit; UnsupportedError for a family that
+ *   the device cannot run.
  */
 export function planConvolution(
   shape: ConvolutionShape,
@@ -60,6 +62,9 @@ export function planConvolution(
   const adjust = options.adjust ?? 'none';
   const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
   const geometry = checkConvolution(operation, shape);
+  if (options.storeSums && adjust === 'none') {
+    throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
+  }
   const flags = {
     ADJUST: adjustConstant(adjust),
     BIAS: options.bias ?? false,
@@ -85,7 +90,7 @@ export function planConvolution(
   if (flags.RESIDUAL) add('residual', 'residual', { bytes: geometry.outputBytes, use: 'input' });
   if (flags.STORE_SUMS) add('window_sums', 'windowSums', { bytes: geometry.windowSumBytes, use: 'output' });
 
-  const family = options.family ?? chooseFamily(geometry, traits);
+  const family = chooseFamily(operation, geometry, traits, options.family);
   const step =
     family === 'naive'
       ? naiveStep(geometry, flags, bindings)
@@ -93,9 +98,22 @@ export function planConvolution(
   return { operation, operands, steps: [step] };
 }
 
-/** Broadcast pays where a subgroup's lanes find enough channels to work on. */
-export function chooseFamily(geometry: ConvolutionGeometry, traits: DeviceTraits): ConvolutionFamily {
-  const { subgroup } = traits;
+/**
+ * The family asked for, or the best one: broadcast pays where a subgroup's lanes find enough channels to work on.
+ *
+ * @throws UnsupportedError for `subgroup` on a device without subgroups of one size.
+ */
+export function chooseFamily(
+  operation: string,
+  geometry: ConvolutionGeometry,
+  { subgroup }: DeviceTraits,
+  wanted?: ConvolutionFamily,
+): ConvolutionFamily {
+  if (wanted === 'subgroup' && subgroup === undefined) {
+    const expected = 'a device with subgroups of one size';
+    throw new UnsupportedError({ operation, parameter: 'family', expected, got: 'none' });
+  }
+  if (wanted) return wanted;
   if (subgroup === undefined || subgroup < 4 || subgroup > 32) return 'naive';
   return geometry.groupOut * 2 >= subgroup ? 'subgroup' : 'naive';
 }

@@ -23,7 +23,7 @@ export interface InputGradientOptions {
  * Operands: gradient [N, P, Q, K] of z, filter [R, S, C / groups, K], output [N, H, W, C] (overwritten, or added to with
  * `accumulate`), windowSums [N, H, W, groups] and adjust [C] as the options say, scratch turnedFilter.
  *
- * @throws ShapeError for a shape that does not fit.
+ * @throws ShapeError for a shape that does not fit, UnsupportedError for a family that the device cannot run.
  */
 export function planConvolutionInputGradient(
   shape: ConvolutionShape,
@@ -55,7 +55,7 @@ export function planConvolutionInputGradient(
     bindings.adjust = 'adjust';
   }
   const turned = turnedGeometry(geometry);
-  const family = options.family ?? chooseFamily(turned, traits);
+  const family = chooseFamily(operation, turned, traits, options.family);
   if (family === 'naive') {
     const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
     return { operation, operands, steps: [step] };

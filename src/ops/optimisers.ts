@@ -6,6 +6,7 @@ import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { stepStateBytes } from './loss.js';
 import { type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { requireInteger } from './windows.js';
 
 /** Elements of parameters that share one entry of the groups operand; every tensor starts at a multiple of it. */
 export const parameterBlock = 64;
@@ -17,14 +18,15 @@ export const parameterBlock = 64;
  * factor, weight decay, momentum, unused), status [1] (u32, nothing is updated unless 0), stepState (uniform), with `clip`
  * clipping [2].
  *
- * @throws ShapeError unless count is a positive multiple of 64.
+ * @throws ShapeError unless count is a positive multiple of 64 and groups a positive integer.
  */
 export function planSgd(
   count: number,
   options: { readonly groups: number; readonly nesterov?: boolean; readonly clip?: boolean },
 ): OperationPlan {
-  checkCount('sgd', count);
   const { groups, nesterov = false, clip = false } = options;
+  checkCount('sgd', count);
+  requireInteger(groups, 1, 'groups', { operation: 'sgd', prefix: '' });
   return {
     operation: 'sgd',
     operands: {
@@ -48,16 +50,19 @@ export function planSgd(
  * Operands: as {@link planSgd}, with means and squares [count] for velocities; settings are (learning-rate factor, weight
  * decay, beta1, beta2).
  *
- * @throws ShapeError unless count is a positive multiple of 64.
+ * @throws ShapeError unless count is a positive multiple of 64, groups a positive integer and epsilon a positive number.
  */
 export function planAdamW(
   count: number,
   options: { readonly groups: number; readonly epsilon: number; readonly clip?: boolean },
 ): OperationPlan {
-  checkCount('adamW', count);
+  const operation = 'adamW';
   const { groups, epsilon, clip = false } = options;
+  checkCount(operation, count);
+  requireInteger(groups, 1, 'groups', { operation, prefix: '' });
+  checkPositive(operation, 'epsilon', epsilon);
   return {
-    operation: 'adamW',
+    operation,
     operands: {
       ...updateOperands(count, groups, clip),
       means: { bytes: tensorBytes(count), use: 'inout' },
@@ -84,9 +89,7 @@ export function planAdamW(
 export function planGradientClip(count: number, most: number): OperationPlan {
   const operation = 'gradientClip';
   checkCount(operation, count);
-  if (!(most > 0 && Number.isFinite(most))) {
-    throw new ShapeError({ operation, parameter: 'most', expected: 'a positive number', got: String(most) });
-  }
+  checkPositive(operation, 'most', most);
   const span = Math.max(4096, Math.ceil(count / 1024 / 256) * 256);
   const partials = Math.ceil(count / span);
   return {
@@ -111,6 +114,11 @@ export function planGradientClip(count: number, most: number): OperationPlan {
       },
     ],
   };
+}
+
+function checkPositive(operation: string, parameter: string, value: number): void {
+  if (value > 0 && Number.isFinite(value)) return;
+  throw new ShapeError({ operation, parameter, expected: 'a positive number', got: String(value) });
 }
 
 function checkCount(operation: string, count: number): void {

@@ -40,8 +40,9 @@ async function compile(
   label: string,
 ): Promise<KernelPipeline> {
   const bindings = kernelBindings(kernel.text);
+  const code = assemble(kernel, constants);
   device.pushErrorScope('validation');
-  const module = device.createShaderModule({ label, code: assemble(kernel, constants) });
+  const module = device.createShaderModule({ label, code });
   const layout = bindGroupLayout(device, label, bindings);
   const created = device.createComputePipelineAsync({
     label,

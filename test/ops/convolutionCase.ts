@@ -5,7 +5,6 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolutionFilterGr
 import { type ConvolutionFamily, planConvolution } from '../../src/ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
 import { planIcUnitGradient } from '../../src/ops/icUnitGradient.js';
-import { compilePlan } from '../../src/ops/plan.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import {
   type ConvolutionBackwardOperands,
@@ -15,7 +14,8 @@ import {
   convolutionMagnitude,
   convolutionReference,
 } from '../reference/convolution.js';
-import { runPlan, type Values } from '../support/runPlan.js';
+import { randomArray } from '../support/random.js';
+import { runPlan } from '../support/runPlan.js';
 import { EPSILON, expectClose, summationBound } from '../support/tolerance.js';
 
 type Floats = Float32Array<ArrayBuffer>;
@@ -33,7 +33,7 @@ export interface ConvolutionCase {
   readonly gradient: Floats;
 }
 
-/** Values of a forward and a backward pass; the last two with a bias and unless the mode is `none`. */
+/** Values of a forward and a backward pass; `db` with a bias, `da` unless the mode is `none`. */
 export interface ConvolutionValues<T> {
   readonly y: T;
   readonly dx: T;
@@ -42,7 +42,24 @@ export interface ConvolutionValues<T> {
   readonly da?: T | undefined;
 }
 
-export const convolutionValueNames = ['y', 'dx', 'dw', 'db', 'da'] as const;
+export type ValueName = keyof ConvolutionValues<unknown>;
+
+export const valueNames: readonly ValueName[] = ['y', 'dx', 'dw', 'db', 'da'];
+
+/** Values in [-1, 1] for a shape; adjusting weights small enough for the unit to fire and not to fire. */
+export function randomCase(shape: ConvolutionShape, mode: Adjust, bias: boolean, seed: number): ConvolutionCase {
+  const { inputBytes, filterBytes, outputBytes } = checkConvolution('case', shape);
+  const adjustCount = mode === 'input' ? shape.inChannels : shape.outChannels;
+  return {
+    shape,
+    mode,
+    input: randomArray(inputBytes / 4, seed),
+    filter: randomArray(filterBytes / 4, seed + 1),
+    bias: bias ? randomArray(shape.outChannels, seed + 2) : undefined,
+    adjust: mode === 'none' ? undefined : randomArray(adjustCount, seed + 3),
+    gradient: randomArray(outputBytes / 4, seed + 4),
+  };
+}
 
 export function referenceOperands(one: ConvolutionCase): ConvolutionBackwardOperands {
   const { shape } = one;
@@ -62,40 +79,38 @@ export function referenceOperands(one: ConvolutionCase): ConvolutionBackwardOper
   };
 }
 
-/** The bound of y: the window's terms, bias, and the four operations of the IC unit. */
+/** The bound of y: the window's terms, the bias, and the four operations of the IC unit. */
 export function outputBound(operands: ConvolutionOperands): Float64Array {
   const [height, width, groupIn] = operands.filterShape;
   return summationBound(height * width * groupIn + 5, convolutionMagnitude(operands).y);
 }
 
-/** The gradient with zeros where rounding decides whether the IC unit fires: there its own gradient jumps. */
-export function awayFromKink(one: ConvolutionCase): { gradient: Floats; zeroed: number } {
+/** The case with zeros in the gradient where rounding decides whether the IC unit fires: there its gradient jumps. */
+export function awayFromKink(one: ConvolutionCase): { readonly smooth: ConvolutionCase; readonly zeroed: number } {
+  if (one.mode === 'none') return { smooth: one, zeroed: 0 };
   const operands = referenceOperands(one);
   const { excess } = convolutionReference(operands);
-  const bound = outputBound(operands);
-  const near = (i: number) => one.mode !== 'none' && Math.abs(excess[i]!) <= bound[i]!;
-  const gradient = one.gradient.map((value, i) => (near(i) ? 0 : value));
-  return { gradient, zeroed: gradient.filter((_, i) => near(i)).length };
+  const near = outputBound(operands).map((bound, i) => Number(Math.abs(excess[i]!) <= bound));
+  const gradient = one.gradient.map((value, i) => (near[i] ? 0 : value));
+  return { smooth: { ...one, gradient }, zeroed: near.reduce((sum, is) => sum + is, 0) };
 }
 
 /** What float64 says. */
-export function expectedValues(one: ConvolutionCase): ConvolutionValues<Float64Array> {
+export function expectedValues(one: ConvolutionCase): ConvolutionValues<ArrayLike<number>> {
   const operands = referenceOperands(one);
   const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference(operands);
   return { y: convolutionReference(operands).y, dx, dw: dFilter, db: dBias, da: dAdjust };
 }
 
-/** Rounding error allowed: the number of terms that go into an element, times epsilon, times their magnitude. */
-export function valueBounds(one: ConvolutionCase): ConvolutionValues<Float64Array> {
+/** The rounding error allowed: how many terms go into an element, times epsilon, times their magnitude. */
+function valueBounds(one: ConvolutionCase): Required<ConvolutionValues<Float64Array>> {
   const operands = referenceOperands(one);
   const magnitude = convolutionBackwardMagnitude(operands);
-  const { batch, inHeight, inWidth, outHeight, outWidth, groupIn, groupOut, kernel } = checkConvolution(
-    'bounds',
-    one.shape,
-  );
+  const geometry = checkConvolution('bounds', one.shape);
+  const { batch, inHeight, inWidth, outHeight, outWidth, groupIn, groupOut, kernel } = geometry;
   const taps = kernel[0] * kernel[1];
   const outPixels = batch * outHeight * outWidth;
-  // The gradient through a window sum is a sum over the group's filters, then over the windows that contain a pixel.
+  // What comes through a window sum is summed over the group's filters, then over the windows that contain a pixel.
   const throughSums = one.mode === 'none' ? 0 : groupOut + taps + 3;
   const adjustTerms =
     one.mode === 'output' ? outPixels + taps * groupIn + 3 : batch * inHeight * inWidth + throughSums + 1;
@@ -108,89 +123,91 @@ export function valueBounds(one: ConvolutionCase): ConvolutionValues<Float64Arra
   };
 }
 
-/** The whole way on the device: forward, IC unit gradient, then the gradients of input, filter, bias and adjust. */
+/** The whole way on the device, each part fed with what the one before gave. */
 export async function deviceValues(
   device: GPUDevice,
   one: ConvolutionCase,
   family?: ConvolutionFamily,
 ): Promise<ConvolutionValues<Floats>> {
   const { shape, mode, input, filter, bias, adjust, gradient } = one;
+  const { batch, outHeight, outWidth } = checkConvolution('case', shape);
   const traits = deviceTraits(device);
-  const chosen = family && { family };
-  const weights: Record<string, Values> = adjust ? { adjust } : {};
-  const geometry = checkConvolution('case', shape);
-  const isIC = mode !== 'none';
+  const chosen = family ? { family } : {};
 
   const forward = planConvolution(
     shape,
-    { adjust: mode, bias: bias !== undefined, storeSums: isIC, ...chosen },
+    { adjust: mode, bias: bias !== undefined, storeSums: mode !== 'none', ...chosen },
     traits,
   );
-  const unit = isIC ? planIcUnitGradient(shape, mode) : undefined;
-  const toInput = planConvolutionInputGradient(shape, { ...(isIC && { windowSums: mode }), ...chosen }, traits);
-  const toFilter = planConvolutionFilterGradient(shape, chosen ?? {}, traits);
-  const toBias = planChannelSums(geometry.batch * geometry.outHeight * geometry.outWidth, shape.outChannels);
-  const toAdjust = planChannelSums(shape.batch * shape.inHeight * shape.inWidth, shape.inChannels, {
-    factors: true,
-    groups: shape.groups,
+  const ahead = await runPlan(device, forward, {
+    input,
+    filter,
+    ...(bias && { bias }),
+    ...(adjust && { adjust }),
   });
-  const plans = [forward, ...(unit ? [unit] : []), toInput, toFilter, ...(bias ? [toBias] : [])];
-  await Promise.all([...plans, ...(mode === 'input' ? [toAdjust] : [])].map((plan) => compilePlan(device, plan)));
+  const y = ahead.floats('output');
+  const unit =
+    mode === 'none'
+      ? undefined
+      : await runPlan(device, planIcUnitGradient(shape, mode), {
+          gradient,
+          output: y,
+          windowSums: ahead.floats('windowSums'),
+          ...(mode === 'output' && { adjust: adjust! }),
+        });
+  const zGradient = unit?.floats('zGradient') ?? gradient;
+  const inputSums = unit?.floats('inputSums');
 
-  const { output, windowSums } = await runPlan(device, forward, { input, filter, ...(bias && { bias }), ...weights });
-  const y = output!.floats;
-  const passed = unit
-    ? await runPlan(device, unit, {
-        gradient,
-        output: y,
-        windowSums: windowSums!.floats,
-        ...(mode === 'output' && weights),
-      })
-    : undefined;
-  const dz = passed?.zGradient!.floats ?? gradient;
-  const sums = passed?.inputSums!.floats;
-  const [dx, dw, db, da] = await Promise.all([
-    runPlan(device, toInput, {
-      gradient: dz,
-      filter,
-      ...(sums && { windowSums: sums }),
-      ...(mode === 'input' && weights),
-    }),
-    runPlan(device, toFilter, { input, gradient: dz }),
-    bias && runPlan(device, toBias, { values: dz }),
-    mode === 'input' ? runPlan(device, toAdjust, { values: input, factors: sums! }) : undefined,
-  ]);
+  const toInput = planConvolutionInputGradient(
+    shape,
+    { ...(mode !== 'none' && { windowSums: mode }), ...chosen },
+    traits,
+  );
+  const dx = await runPlan(device, toInput, {
+    gradient: zGradient,
+    filter,
+    ...(inputSums && { windowSums: inputSums }),
+    ...(mode === 'input' && { adjust: adjust! }),
+  });
+  const toFilter = planConvolutionFilterGradient(shape, chosen, traits);
+  const dw = await runPlan(device, toFilter, { input, gradient: zGradient });
+  const toBias = planChannelSums(batch * outHeight * outWidth, shape.outChannels);
+  const db = bias && (await runPlan(device, toBias, { values: zGradient }));
+  const inPixels = batch * shape.inHeight * shape.inWidth;
+  const toAdjust = planChannelSums(inPixels, shape.inChannels, { factors: true, groups: shape.groups });
+  const da = mode === 'input' ? await runPlan(device, toAdjust, { values: input, factors: inputSums! }) : undefined;
   return {
     y,
-    dx: dx.output!.floats,
-    dw: dw.output!.floats,
-    db: db?.output!.floats,
-    da: passed?.adjustGradient?.floats ?? da?.output!.floats,
+    dx: dx.floats('output'),
+    dw: dw.floats('output'),
+    db: db?.floats('output'),
+    da: mode === 'output' ? unit?.floats('adjustGradient') : da?.floats('output'),
   };
 }
 
 /**
- * Holds a forward and backward pass on the device to the expected values.
+ * Holds a forward and backward pass on the device to the expected values, which may be rounded to float32 themselves.
  *
- * @param rounding share of the expected value that it is itself off by
  * @returns for every value its worst error as a share of its bound
  */
 export async function expectConvolution(
   device: GPUDevice,
   one: ConvolutionCase,
   what: string,
-  options: { family?: ConvolutionFamily | undefined; expected?: ConvolutionValues<ArrayLike<number>> } = {},
-): Promise<Partial<Record<keyof ConvolutionValues<unknown>, number>>> {
+  options: {
+    readonly family?: ConvolutionFamily | undefined;
+    readonly expected?: ConvolutionValues<ArrayLike<number>>;
+  },
+): Promise<Map<ValueName, number>> {
   const actual = await deviceValues(device, one, options.family);
   const expected = options.expected ?? expectedValues(one);
   const bounds = valueBounds(one);
-  const shares: Partial<Record<keyof ConvolutionValues<unknown>, number>> = {};
-  for (const name of convolutionValueNames) {
+  const shares = new Map<ValueName, number>();
+  for (const name of valueNames) {
     const values = actual[name];
     if (!values) continue;
-    // The expected values may come out of a float32 file.
     const bound = bounds[name]!.map((value, i) => value + EPSILON * Math.abs(expected[name]![i]!));
-    shares[name] = expectClose(values, expected[name]!, bound, `${what} ${name}`);
+    shares.set(name, expectClose(values, expected[name]!, bound, `${what} ${name}`));
   }
   return shares;
 }

@@ -21,6 +21,8 @@ export interface ConvolutionOperands {
 /** The same with the gradient of the output, [N,P,Q,K]. */
 export interface ConvolutionBackwardOperands extends ConvolutionOperands {
   readonly dy: ArrayLike<number>;
+  /** Positive where the relu of the IC unit passes, [N,P,Q,K]; without it where `excess` is. */
+  readonly branches?: ArrayLike<number> | undefined;
 }
 
 export interface ConvolutionResult {
@@ -69,7 +71,7 @@ export function convolutionReference(operands: ConvolutionOperands): Convolution
  */
 export function convolutionBackwardReference(operands: ConvolutionBackwardOperands): ConvolutionGradients {
   const { windowSum, excess } = convolutionReference(operands);
-  const fires = excess.map((value) => (value > 0 ? 1 : 0));
+  const fires = Float64Array.from(operands.branches ?? excess, (value) => (value > 0 ? 1 : 0));
   const unit = unitGradients(operands, windowSum, fires);
   const { dAdjust, ...rest } = linearPartGradients(operands, unit.dz, unit.dWindowSum);
   return { ...rest, ...unit, dAdjust: operands.mode === 'output' ? unit.dAdjust : dAdjust };

@@ -47,7 +47,13 @@ export interface NetworkPass {
 interface LayerPass {
   readonly output: Activation;
   readonly running?: ReadonlyMap<string, Float64Array>;
-  backward(dy: Float64Array): {
+  /** What the layer's relu sees, that of an IC unit too. Gradients jump where it is zero. */
+  readonly excess?: Float64Array;
+  /** @param branches positive where the relu passes; without it where `excess` is */
+  backward(
+    dy: Float64Array,
+    branches?: ArrayLike<number>,
+  ): {
     readonly inputs: readonly Float64Array[];
     readonly parameters?: ReadonlyMap<string, Float64Array>;
   };
@@ -93,6 +99,14 @@ export function networkForward(
   return { network, logits: output.data, classes, activations, running, steps };
 }
 
+/** What a backward pass may be told. */
+export interface BackwardOptions {
+  /** By layer: positive where its relu passes, that of an IC unit too. Layers left out decide for themselves. */
+  readonly branches?: ReadonlyMap<string, ArrayLike<number>>;
+  /** What becomes of the gradient of a layer's output before it goes back through the layer. */
+  readonly disturb?: (layer: string, dy: Float64Array) => Float64Array;
+}
+
 /**
  * From a gradient of the logits, [batch, classes], to those of the parameters (in their own layouts) and of the input
  * (NHWC).
@@ -100,6 +114,7 @@ export function networkForward(
 export function networkGradients(
   pass: NetworkPass,
   dLogits: ArrayLike<number>,
+  { branches, disturb = (_, dy) => dy }: BackwardOptions = {},
 ): { gradients: Map<string, Float64Array>; dInput: Float64Array } {
   const gradients = new Map<string, Float64Array>();
   const pending = new Map<string, Float64Array>();
@@ -108,7 +123,8 @@ export function networkGradients(
   for (const layer of layers.toReversed()) {
     const dy = pending.get(layer.name);
     if (dy === undefined) continue;
-    const { inputs, parameters } = lookUp(pass.steps, layer.name).backward(dy);
+    const step = lookUp(pass.steps, layer.name);
+    const { inputs, parameters } = step.backward(disturb(layer.name, dy), branches?.get(layer.name));
     layer.inputs.forEach((name, i) => {
       const earlier = pending.get(name);
       pending.set(name, earlier ? addReference(earlier, inputs[i]!) : inputs[i]!);
@@ -125,12 +141,13 @@ export function networkBackward(
   pass: NetworkPass,
   labels: ArrayLike<number>,
   smoothing = 0,
+  options: BackwardOptions = {},
 ): { loss: number; losses: Float64Array; gradients: Map<string, Float64Array>; dInput: Float64Array } {
   const { loss, losses, dLogits } = crossEntropyReference(
     { logits: pass.logits, labels, classes: pass.classes },
     smoothing,
   );
-  return { loss, losses, ...networkGradients(pass, dLogits) };
+  return { loss, losses, ...networkGradients(pass, dLogits, options) };
 }
 
 function layerForward(layer: Layer, inputs: readonly Activation[], context: Context): LayerPass {
@@ -143,7 +160,8 @@ function layerForward(layer: Layer, inputs: readonly Activation[], context: Cont
     case 'relu':
       return {
         output: { data: reluReference(input.data), shape: input.shape },
-        backward: (dy) => ({ inputs: [reluBackwardReference(input.data, dy)] }),
+        excess: input.data,
+        backward: (dy, branches = input.data) => ({ inputs: [reluBackwardReference(branches, dy)] }),
       };
     case 'add':
       return {
@@ -175,11 +193,12 @@ function convolutionForward(layer: ConvolutionLayer, input: Activation, { parame
     dilation,
     groups,
   };
-  const { y, outShape } = convolutionReference(operands);
+  const { y, excess, outShape } = convolutionReference(operands);
   return {
     output: { data: y, shape: outShape },
-    backward(dy) {
-      const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference({ ...operands, dy });
+    ...(layer.adjust !== 'none' && { excess }),
+    backward(dy, branches) {
+      const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference({ ...operands, dy, branches });
       const gradients = new Map([[`${name}.weight`, hwioToOihw(dFilter, filterShape)]]);
       if (layer.bias) gradients.set(`${name}.bias`, dBias);
       if (layer.adjust !== 'none') gradients.set(`${name}.adjust`, dAdjust);

@@ -5,11 +5,12 @@ import { type BufferRange, bindPlan, compilePlan, type Operand, type OperationPl
 /** Values of an operand: float32, or uint32 for indices and counts. */
 export type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
-/** What an operand held when the plan had run. */
-export interface Result {
-  readonly floats: Float32Array<ArrayBuffer>;
+/** What the `output` and `inout` operands hold after a run, by name. */
+export interface Outputs {
+  /** @throws Error for an operand that the plan does not write */
+  floats(name: string): Float32Array<ArrayBuffer>;
   /** The same bits. */
-  readonly integers: Uint32Array<ArrayBuffer>;
+  integers(name: string): Uint32Array<ArrayBuffer>;
 }
 
 export interface RunOptions {
@@ -32,7 +33,7 @@ interface Placed {
 }
 
 /**
- * Runs a plan once and returns its `output` and `inout` operands by name.
+ * Runs a plan and returns what it wrote.
  *
  * All operands but uniforms lie in one buffer, as in an arena: each at an offset of 256 bytes or more behind the one
  * before. What lies between them is a guard. Outputs and scratch hold NaN beforehand.
@@ -46,7 +47,7 @@ export async function runPlan(
   plan: OperationPlan,
   inputs: Readonly<Record<string, Values>>,
   { times = 1 }: RunOptions = {},
-): Promise<Record<string, Result>> {
+): Promise<Outputs> {
   checkInputs(plan, inputs);
   const compiled = await compilePlan(device, plan);
   const { placed, length } = place(plan);
@@ -79,7 +80,7 @@ export async function runPlan(
     });
     const after = new Uint32Array(await readBuffer(device, arena));
     checkUntouched(plan.operation, placed, before, after);
-    return results(placed, after);
+    return outputs(plan.operation, placed, after);
   } finally {
     for (const buffer of made) buffer.destroy();
   }
@@ -137,14 +138,13 @@ function checkUntouched(operation: string, placed: readonly Placed[], before: Ui
   check(after.length, 'what lies behind the last operand');
 }
 
-function results(placed: readonly Placed[], after: Uint32Array<ArrayBuffer>): Record<string, Result> {
-  const written = placed.filter(({ operand }) => operand.use === 'output' || operand.use === 'inout');
-  return Object.fromEntries(
-    written.map(({ name, first, count }) => {
-      const integers = after.slice(first, first + count);
-      return [name, { integers, floats: new Float32Array(integers.buffer) }];
-    }),
-  );
+function outputs(operation: string, placed: readonly Placed[], after: Uint32Array<ArrayBuffer>): Outputs {
+  const integers = (name: string): Uint32Array<ArrayBuffer> => {
+    const found = placed.find((one) => one.name === name && ['output', 'inout'].includes(one.operand.use));
+    if (!found) throw new Error(`${operation}: writes no operand ${name}`);
+    return after.slice(found.first, found.first + found.count);
+  };
+  return { integers, floats: (name) => new Float32Array(integers(name).buffer) };
 }
 
 function bits(values: Values): Uint32Array<ArrayBuffer> {

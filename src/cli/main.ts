@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ICError } from '../errors.js';
+import { evaluate } from './evaluate.js';
+import { info } from './info.js';
+import { createOutput } from './output.js';
+import { summary } from './summary.js';
+import { type TrainFlags, train } from './train.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+function numberFrom(minimum: number, whole: boolean): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= minimum && (!whole || Number.isSafeInteger(value))) {
+      return value;
+    }
+    throw new InvalidArgumentError(`Expected ${whole ? 'a whole number' : 'a number'} of at least ${minimum}.`);
+  };
+}
+
+const count = numberFrom(1, true);
+const wholeNumber = numberFrom(0, true);
+const amount = numberFrom(0, false);
+
+function sizeOf(text: string): { height: number; width: number; channels: number } {
+  const [height, width, channels] = text.split('x').map(Number);
+  if ([height, width, channels].every((size) => Number.isSafeInteger(size) && size! > 0)) {
+    return { height: height!, width: width!, channels: channels! };
+  }
+  throw new InvalidArgumentError('Expected HEIGHTxWIDTHxCHANNELS, as in 32x32x3.');
+}
+
+function command(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--json', 'one JSON object a line on stdout, everything else on stderr', false)
+    .showHelpAfterError();
+}
+
+function withAdapter(given: Command): Command {
+  return given.option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto');
+}
+
+function withShape(given: Command): Command {
+  return given
+    .option('--width <channels>', 'channels of the first stage of a CIFAR-form network', count, 16)
+    .option('--stem-stride <stride>', 'stride of the first convolution of a CIFAR-form network', count, 1)
+    .addOption(
+      new Option('--adjust <form>', 'what the recalibration weights belong to')
+        .choices(['output', 'input'])
+        .default('output'),
+    );
+}
+
+const program = new Command('icnet')
+  .description('IC networks on WebGPU: train, evaluate, look inside.')
+  .version(version)
+  .showHelpAfterError();
+
+program.addCommand(
+  withAdapter(command('info', 'the adapter, its features and its limits')).action((flags) =>
+    info(flags, createOutput(flags.json)),
+  ),
+);
+
+program.addCommand(
+  withShape(command('summary', "a network's layers, shapes, parameters and multiply-adds, plain and IC side by side"))
+    .argument('<network>', 'for example ic-resnet20, resnet50, or a checkpoint file')
+    .option('--input <size>', 'HEIGHTxWIDTHxCHANNELS; 32x32x3 or 224x224x3 by default', sizeOf)
+    .option('--classes <count>', '10 or 1000 by default', count)
+    .action((network, flags) => summary(network, flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withAdapter(withShape(command('train', 'train a network')))
+    .option('--network <name>', 'for example ic-resnet8, resnet20', 'ic-resnet8')
+    .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
+    .option('--steps <count>', 'training steps', count)
+    .option('--epochs <count>', 'passes over the training images, in place of --steps', amount)
+    .option('--batch <images>', 'images a step', count, 64)
+    .addOption(new Option('--optimiser <name>').choices(['sgd', 'adamw']).default('sgd'))
+    .option('--learning-rate <rate>', 'the peak; 0.1 for sgd, 0.002 for adamw by default', amount)
+    .option('--momentum <share>', 'of SGD', amount, 0.9)
+    .option('--no-nesterov', 'plain momentum for SGD')
+    .option('--weight-decay <rate>', 'not for norms, biases and recalibration weights', amount, 0.0005)
+    .option('--adjust-rate <factor>', 'learning-rate factor of the recalibration weights', amount, 0.01)
+    .addOption(new Option('--schedule <name>').choices(['cosine', 'step', 'constant']).default('cosine'))
+    .option('--warm-up <steps>', 'over which the rate rises; a twentieth of all by default', wholeNumber)
+    .option('--clip <norm>', 'keep the global norm of the gradients within this', amount)
+    .option('--label-smoothing <share>', 'of the target spread over all classes', amount, 0)
+    .option('--crop <pixels>', 'random crops from images padded by this much', wholeNumber, 0)
+    .option('--flip', 'mirror every other image at random', false)
+    .option('--seed <number>', 'makes a run repeatable', wholeNumber, 1)
+    .option('--output <folder>', 'for checkpoint and curves; runs/NETWORK by default')
+    .option('--resume <checkpoint>', 'go on from a checkpoint of the same training')
+    .option('--save-every <steps>', 'save a checkpoint every so many steps', count, 500)
+    .action((flags: TrainFlags) => train(flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withAdapter(command('eval', 'evaluate a checkpoint'))
+    .argument('<checkpoint>')
+    .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
+    .option('--batch <images>', 'images a step', count, 200)
+    .action((checkpoint, flags) => evaluate(checkpoint, flags, createOutput(flags.json))),
+);
+
+/** One clear sentence for what went wrong on purpose; the whole trace for what did not. */
+function describe(error: unknown): string {
+  const { code, message, stack } = error as NodeJS.ErrnoException;
+  return error instanceof ICError || code !== undefined ? message : (stack ?? String(error));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`icnet: ${describe(error)}\n`);
+  process.exitCode = 1;
+}

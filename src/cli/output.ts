@@ -1,0 +1,41 @@
+/** Where a command's words go: people read `say`, programs `emit`. */
+export interface Output {
+  readonly json: boolean;
+  /** For people: stdout, or stderr with --json. */
+  say(line: string): void;
+  /** For programs: a JSON object on a line of stdout, with --json only. */
+  emit(value: unknown): void;
+}
+
+export function createOutput(json: boolean): Output {
+  return {
+    json,
+    say(line) {
+      (json ? process.stderr : process.stdout).write(`${line}\n`);
+    },
+    emit(value) {
+      if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+    },
+  };
+}
+
+/** A number with its thousands apart. */
+export function grouped(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** A share as per cent with two digits. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}
+
+/** Lines of columns, the first flush left and the others flush right. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

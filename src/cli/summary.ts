@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import type { Adjust, ConvolutionLayer, Network } from '../graph/network.js';
+import { networkByName } from '../models/resnet.js';
+import { summarise } from '../models/summary.js';
+import { toIC } from '../models/toIC.js';
+import { loadCheckpoint } from '../train/files.js';
+import { grouped, type Output, table } from './output.js';
+
+export interface SummaryFlags {
+  readonly width: number;
+  readonly stemStride: number;
+  readonly adjust: 'output' | 'input';
+  readonly input?: Network['input'];
+  readonly classes?: number;
+}
+
+/** `icnet summary`. */
+export async function summary(name: string, flags: SummaryFlags, output: Output): Promise<void> {
+  const network = existsSync(name) ? (await loadCheckpoint(name)).network : namedNetwork(name, flags);
+  const whole = summarise(network);
+  const plain = summarise(asPlain(network));
+  const ic = summarise(asIC(network, flags.adjust));
+  const totals = ({ parameters, multiplyAdds }: typeof whole) => ({ parameters, multiplyAdds });
+  output.emit({
+    network: whole.name,
+    parameters: whole.parameters,
+    multiplyAdds: whole.multiplyAdds,
+    layers: whole.layers,
+    plain: totals(plain),
+    ic: totals(ic),
+  });
+  if (output.json) return;
+
+  const { height, width, channels } = network.input;
+  output.say(`${whole.name}, input ${height} x ${width} x ${channels}`);
+  output.say('');
+  const rows = whole.layers.map((layer) => [
+    layer.name,
+    kindOf(network, layer.name),
+    layer.shape.slice(1).join(' x '),
+    layer.parameters === 0 ? '' : grouped(layer.parameters),
+    layer.multiplyAdds === 0 ? '' : grouped(layer.multiplyAdds),
+  ]);
+  for (const line of table([['Layer', 'Kind', 'Output', 'Parameters', 'Multiply-adds'], ...rows])) output.say(line);
+  output.say('');
+  const more = (of: 'parameters' | 'multiplyAdds'): string => `+${((ic[of] / plain[of] - 1) * 100).toFixed(2)} %`;
+  const lines = table([
+    ['', 'Plain', 'IC', 'IC over plain'],
+    ['Parameters', grouped(plain.parameters), grouped(ic.parameters), more('parameters')],
+    ['Multiply-adds', grouped(plain.multiplyAdds), grouped(ic.multiplyAdds), more('multiplyAdds')],
+  ]);
+  for (const line of lines) output.say(line);
+}
+
+/** A network by its name, with the flags that were given. */
+export function namedNetwork(name: string, flags: Omit<SummaryFlags, 'adjust'> & { adjust: Adjust }): Network {
+  const { width, stemStride, input, classes } = flags;
+  return networkByName(name, {
+    ...(width !== 16 && { width }),
+    ...(stemStride !== 1 && { stemStride }),
+    ...(flags.adjust === 'input' && { adjust: flags.adjust }),
+    ...(input && { input }),
+    ...(classes !== undefined && { classes }),
+  });
+}
+
+function kindOf({ layers }: Network, name: string): string {
+  const layer = layers.find((candidate) => candidate.name === name)!;
+  return layer.kind === 'convolution' && layer.adjust !== 'none' ? 'IC convolution' : layer.kind;
+}
+
+function asPlain(network: Network): Network {
+  const layers = network.layers.map((layer) =>
+    layer.kind === 'convolution' ? { ...layer, adjust: 'none' as const } : layer,
+  );
+  return { ...network, layers };
+}
+
+/** The IC form: as it is where it has IC convolutions, else with those of the residual blocks made IC. */
+function asIC(network: Network, adjust: 'output' | 'input'): Network {
+  const isIC = network.layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none');
+  const inBlock = ({ name }: ConvolutionLayer): boolean => name.startsWith('layer') && !name.includes('downsample');
+  return isIC ? network : toIC(network, { adjust, convolutions: inBlock });
+}

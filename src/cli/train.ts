@@ -1,0 +1,236 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NumericError, ShapeError } from '../errors.js';
+import type { Network } from '../graph/network.js';
+import { createState, type NetworkState, writeState } from '../graph/state.js';
+import { stepsPerEpoch } from '../io/batches.js';
+import { channelStatistics, type ImageDataset, type Normalisation } from '../io/dataset.js';
+import { initialParameters } from '../models/initialise.js';
+import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
+import { compileEvaluation } from '../train/evaluation.js';
+import { loadCheckpoint, writeAtomically } from '../train/files.js';
+import type { OptimiserOptions } from '../train/optimiser.js';
+import { defaultGroups } from '../train/parameterGroups.js';
+import type { Schedule } from '../train/schedule.js';
+import { createTrainer, type StepReport, type Trainer, type TrainerOptions } from '../train/trainer.js';
+import { adapterName, openForCommand } from './adapter.js';
+import { drawCurves } from './curves.js';
+import { loadData } from './data.js';
+import { interruptSignal } from './interrupt.js';
+import { type Output, percent } from './output.js';
+import { progressBar } from './progress.js';
+import { namedNetwork } from './summary.js';
+
+export interface TrainFlags {
+  readonly json: boolean;
+  readonly adapter: string;
+  readonly network: string;
+  readonly width: number;
+  readonly stemStride: number;
+  readonly adjust: 'output' | 'input';
+  readonly data: string;
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly batch: number;
+  readonly optimiser: 'sgd' | 'adamw';
+  readonly learningRate?: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+  readonly adjustRate: number;
+  readonly schedule: Schedule['kind'];
+  readonly warmUp?: number;
+  readonly clip?: number;
+  readonly labelSmoothing: number;
+  readonly crop: number;
+  readonly flip: boolean;
+  readonly seed: number;
+  readonly output?: string;
+  readonly resume?: string;
+  readonly saveEvery: number;
+}
+
+const evaluationBatch = 200;
+
+/** `icnet train`. */
+export async function train(flags: TrainFlags, output: Output): Promise<void> {
+  const started = performance.now();
+  const data = await loadData(flags.data);
+  const opened = await openForCommand(flags.adapter, output);
+  try {
+    const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
+    const normalisation = resumed?.normalisation ?? channelStatistics(data.train);
+    const state = resumed ? restoreState(opened.device, resumed) : freshState(opened.device, flags, data.train);
+    const folder = flags.output ?? join('runs', state.network.name);
+    await mkdir(folder, { recursive: true });
+    const trainer = await compile(state, trainerOptions(flags, data.train, normalisation), resumed, output);
+    const run = await trainToTheEnd(trainer, join(folder, 'checkpoint.safetensors'), flags, output);
+
+    const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, output);
+    const tests = accuracy === undefined ? [] : [{ step: trainer.step, accuracy }];
+    const curves = join(folder, 'curves.svg');
+    const title = `${state.network.name} on ${data.train.name}`;
+    if (run.history.length > 0) await writeAtomically(curves, drawCurves({ title, steps: run.history, tests }));
+    const seconds = (performance.now() - started) / 1000;
+    output.say(`Checkpoint: ${run.checkpoint}`);
+    if (run.history.length > 0) output.say(`Curves: ${curves}`);
+    output.say(
+      accuracy === undefined
+        ? `Stopped behind step ${trainer.step} of ${trainer.options.steps}; go on with --resume ${run.checkpoint}`
+        : `${percent(accuracy)} of ${data.test.count.toLocaleString('en-US')} test images right, after ${trainer.step} steps and ${seconds.toFixed(1)} s`,
+    );
+    output.emit({
+      event: 'done',
+      testAccuracy: accuracy ?? null,
+      steps: trainer.step,
+      seconds,
+      checkpoint: run.checkpoint,
+      adapter: adapterName(opened.adapter),
+    });
+    trainer.dispose();
+    state.dispose();
+  } finally {
+    opened.close();
+  }
+}
+
+function freshState(device: GPUDevice, flags: TrainFlags, dataset: ImageDataset): NetworkState {
+  const { height, width, channels, classes } = dataset;
+  const network: Network = namedNetwork(flags.network, { ...flags, input: { height, width, channels }, classes });
+  const state = createState(device, network);
+  writeState(state, initialParameters(network, flags.seed));
+  return state;
+}
+
+function trainerOptions(flags: TrainFlags, dataset: ImageDataset, normalisation: Normalisation): TrainerOptions {
+  const { batch, seed, labelSmoothing, crop, flip } = flags;
+  if (flags.steps !== undefined && flags.epochs !== undefined) {
+    throw new ShapeError({
+      operation: 'train',
+      parameter: '--epochs',
+      expected: 'not both --steps and --epochs',
+      got: 'both',
+    });
+  }
+  const perEpoch = stepsPerEpoch(dataset, batch);
+  const steps = flags.steps ?? Math.max(1, Math.round((flags.epochs ?? 1) * perEpoch));
+  return {
+    dataset,
+    normalisation,
+    batch,
+    steps,
+    seed,
+    labelSmoothing,
+    augmentation: { padding: crop, flip },
+    optimiser: optimiserOptions(flags),
+    schedule: schedule(flags, steps),
+  };
+}
+
+function optimiserOptions(flags: TrainFlags): OptimiserOptions {
+  const { momentum, nesterov, weightDecay, clip } = flags;
+  const common = {
+    weightDecay,
+    groups: defaultGroups(flags.adjustRate),
+    ...(clip !== undefined && { clipNorm: clip }),
+  };
+  if (flags.optimiser === 'adamw') return { kind: 'adamW', learningRate: flags.learningRate ?? 0.002, ...common };
+  const accelerated = nesterov && momentum > 0;
+  return { kind: 'sgd', learningRate: flags.learningRate ?? 0.1, momentum, nesterov: accelerated, ...common };
+}
+
+/** `step` divides the rate by ten at half and at three quarters of the way. */
+function schedule(flags: TrainFlags, steps: number): Schedule {
+  const warmUp = flags.warmUp ?? Math.floor(steps / 20);
+  if (flags.schedule !== 'step') return { kind: flags.schedule, warmUp };
+  return { kind: 'step', warmUp, milestones: [Math.floor(steps / 2), Math.floor((steps * 3) / 4)], factor: 0.1 };
+}
+
+async function compile(
+  state: NetworkState,
+  options: TrainerOptions,
+  resumed: Checkpoint | undefined,
+  output: Output,
+): Promise<Trainer> {
+  let bar: ReturnType<typeof progressBar> | undefined;
+  const onProgress: TrainerOptions['onProgress'] = ({ compiled, total }) => {
+    bar ??= progressBar('Compiling', total, output);
+    bar.update(compiled);
+  };
+  try {
+    const trainer = await createTrainer(state, { ...options, onProgress });
+    if (resumed) restoreTrainer(trainer, resumed);
+    return trainer;
+  } finally {
+    bar?.stop();
+  }
+}
+
+interface Run {
+  readonly history: StepReport[];
+  readonly checkpoint: string;
+  readonly interrupted: boolean;
+}
+
+async function trainToTheEnd(trainer: Trainer, checkpoint: string, flags: TrainFlags, output: Output): Promise<Run> {
+  const { steps, batch, dataset } = trainer.options;
+  const history: StepReport[] = [];
+  output.say(
+    `${trainer.state.network.name} on ${dataset.name}: ${steps} steps of ${batch} images, ${trainer.dispatches} dispatches each`,
+  );
+  const interrupt = interruptSignal(() => output.say('\nStopping behind this step; again to end at once.'));
+  const bar = progressBar('Training', steps, output);
+  const onStep = (report: StepReport): void => {
+    history.push(report);
+    output.emit({ event: 'step', ...report });
+    const recent = history.slice(-20);
+    const mean = (of: 'loss' | 'accuracy'): number => recent.reduce((sum, step) => sum + step[of], 0) / recent.length;
+    bar.update(report.step + 1, `loss ${mean('loss').toFixed(4)}, ${percent(mean('accuracy'))} right`);
+  };
+  const { normalisation } = trainer.options;
+  const save = async (): Promise<void> =>
+    writeAtomically(checkpoint, await encodeCheckpoint(trainer.state, { trainer, normalisation }));
+  try {
+    while (trainer.step < steps && !interrupt.signal.aborted) {
+      const untilSave = flags.saveEvery - (trainer.step % flags.saveEvery);
+      await trainer.run({ steps: untilSave, signal: interrupt.signal, onStep });
+      await save();
+    }
+  } catch (error) {
+    throw error instanceof NumericError ? withLastCheckpoint(error, checkpoint, trainer, flags) : error;
+  } finally {
+    bar.stop();
+    interrupt.release();
+  }
+  return { history, checkpoint, interrupted: trainer.step < steps };
+}
+
+/** Says which checkpoint is the last good one: what was saved before is left as it is. */
+function withLastCheckpoint(
+  error: NumericError,
+  checkpoint: string,
+  trainer: Trainer,
+  flags: TrainFlags,
+): NumericError {
+  const saved = trainer.step > flags.saveEvery;
+  const kept = saved ? `; the last good checkpoint is ${checkpoint}` : '';
+  return new NumericError({ ...error, expected: `${error.expected}${kept}` }, { cause: error });
+}
+
+async function test(
+  state: NetworkState,
+  dataset: ImageDataset,
+  normalisation: Normalisation,
+  output: Output,
+): Promise<number> {
+  const evaluation = await compileEvaluation(state, { batch: Math.min(evaluationBatch, dataset.count) });
+  const bar = progressBar('Testing', dataset.count, output);
+  try {
+    const result = await evaluation.run(dataset, normalisation, { onProgress: (images) => bar.update(images) });
+    output.emit({ event: 'eval', ...result });
+    return result.accuracy;
+  } finally {
+    bar.stop();
+    evaluation.dispose();
+  }
+}

@@ -1,0 +1,83 @@
+import { FormatError } from '../errors.js';
+import type { Layer, Network } from './network.js';
+import { inferShapes } from './shapes.js';
+
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === 'string';
+const integer: Check = (value) => Number.isSafeInteger(value);
+const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const flag: Check = (value) => typeof value === 'boolean';
+const pair: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(integer);
+const window: Check = (value) => value === 'global' || pair(value);
+const names: Check = (value) => Array.isArray(value) && value.every(text);
+const adjust: Check = (value) => value === 'none' || value === 'output' || value === 'input';
+
+const poolFields = { kernel: window, stride: pair, padding: pair };
+
+/** The fields of each kind of layer besides name, kind and inputs. */
+const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>>>> = {
+  convolution: {
+    outChannels: integer,
+    kernel: pair,
+    stride: pair,
+    padding: pair,
+    dilation: pair,
+    groups: integer,
+    bias: flag,
+    adjust,
+  },
+  batchNorm: { epsilon: number, momentum: number },
+  relu: {},
+  add: {},
+  maxPool: poolFields,
+  meanPool: poolFields,
+  dense: { outFeatures: integer, bias: flag },
+};
+
+/**
+ * A network from JSON that is not trusted; a network as JSON is just `JSON.stringify(network)`.
+ *
+ * @param where - the place in the file, for errors
+ * @throws FormatError for a field that is missing, unknown or of another type, and for layers that do not fit together.
+ */
+export function parseNetwork(value: unknown, where: string): Network {
+  const network = record(value, where, { name: text, input: isRecord, layers: Array.isArray });
+  const input = record(network.input, `${where}.input`, { height: integer, width: integer, channels: integer });
+  const layers = (network.layers as unknown[]).map((layer, index) => parseLayer(layer, `${where}.layers[${index}]`));
+  const parsed = { name: network.name, input, layers } as unknown as Network;
+  try {
+    inferShapes(parsed, 1);
+  } catch (error) {
+    throw refusal(where, 'layers that fit together', (error as Error).message);
+  }
+  return parsed;
+}
+
+function parseLayer(value: unknown, where: string): Record<string, unknown> {
+  const kind = isRecord(value) ? value.kind : undefined;
+  const fields = Object.entries(layerFields).find(([name]) => name === kind)?.[1];
+  if (!fields) throw refusal(`${where}.kind`, Object.keys(layerFields).join(', '), String(kind));
+  return record(value, where, { kind: text, name: text, inputs: names, ...fields });
+}
+
+/** An object with exactly the given fields. */
+function record(value: unknown, where: string, fields: Readonly<Record<string, Check>>): Record<string, unknown> {
+  if (!isRecord(value)) throw refusal(where, 'an object', typeof value);
+  for (const name of Object.keys(value)) {
+    if (!Object.hasOwn(fields, name)) throw refusal(where, `the fields ${Object.keys(fields).join(', ')}`, name);
+  }
+  for (const [name, check] of Object.entries(fields)) {
+    if (!Object.hasOwn(value, name)) throw refusal(`${where}.${name}`, 'a value', 'none');
+    if (!check(value[name])) throw refusal(`${where}.${name}`, `a ${name}`, JSON.stringify(value[name]));
+  }
+  return value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function refusal(parameter: string, expected: string, got: string): FormatError {
+  return new FormatError({ operation: 'network', parameter, expected, got: got.slice(0, 200) });
+}

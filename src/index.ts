@@ -1,0 +1,34 @@
+/** The core of the package: kernels, networks and inference on any GPUDevice, in Node and the browser. */
+export { type AdapterDescription, describeAdapter } from './device/adapter.js';
+export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
+export { requestDevice } from './device/device.js';
+export {
+  DeviceLostError,
+  type ErrorDetails,
+  FormatError,
+  ICError,
+  LimitError,
+  NumericError,
+  ShapeError,
+  UnsupportedError,
+} from './errors.js';
+export type { CompileOptions, CompileProgress } from './graph/compile.js';
+export { compileInference, type InferenceNetwork } from './graph/inference.js';
+export type * from './graph/network.js';
+export { networkParameters, type ParameterRole, type ParameterSpec } from './graph/parameters.js';
+export { inferShapes, type Shape } from './graph/shapes.js';
+export { createState, type NetworkState, readState, writeState } from './graph/state.js';
+export { initialParameters } from './models/initialise.js';
+export {
+  type CifarOptions,
+  type CifarResNetOptions,
+  cifarResNet,
+  type ImageNetDepth,
+  type ImageNetResNetOptions,
+  imageNetResNet,
+  networkByName,
+  type ResNetOptions,
+} from './models/resnet.js';
+export { type LayerSummary, type NetworkSummary, summarise } from './models/summary.js';
+export { type ICAdjust, type ToICOptions, toIC } from './models/toIC.js';
+export * from './operations.js';

@@ -1,0 +1,43 @@
+/** Every operation, forward and backward: planned for a shape, compiled on the caller's device, bound to their buffers. */
+export {
+  type BatchNormShape,
+  type BehindNorm,
+  planBatchNormFold,
+  planBatchNormInference,
+  planBatchNormTraining,
+} from './ops/batchNorm.js';
+export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
+export { planChannelSums } from './ops/channelSums.js';
+export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution.js';
+export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolutionFilterGradient.js';
+export { type ConvolutionFamily, type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
+export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolutionInputGradient.js';
+export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
+export { planIcUnitGradient } from './ops/icUnitGradient.js';
+export {
+  type LogitsShape,
+  planCrossEntropy,
+  planEvaluationMetrics,
+  planLabelRank,
+  planStepMetrics,
+} from './ops/loss.js';
+export { parameterBlock, planAdamW, planGradientClip, planSgd } from './ops/optimisers.js';
+export {
+  type BoundPlan,
+  type BufferRange,
+  bindPlan,
+  type CompiledPlan,
+  compilePlan,
+  type KernelStep,
+  type Operand,
+  type OperationPlan,
+} from './ops/plan.js';
+export { planAdd, planAddGradient, planRelu, planReluGradient } from './ops/pointwise.js';
+export {
+  type PoolShape,
+  planMaxPool,
+  planMaxPoolGradient,
+  planMeanPool,
+  planMeanPoolGradient,
+} from './ops/pool.js';
+export { type DeviceTraits, deviceTraits } from './ops/traits.js';

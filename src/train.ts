@@ -1,0 +1,21 @@
+/** Training: losses, optimisers, schedules, the training loop, evaluation, checkpoints. Browser-safe. */
+export { compileTraining, type TrainingNetwork } from './graph/training.js';
+export {
+  type Checkpoint,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  restoreState,
+  restoreTrainer,
+  type TrainingRecord,
+} from './train/checkpoint.js';
+export { compileEvaluation, type Evaluation, type EvaluationResult } from './train/evaluation.js';
+export {
+  type AdamWOptions,
+  compileOptimiser,
+  type Optimiser,
+  type OptimiserOptions,
+  type SgdOptions,
+} from './train/optimiser.js';
+export { defaultGroups, type ParameterGroup } from './train/parameterGroups.js';
+export { learningRateAt, type Schedule } from './train/schedule.js';
+export { createTrainer, type RunOptions, type StepReport, type Trainer, type TrainerOptions } from './train/trainer.js';

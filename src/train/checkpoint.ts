@@ -1,0 +1,205 @@
+import { FormatError } from '../errors.js';
+import type { Network } from '../graph/network.js';
+import { parseNetwork } from '../graph/networkJson.js';
+import { networkParameters } from '../graph/parameters.js';
+import { createState, type NetworkState, readState, readTensors, writeState } from '../graph/state.js';
+import { toMemory } from '../graph/stateLayout.js';
+import type { Normalisation } from '../io/dataset.js';
+import {
+  float32Tensor,
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsTensor,
+  toFloat32,
+  writeSafetensors,
+} from '../io/safetensors.js';
+import type { Trainer } from './trainer.js';
+
+/** What a checkpoint says of the training it was taken from. */
+export interface TrainingRecord {
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  readonly seed: number;
+  readonly batch: number;
+  readonly dataset: string;
+  readonly optimiser: 'sgd' | 'adamW';
+}
+
+/** A checkpoint read from a file: a network, its state, and where its training stood. */
+export interface Checkpoint {
+  readonly network: Network;
+  /** PyTorch's names and layouts. */
+  readonly values: ReadonlyMap<string, Float32Array>;
+  readonly normalisation?: Normalisation;
+  readonly training?: TrainingRecord;
+  /** What the optimiser carries, by its own name and the parameter's. */
+  readonly moments: ReadonlyMap<string, ReadonlyMap<string, Float32Array>>;
+}
+
+const recordKey = 'ic-networks';
+const momentPrefix = 'optimizer.';
+
+/**
+ * A checkpoint as a safetensors file: the network's state under PyTorch's names and in its layouts, what the optimiser
+ * carries under `optimizer.NAME.PARAMETER`, network and training as JSON in the metadata.
+ */
+export async function encodeCheckpoint(
+  state: NetworkState,
+  extra: { readonly normalisation?: Normalisation; readonly trainer?: Trainer } = {},
+): Promise<Uint8Array> {
+  const { network, layout, device } = state;
+  const { trainer, normalisation } = extra;
+  const values = await readState(state);
+  const tensors: [string, SafetensorsTensor][] = networkParameters(network).map(({ name, shape, role }) => [
+    name,
+    role === 'batchesTracked' ? counter(values.get(name)![0]!) : float32Tensor(shape, values.get(name)!),
+  ]);
+  const shapes = new Map(layout.trained.map(({ name, shape }) => [name, shape]));
+  for (const [moment, buffer] of trainer?.optimiser.moments ?? []) {
+    for (const [name, data] of await readTensors(device, buffer, layout.trained)) {
+      tensors.push([`${momentPrefix}${moment}.${name}`, float32Tensor(shapes.get(name)!, data)]);
+    }
+  }
+  const training = trainer && trainingRecord(trainer);
+  const record = JSON.stringify({ network, normalisation, training });
+  return writeSafetensors(tensors, { format: 'pt', [recordKey]: record });
+}
+
+function trainingRecord({ step, options }: Trainer): TrainingRecord {
+  const { steps, seed, batch, dataset, optimiser } = options;
+  return { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
+}
+
+function counter(value: number): SafetensorsTensor {
+  return { dtype: 'I64', shape: [], bytes: new Uint8Array(BigInt64Array.of(BigInt(value)).buffer) };
+}
+
+/**
+ * Reads a checkpoint.
+ *
+ * @throws FormatError saying where the file is broken, and for a network's state listing what is missing, left over or of
+ * another shape.
+ */
+export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkpoint {
+  const file = readSafetensors(bytes, name);
+  const record = parseRecord(file, name);
+  const network = parseNetwork(record.network, `${name}, network`);
+  const entries = [...file.tensors];
+  const values = stateValues(network, new Map(entries.filter(([key]) => !key.startsWith(momentPrefix))), name);
+  const moments = new Map<string, Map<string, Float32Array>>();
+  for (const [key, tensor] of entries.filter(([entry]) => entry.startsWith(momentPrefix))) {
+    const [, moment = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
+    const known = moments.get(moment) ?? new Map<string, Float32Array>();
+    moments.set(moment, known.set(parameter, toFloat32(tensor)));
+  }
+  return {
+    network,
+    values,
+    moments,
+    ...(record.normalisation !== undefined && {
+      normalisation: parseNormalisation(record.normalisation, network, name),
+    }),
+    ...(record.training !== undefined && { training: parseTraining(record.training, name) }),
+  };
+}
+
+function parseRecord({ metadata }: Safetensors, name: string): Record<string, unknown> {
+  const where = `${name}, __metadata__.${recordKey}`;
+  const text = Object.hasOwn(metadata, recordKey) ? metadata[recordKey]! : undefined;
+  if (text === undefined) throw refusal(where, 'the network that the file is of', 'none');
+  try {
+    const record: unknown = JSON.parse(text);
+    if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
+  } catch (error) {
+    throw refusal(where, 'JSON', (error as Error).message);
+  }
+  throw refusal(where, 'an object', text.slice(0, 100));
+}
+
+function stateValues(
+  network: Network,
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  name: string,
+): Map<string, Float32Array> {
+  const specs = networkParameters(network);
+  const known = new Set(specs.map((spec) => spec.name));
+  const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
+  const missing = specs.filter((spec) => !tensors.has(spec.name)).map((spec) => spec.name);
+  const leftOver = [...tensors.keys()].filter((key) => !known.has(key));
+  const reshaped = specs
+    .filter((spec) => tensors.has(spec.name) && !sameShape(tensors.get(spec.name)!.shape, spec.shape))
+    .map((spec) => `${spec.name} ([${tensors.get(spec.name)!.shape}] instead of [${spec.shape}])`);
+  const faults = Object.entries({ missing, 'left over': leftOver, 'of another shape': reshaped })
+    .filter(([, list]) => list.length > 0)
+    .map(([what, list]) => `${what}: ${list.join(', ')}`);
+  if (faults.length > 0) throw refusal(name, `the state of ${network.name}`, faults.join('; '));
+  return new Map(specs.map((spec) => [spec.name, stateValue(tensors.get(spec.name)!, `${name}, ${spec.name}`)]));
+}
+
+function stateValue(tensor: SafetensorsTensor, where: string): Float32Array {
+  if (tensor.dtype !== 'I64') return toFloat32(tensor);
+  if (tensor.shape.length > 0) throw refusal(where, 'floating-point numbers', 'I64');
+  const { buffer, byteOffset } = tensor.bytes;
+  return Float32Array.of(Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true)));
+}
+
+function parseNormalisation(value: unknown, { input }: Network, name: string): Normalisation {
+  const { mean, deviation } = (value ?? {}) as Partial<Record<'mean' | 'deviation', unknown>>;
+  const numbers = (list: unknown): list is number[] =>
+    Array.isArray(list) && list.length === input.channels && list.every((entry) => Number.isFinite(entry));
+  if (numbers(mean) && numbers(deviation) && deviation.every((entry) => entry > 0)) return { mean, deviation };
+  throw refusal(`${name}, normalisation`, `mean and deviation of ${input.channels} channels`, JSON.stringify(value));
+}
+
+function parseTraining(value: unknown, name: string): TrainingRecord {
+  const record = (value ?? {}) as Record<keyof TrainingRecord, unknown>;
+  const counts = [record.step, record.steps, record.batch].every(
+    (entry) => Number.isSafeInteger(entry) && Number(entry) >= 0,
+  );
+  const rest = Number.isSafeInteger(record.seed) && typeof record.dataset === 'string';
+  if (counts && rest && (record.optimiser === 'sgd' || record.optimiser === 'adamW')) return record as TrainingRecord;
+  throw refusal(
+    `${name}, training`,
+    'step, steps, seed, batch, dataset and optimiser',
+    JSON.stringify(value).slice(0, 200),
+  );
+}
+
+/** A network's state on a device, as a checkpoint holds it. */
+export function restoreState(device: GPUDevice, checkpoint: Checkpoint): NetworkState {
+  const state = createState(device, checkpoint.network);
+  writeState(state, checkpoint.values);
+  return state;
+}
+
+/**
+ * Puts a trainer where a checkpoint was taken: step and what the optimiser carries. The state is restored beforehand.
+ *
+ * @throws FormatError where the checkpoint's training was another one: its optimiser, seed, batch, steps or data set.
+ */
+export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
+  const { training, moments } = checkpoint;
+  if (!training) throw refusal('checkpoint', 'a training to resume', 'a network without one');
+  const current = trainingRecord(trainer);
+  for (const key of ['optimiser', 'seed', 'batch', 'steps', 'dataset'] as const) {
+    if (training[key] === current[key]) continue;
+    throw refusal(`checkpoint, training.${key}`, `${current[key]}, as asked for`, `${training[key]}`);
+  }
+  const { layout, device } = trainer.state;
+  for (const [moment, buffer] of trainer.optimiser.moments) {
+    for (const entry of layout.trained) {
+      const data = moments.get(moment)?.get(entry.name);
+      if (data?.length !== entry.count) {
+        const got = data ? `${data.length}` : 'none';
+        throw refusal(`checkpoint, ${momentPrefix}${moment}.${entry.name}`, `${entry.count} numbers`, got);
+      }
+      device.queue.writeBuffer(buffer, entry.offset * 4, toMemory(entry, data) as Float32Array<ArrayBuffer>);
+    }
+  }
+  trainer.step = training.step;
+}
+
+function refusal(parameter: string, expected: string, got: string): FormatError {
+  return new FormatError({ operation: 'checkpoint', parameter, expected, got });
+}

@@ -1,0 +1,33 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { type Checkpoint, decodeCheckpoint } from './checkpoint.js';
+
+/**
+ * Writes a file as a whole or not at all: beside its place, flushed to the disk, then renamed.
+ *
+ * @throws what the file system says; an older file of the name is then as it was.
+ */
+export async function writeAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
+  const beside = `${path}.${process.pid}.part`;
+  try {
+    const file = await open(beside, 'w');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Reads a checkpoint file.
+ *
+ * @throws FormatError where it is broken, and what the file system says.
+ */
+export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  return decodeCheckpoint(await readFile(path), path);
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../src/graph/fusion.js';
+import type { Layer } from '../../src/graph/network.js';
+import { cifarResNet } from '../../src/models/resnet.js';
+import { convolution, networkOf } from '../models/layers.js';
+
+const norm = (name: string, input: string): Layer => ({
+  kind: 'batchNorm',
+  name,
+  inputs: [input],
+  epsilon: 1e-5,
+  momentum: 0.1,
+});
+const relu = (name: string, input: string): Layer => ({ kind: 'relu', name, inputs: [input] });
+const add = (name: string, ...inputs: string[]): Layer => ({ kind: 'add', name, inputs });
+const conv = (name: string, input = 'input'): Layer => convolution({ name, inputs: [input], outChannels: 4 });
+
+/** The names of a group's layers, head first, then what it adds. */
+function namesOf({ head, norm, add, relu, residual }: FusedLayers): string {
+  const members = [head, norm, add, relu].flatMap((layer) => layer?.name ?? []).join(' ');
+  return residual ? `${members} + ${residual}` : members;
+}
+
+const heads = (layer: Layer): boolean => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add';
+const groups = (...layers: Layer[]): string[] => fuseLayers(networkOf(...layers), heads).map(namesOf);
+
+describe('fuseLayers', () => {
+  it('makes one group of each convolution of a ResNet with what stands behind it', () => {
+    const network = cifarResNet({ depth: 8, ic: true });
+    expect(fuseLayers(network, heads).map(namesOf)).toEqual([
+      'conv1 bn1 relu',
+      'layer1.0.conv1 layer1.0.bn1 layer1.0.relu1',
+      'layer1.0.conv2 layer1.0.bn2 layer1.0.add layer1.0.relu2 + relu',
+      'layer2.0.conv1 layer2.0.bn1 layer2.0.relu1',
+      'layer2.0.downsample.0 layer2.0.downsample.1',
+      'layer2.0.conv2 layer2.0.bn2 layer2.0.add layer2.0.relu2 + layer2.0.downsample.1',
+      'layer3.0.conv1 layer3.0.bn1 layer3.0.relu1',
+      'layer3.0.downsample.0 layer3.0.downsample.1',
+      'layer3.0.conv2 layer3.0.bn2 layer3.0.add layer3.0.relu2 + layer3.0.downsample.1',
+      'avgpool',
+      'fc',
+    ]);
+  });
+
+  it('leaves convolutions alone where batch norms are the heads', () => {
+    const network = networkOf(conv('c'), norm('n', 'c'), add('a', 'n', 'input'), relu('r', 'a'));
+    expect(fuseLayers(network, isBatchNorm).map(namesOf)).toEqual(['c', 'n a r + input']);
+  });
+
+  it.each([
+    ['the convolution', [conv('c'), norm('n', 'c'), relu('r', 'n'), add('a', 'c', 'r')], ['c', 'n r', 'a']],
+    ['the norm', [conv('c'), norm('n', 'c'), relu('r', 'n'), add('a', 'r', 'n')], ['c n', 'r', 'a']],
+    [
+      'the sum',
+      [conv('c'), norm('n', 'c'), add('s', 'n', 'input'), relu('r', 's'), add('a', 'r', 's')],
+      ['c n s + input', 'r', 'a'],
+    ],
+  ] as const)('ends where somebody else reads %s', (_, layers, expected) => {
+    expect(groups(...layers)).toEqual(expected);
+  });
+
+  it('does not fuse a sum of the same tensor twice', () => {
+    expect(groups(conv('c'), norm('n', 'c'), add('a', 'n', 'n'), relu('r', 'a'))).toEqual(['c n', 'a r']);
+  });
+
+  it('fuses a convolution with sum and relu without a norm', () => {
+    expect(groups(conv('c'), add('a', 'c', 'input'), relu('r', 'a'))).toEqual(['c a r + input']);
+  });
+
+  it('joins a sum to its first input, and has the second ready by then', () => {
+    expect(groups(conv('c'), conv('d'), add('a', 'c', 'd'), relu('r', 'a'))).toEqual(['d', 'c a r + d']);
+    expect(groups(conv('c'), conv('d'), add('a', 'd', 'c'), relu('r', 'a'))).toEqual(['c', 'd a r + c']);
+  });
+
+  it('keeps a second sum apart', () => {
+    const layers = [conv('c'), add('a', 'c', 'input'), add('b', 'a', 'input'), relu('r', 'b')];
+    expect(groups(...layers)).toEqual(['c a + input', 'b r']);
+  });
+
+  it('takes every layer into exactly one group', () => {
+    const network = cifarResNet({ depth: 20, ic: false });
+    const members = fuseLayers(network, heads).flatMap(({ head, norm, add, relu }) =>
+      [head, norm, add, relu].flatMap((layer) => layer?.name ?? []),
+    );
+    expect(members.sort()).toEqual(network.layers.map(({ name }) => name).sort());
+  });
+});

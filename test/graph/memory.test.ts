@@ -1,0 +1,136 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { alignUp, type Lifetime, planMemory } from '../../src/graph/memory.js';
+import { operationList, planArena } from '../../src/graph/operations.js';
+import type { Operand, OperationPlan } from '../../src/ops/plan.js';
+
+const lifetimes = fc
+  .array(fc.record({ bytes: fc.integer({ min: 1, max: 5000 }), first: fc.nat(20), length: fc.nat(8) }), {
+    minLength: 1,
+    maxLength: 40,
+  })
+  .map((list) =>
+    list.map(({ bytes, first, length }, i): Lifetime => ({ id: `t${i}`, bytes, first, last: first + length })),
+  );
+const alignments = fc.constantFrom(4, 16, 256);
+
+/** The bytes that are alive at the busiest moment. */
+function mostAlive(tensors: readonly Lifetime[]): number {
+  const at = (moment: number) =>
+    tensors.filter(({ first, last }) => first <= moment && moment <= last).reduce((sum, { bytes }) => sum + bytes, 0);
+  return Math.max(...tensors.map(({ first }) => at(first)));
+}
+
+describe('planMemory', () => {
+  it('gives every tensor an aligned place inside the arena', () => {
+    fc.assert(
+      fc.property(lifetimes, alignments, (tensors, alignment) => {
+        const { arenaBytes, offsets } = planMemory(tensors, alignment);
+        expect([...offsets.keys()].sort()).toEqual(tensors.map(({ id }) => id).sort());
+        for (const { id, bytes } of tensors) {
+          expect(offsets.get(id)! % alignment).toBe(0);
+          expect(offsets.get(id)! + bytes).toBeLessThanOrEqual(arenaBytes);
+        }
+      }),
+    );
+  });
+
+  it('never lets tensors overlap that are alive at the same time', () => {
+    fc.assert(
+      fc.property(lifetimes, alignments, (tensors, alignment) => {
+        const { offsets } = planMemory(tensors, alignment);
+        for (const [i, a] of tensors.entries()) {
+          for (const b of tensors.slice(i + 1)) {
+            const together = a.first <= b.last && b.first <= a.last;
+            const [startA, startB] = [offsets.get(a.id)!, offsets.get(b.id)!];
+            const apart = startA + a.bytes <= startB || startB + b.bytes <= startA;
+            expect(!together || apart, `${a.id} and ${b.id}`).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+
+  it('needs no less than what is alive at once, and no more than all of it', () => {
+    fc.assert(
+      fc.property(lifetimes, alignments, (tensors, alignment) => {
+        const { arenaBytes } = planMemory(tensors, alignment);
+        const all = tensors.reduce((sum, { bytes }) => sum + alignUp(bytes, alignment), 0);
+        expect(arenaBytes).toBeGreaterThanOrEqual(mostAlive(tensors));
+        expect(arenaBytes).toBeLessThanOrEqual(all);
+      }),
+    );
+  });
+
+  it('uses memory again: a chain takes two neighbours, however long it is', () => {
+    const chain = Array.from({ length: 50 }, (_, i): Lifetime => ({ id: `${i}`, bytes: 256, first: i, last: i + 1 }));
+    expect(planMemory(chain, 256).arenaBytes).toBe(512);
+  });
+
+  it('puts a small tensor into the gap that a dead one leaves', () => {
+    const { arenaBytes, offsets } = planMemory(
+      [
+        { id: 'dies', bytes: 512, first: 0, last: 1 },
+        { id: 'stays', bytes: 512, first: 0, last: 3 },
+        { id: 'comes', bytes: 256, first: 2, last: 3 },
+      ],
+      256,
+    );
+    expect(arenaBytes).toBe(1024);
+    expect(offsets.get('comes')).toBe(0);
+  });
+
+  it('needs nothing for nothing', () => {
+    expect(planMemory([], 256)).toEqual({ arenaBytes: 0, offsets: new Map() });
+  });
+});
+
+describe('planArena', () => {
+  const plan = (operands: Record<string, Operand['use']>): OperationPlan => ({
+    operation: 'test',
+    operands: Object.fromEntries(Object.entries(operands).map(([name, use]) => [name, { bytes: 256, use }])),
+    steps: [],
+  });
+
+  /** input -> a -> b -> c, each by an operation with a scratch operand. */
+  const chain = (() => {
+    const list = operationList();
+    const through = plan({ input: 'input', output: 'output', partials: 'scratch' });
+    list.append('a', through, { input: 'input', output: 'a' });
+    list.append('b', through, { input: 'a', output: 'b' });
+    list.append('c', through, { input: 'b', output: 'c' });
+    return list.operations;
+  })();
+  const isExternal = (tensor: string) => tensor === 'input';
+
+  it('leaves out what has a buffer of its own, and gives every scratch operand a tensor', () => {
+    const { offsets } = planArena(chain, isExternal, [], 256);
+    expect([...offsets.keys()].sort()).toEqual(['a', 'b', 'c', ...[0, 1, 2].map((i) => `scratch ${i} partials`)]);
+  });
+
+  it('uses the memory of what is dead again', () => {
+    expect(planArena(chain, isExternal, [], 256).arenaBytes).toBe(3 * 256);
+  });
+
+  it('keeps what must outlive the last operation', () => {
+    const { arenaBytes, offsets } = planArena(chain, isExternal, ['a', 'c'], 256);
+    expect(arenaBytes).toBe(4 * 256);
+    const others = [...offsets].filter(([id]) => id !== 'a').map(([, offset]) => offset);
+    expect(others).not.toContain(offsets.get('a'));
+  });
+
+  it('makes a tensor as large as its largest operand', () => {
+    const list = operationList();
+    list.append(
+      'a',
+      { operation: 'test', operands: { output: { bytes: 100, use: 'output' } }, steps: [] },
+      { output: 't' },
+    );
+    list.append(
+      'b',
+      { operation: 'test', operands: { input: { bytes: 300, use: 'input' } }, steps: [] },
+      { input: 't' },
+    );
+    expect(planArena(list.operations, () => false, [], 4).arenaBytes).toBe(300);
+  });
+});

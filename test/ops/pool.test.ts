@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type PoolShape,
+  planMaxPool,
+  planMaxPoolGradient,
+  planMeanPool,
+  planMeanPoolGradient,
+} from '../../src/ops/pool.js';
+import {
+  maxPoolBackwardReference,
+  maxPoolReference,
+  meanPoolBackwardReference,
+  meanPoolReference,
+  type PoolOperands,
+} from '../reference/pooling.js';
+import { closeTestDevice, testDevice } from '../support/device.js';
+import { randomArray } from '../support/random.js';
+import { runPlan } from '../support/runPlan.js';
+import { EPSILON, expectClose } from '../support/tolerance.js';
+
+type Floats = Float32Array<ArrayBuffer>;
+
+let device: GPUDevice;
+
+beforeAll(async () => {
+  ({ device } = await testDevice());
+});
+
+afterAll(closeTestDevice);
+
+function operandsOf(shape: PoolShape, x: ArrayLike<number>): PoolOperands {
+  const { batch, inHeight, inWidth, channels, kernel, stride, padding } = shape;
+  return { x, shape: [batch, inHeight, inWidth, channels], kernel, stride, padding };
+}
+
+/** Places in the window, as the kernel counts them, from indices into the input. */
+function placesInWindow(shape: PoolShape, winner: Int32Array, [, height, width]: readonly number[]): number[] {
+  const { inHeight, inWidth, channels, kernel, stride, padding } = shape;
+  return Array.from(winner, (index, output) => {
+    const pixel = Math.floor(index / channels);
+    const outPixel = Math.floor(output / channels);
+    const row = Math.floor(pixel / inWidth) % inHeight;
+    const outRow = Math.floor(outPixel / width!) % height!;
+    const r = row - outRow * stride[0] + padding[0];
+    const s = (pixel % inWidth) - (outPixel % width!) * stride[1] + padding[1];
+    return r * kernel[1] + s;
+  });
+}
+
+async function expectMaxPool(shape: PoolShape, x: Floats): Promise<void> {
+  const operands = operandsOf(shape, x);
+  const { y, winner, outShape } = maxPoolReference(operands);
+  const result = await runPlan(device, planMaxPool(shape, { storeWinners: true }), { input: x });
+  expect([...result.floats('output')]).toEqual([...y]);
+  const winners = result.integers('winners');
+  expect([...winners]).toEqual(placesInWindow(shape, winner, outShape));
+  const inference = await runPlan(device, planMaxPool(shape), { input: x });
+  expect([...inference.floats('output')]).toEqual([...y]);
+
+  const dy = randomArray(y.length, 81);
+  const dx = maxPoolBackwardReference({ ...operands, dy });
+  const windows = maxPoolBackwardReference({ ...operands, dy: dy.map(Math.abs) });
+  await expectGradients(planMaxPoolGradient, shape, { gradient: dy, winners }, dx, windows);
+}
+
+async function expectMeanPool(shape: PoolShape, x: Floats): Promise<void> {
+  const operands = operandsOf(shape, x);
+  const { y } = meanPoolReference(operands);
+  const area = shape.kernel[0] * shape.kernel[1];
+  const magnitude = meanPoolReference({ ...operands, x: x.map(Math.abs) }).y;
+  const result = await runPlan(device, planMeanPool(shape), { input: x });
+  const bound = magnitude.map((value) => (area + 5) * EPSILON * value);
+  expectClose(result.floats('output'), y, bound, 'mean pool');
+
+  const dy = randomArray(y.length, 82);
+  const dx = meanPoolBackwardReference({ ...operands, dy });
+  const windows = meanPoolBackwardReference({ ...operands, dy: dy.map(Math.abs) });
+  await expectGradients(planMeanPoolGradient, shape, { gradient: dy }, dx, windows);
+}
+
+async function expectGradients(
+  plan: typeof planMaxPoolGradient,
+  shape: PoolShape,
+  inputs: Parameters<typeof runPlan>[2],
+  dx: Float64Array,
+  magnitude: Float64Array,
+): Promise<void> {
+  const before = randomArray(dx.length, 83);
+  const terms = shape.kernel[0] * shape.kernel[1] + 5;
+  const bound = magnitude.map((value) => terms * EPSILON * value);
+  const result = await runPlan(device, plan(shape), inputs);
+  expectClose(result.floats('inputGradient'), dx, bound, 'pool gradient');
+  const added = await runPlan(device, plan(shape, { accumulate: true }), { ...inputs, inputGradient: before });
+  expectClose(
+    added.floats('inputGradient'),
+    dx.map((value, i) => value + before[i]!),
+    bound.map((value, i) => value + 2 * EPSILON * (Math.abs(dx[i]!) + Math.abs(before[i]!))),
+    'pool gradient, accumulated',
+  );
+}
+
+const axis = fc
+  .record({
+    kernel: fc.integer({ min: 1, max: 4 }),
+    stride: fc.integer({ min: 1, max: 5 }),
+    padding: fc.nat(2),
+    extra: fc.nat(7),
+  })
+  .map(({ kernel, stride, padding, extra }) => {
+    const allowed = Math.min(padding, Math.floor(kernel / 2));
+    return { size: Math.max(1, kernel - 2 * allowed + extra), kernel, stride, padding: allowed };
+  });
+
+const shapes: fc.Arbitrary<PoolShape> = fc
+  .record({ batch: fc.integer({ min: 1, max: 3 }), channels: fc.integer({ min: 1, max: 9 }), down: axis, along: axis })
+  .map(({ batch, channels, down, along }) => ({
+    batch,
+    inHeight: down.size,
+    inWidth: along.size,
+    channels,
+    kernel: [down.kernel, along.kernel],
+    stride: [down.stride, along.stride],
+    padding: [down.padding, along.padding],
+  }));
+
+it.each([
+  ['max', expectMaxPool],
+  ['mean', expectMeanPool],
+] as const)('random windows: %s pooling, forward and backward', async (_, check) => {
+  await fc.assert(
+    fc.asyncProperty(shapes, fc.nat(1e6), async (shape, seed) => {
+      const { batch, inHeight, inWidth, channels } = shape;
+      // A few distinct values, so that there are ties.
+      const x = randomArray(batch * inHeight * inWidth * channels, seed).map((value) => Math.round(value * 4) / 3);
+      await check(shape, x);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+describe('max pooling', () => {
+  const line = { batch: 1, inHeight: 1, channels: 1, kernel: [1, 3], stride: [1, 1], padding: [0, 1] } as const;
+
+  it('takes the first of equal values and never the padding', async () => {
+    const shape = { ...line, inWidth: 5 };
+    await expectMaxPool(shape, Float32Array.of(-2, -1, -1, -3, -3));
+    const result = await runPlan(device, planMaxPool(shape, { storeWinners: true }), {
+      input: Float32Array.of(-2, -1, -1, -3, -3),
+    });
+    expect([...result.floats('output')]).toEqual([-1, -1, -1, -1, -3]);
+    expect([...result.integers('winners')]).toEqual([2, 1, 0, 0, 0]);
+  });
+
+  it('takes NaN over every value, and minus infinity over nothing', async () => {
+    await expectMaxPool({ ...line, inWidth: 6 }, Float32Array.of(1, Number.NaN, 3, 4, Number.NaN, Number.NaN));
+    await expectMaxPool({ ...line, inWidth: 3 }, Float32Array.of(-Infinity, -Infinity, -Infinity));
+  });
+});
+
+describe('mean pooling', () => {
+  it('of the whole image', async () => {
+    for (const [inHeight, inWidth, channels] of [
+      [7, 7, 20],
+      [1, 1, 3],
+      [3, 5, 65],
+    ] as const) {
+      const kernel = [inHeight, inWidth] as const;
+      const shape = { batch: 2, inHeight, inWidth, channels, kernel, stride: [1, 1], padding: [0, 0] } as const;
+      await expectMeanPool(shape, randomArray(2 * inHeight * inWidth * channels, 84));
+    }
+  });
+
+  it('counts padding as zeros', async () => {
+    const shape: PoolShape = {
+      batch: 1,
+      inHeight: 1,
+      inWidth: 3,
+      channels: 1,
+      kernel: [1, 3],
+      stride: [1, 1],
+      padding: [0, 1],
+    };
+    const result = await runPlan(device, planMeanPool(shape), { input: Float32Array.of(3, 6, 12) });
+    expect([...result.floats('output')]).toEqual([3, 7, 6]);
+  });
+});
