@@ -27,8 +27,9 @@ const wholeNumber = numberFrom(0, true);
 const amount = numberFrom(0, false);
 
 function sizeOf(text: string): { height: number; width: number; channels: number } {
-  const [height, width, channels] = text.split('x').map(Number);
-  if ([height, width, channels].every((size) => Number.isSafeInteger(size) && size! > 0)) {
+  const sizes = text.split('x').map(Number);
+  const [height, width, channels] = sizes;
+  if (sizes.length === 3 && sizes.every((size) => Number.isSafeInteger(size) && size > 0)) {
     return { height: height!, width: width!, channels: channels! };
   }
   throw new InvalidArgumentError('Expected HEIGHTxWIDTHxCHANNELS, as in 32x32x3.');
@@ -80,7 +81,11 @@ program.addCommand(
     .option('--network <name>', 'for example ic-resnet8, resnet20', 'ic-resnet8')
     .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
     .option('--steps <count>', 'training steps', count)
-    .option('--epochs <count>', 'passes over the training images, in place of --steps', amount)
+    .addOption(
+      new Option('--epochs <count>', 'passes over the training images, in place of --steps')
+        .argParser(amount)
+        .conflicts('steps'),
+    )
     .option('--batch <images>', 'images a step', count, 64)
     .addOption(new Option('--optimiser <name>').choices(['sgd', 'adamw']).default('sgd'))
     .option('--learning-rate <rate>', 'the peak; 0.1 for sgd, 0.002 for adamw by default', amount)
@@ -114,6 +119,12 @@ function describe(error: unknown): string {
   const { code, message, stack } = error as NodeJS.ErrnoException;
   return error instanceof ICError || code !== undefined ? message : (stack ?? String(error));
 }
+
+// Whoever reads may have enough before the end, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
 
 try {
   await program.parseAsync();

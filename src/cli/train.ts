@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NumericError, ShapeError } from '../errors.js';
+import { NumericError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { createState, type NetworkState, writeState } from '../graph/state.js';
 import { stepsPerEpoch } from '../io/batches.js';
@@ -104,14 +104,6 @@ function freshState(device: GPUDevice, flags: TrainFlags, dataset: ImageDataset)
 
 function trainerOptions(flags: TrainFlags, dataset: ImageDataset, normalisation: Normalisation): TrainerOptions {
   const { batch, seed, labelSmoothing, crop, flip } = flags;
-  if (flags.steps !== undefined && flags.epochs !== undefined) {
-    throw new ShapeError({
-      operation: 'train',
-      parameter: '--epochs',
-      expected: 'not both --steps and --epochs',
-      got: 'both',
-    });
-  }
   const perEpoch = stepsPerEpoch(dataset, batch);
   const steps = flags.steps ?? Math.max(1, Math.round((flags.epochs ?? 1) * perEpoch));
   return {
@@ -188,16 +180,16 @@ async function trainToTheEnd(trainer: Trainer, checkpoint: string, flags: TrainF
     bar.update(report.step + 1, `loss ${mean('loss').toFixed(4)}, ${percent(mean('accuracy'))} right`);
   };
   const { normalisation } = trainer.options;
-  const save = async (): Promise<void> =>
-    writeAtomically(checkpoint, await encodeCheckpoint(trainer.state, { trainer, normalisation }));
+  let lastGood = flags.resume;
   try {
-    while (trainer.step < steps && !interrupt.signal.aborted) {
+    do {
       const untilSave = flags.saveEvery - (trainer.step % flags.saveEvery);
       await trainer.run({ steps: untilSave, signal: interrupt.signal, onStep });
-      await save();
-    }
+      await writeAtomically(checkpoint, await encodeCheckpoint(trainer.state, { trainer, normalisation }));
+      lastGood = checkpoint;
+    } while (trainer.step < steps && !interrupt.signal.aborted);
   } catch (error) {
-    throw error instanceof NumericError ? withLastCheckpoint(error, checkpoint, trainer, flags) : error;
+    throw error instanceof NumericError && lastGood !== undefined ? withLastGood(error, lastGood) : error;
   } finally {
     bar.stop();
     interrupt.release();
@@ -206,15 +198,9 @@ async function trainToTheEnd(trainer: Trainer, checkpoint: string, flags: TrainF
 }
 
 /** Says which checkpoint is the last good one: what was saved before is left as it is. */
-function withLastCheckpoint(
-  error: NumericError,
-  checkpoint: string,
-  trainer: Trainer,
-  flags: TrainFlags,
-): NumericError {
-  const saved = trainer.step > flags.saveEvery;
-  const kept = saved ? `; the last good checkpoint is ${checkpoint}` : '';
-  return new NumericError({ ...error, expected: `${error.expected}${kept}` }, { cause: error });
+function withLastGood(error: NumericError, checkpoint: string): NumericError {
+  const expected = `${error.expected}; the last good checkpoint is ${checkpoint}`;
+  return new NumericError({ ...error, expected }, { cause: error });
 }
 
 async function test(

@@ -1,13 +1,7 @@
-/**
- * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
- * - `none`: a plain convolution, y = z
- * - `output`: y = z + relu(z - a[k] S), S the sum of the input under the window, one weight a filter
- * - `input`: y = z + relu(z - S), S the sum of a[c] x[c] under the window, one weight an input channel
- */
-export type Adjust = 'none' | 'output' | 'input';
+import type { Adjust } from '../ops/convolution.js';
+import type { Pair } from '../ops/windows.js';
 
-/** A pair for height and width. */
-export type Pair = readonly [height: number, width: number];
+export type { Adjust, Pair };
 
 interface LayerBase {
   /** Unique within the network; also the prefix of the layer's parameter names. */

@@ -57,7 +57,7 @@ export function parseNetwork(value: unknown, where: string): Network {
 function parseLayer(value: unknown, where: string): Record<string, unknown> {
   const kind = isRecord(value) ? value.kind : undefined;
   const fields = Object.entries(layerFields).find(([name]) => name === kind)?.[1];
-  if (!fields) throw refusal(`${where}.kind`, Object.keys(layerFields).join(', '), String(kind));
+  if (!fields) throw refusal(`${where}.kind`, Object.keys(layerFields).join(', '), describeJson(kind));
   return record(value, where, { kind: text, name: text, inputs: names, ...fields });
 }
 
@@ -69,13 +69,25 @@ function record(value: unknown, where: string, fields: Readonly<Record<string, C
   }
   for (const [name, check] of Object.entries(fields)) {
     if (!Object.hasOwn(value, name)) throw refusal(`${where}.${name}`, 'a value', 'none');
-    if (!check(value[name])) throw refusal(`${where}.${name}`, `a ${name}`, JSON.stringify(value[name]));
+    if (!check(value[name])) throw refusal(`${where}.${name}`, `a ${name}`, describeJson(value[name]));
   }
   return value;
 }
 
+/** A value from a file in short. Nesting is not followed, as it may be deeper than the stack. */
+export function describeJson(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const flat = !isObject(value) || !Object.values(value).some(isObject);
+  if (flat) return JSON.stringify(value).slice(0, 200);
+  return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(value) && !Array.isArray(value);
 }
 
 function refusal(parameter: string, expected: string, got: string): FormatError {

@@ -1,8 +1,15 @@
 import { ShapeError } from '../errors.js';
-import type { Adjust, Pair } from '../graph/network.js';
 import type { Constants } from '../wgsl/assemble.js';
 import { tensorBytes } from './plan.js';
-import { requireInteger, windowOutput } from './windows.js';
+import { type Pair, requireInteger, windowOutput } from './windows.js';
+
+/**
+ * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
+ * - `none`: a plain convolution, y = z
+ * - `output`: y = z + relu(z - a[k] S), S the sum of the input under the window, one weight a filter
+ * - `input`: y = z + relu(z - S), S the sum of a[c] x[c] under the window, one weight an input channel
+ */
+export type Adjust = 'none' | 'output' | 'input';
 
 /** What a convolution is asked for: activations NHWC, filters [height, width, inChannels / groups, outChannels]. */
 export interface ConvolutionShape {

@@ -1,10 +1,10 @@
 import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
 import { ShapeError, UnsupportedError } from '../errors.js';
-import type { Adjust } from '../graph/network.js';
 import type { Constants } from '../wgsl/assemble.js';
 import { broadcastColumns, chooseBroadcastTile } from './broadcastTiles.js';
 import {
+  type Adjust,
   adjustBytes,
   adjustConstant,
   asOneRow,

@@ -3,10 +3,9 @@ import maxGradientText from '../../kernels/max_pool_gradient.wgsl?raw';
 import meanText from '../../kernels/mean_pool.wgsl?raw';
 import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import type { Pair } from '../graph/network.js';
 import type { Constants } from '../wgsl/assemble.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { requireInteger, windowOutput } from './windows.js';
+import { type Pair, requireInteger, windowOutput } from './windows.js';
 
 /** Pooling over windows of NHWC activations. */
 export interface PoolShape {

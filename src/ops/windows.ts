@@ -1,5 +1,8 @@
 import { ShapeError } from '../errors.js';
 
+/** A pair for height and width. */
+export type Pair = readonly [height: number, width: number];
+
 /** Where a value stands, for the error that refuses it: `parameter` of the error is `prefix` plus the value's name. */
 export interface ErrorPlace {
   readonly operation: string;

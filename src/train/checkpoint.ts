@@ -1,7 +1,7 @@
-import { FormatError } from '../errors.js';
+import { FormatError, ICError } from '../errors.js';
 import type { Network } from '../graph/network.js';
-import { parseNetwork } from '../graph/networkJson.js';
-import { networkParameters } from '../graph/parameters.js';
+import { describeJson, parseNetwork } from '../graph/networkJson.js';
+import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { createState, type NetworkState, readState, readTensors, writeState } from '../graph/state.js';
 import { toMemory } from '../graph/stateLayout.js';
 import type { Normalisation } from '../io/dataset.js';
@@ -53,7 +53,7 @@ export async function encodeCheckpoint(
   const values = await readState(state);
   const tensors: [string, SafetensorsTensor][] = networkParameters(network).map(({ name, shape, role }) => [
     name,
-    role === 'batchesTracked' ? counter(values.get(name)![0]!) : float32Tensor(shape, values.get(name)!),
+    role === 'batchesTracked' ? counter(state.batchesTracked) : float32Tensor(shape, values.get(name)!),
   ]);
   const shapes = new Map(layout.trained.map(({ name, shape }) => [name, shape]));
   for (const [moment, buffer] of trainer?.optimiser.moments ?? []) {
@@ -78,20 +78,21 @@ function counter(value: number): SafetensorsTensor {
 /**
  * Reads a checkpoint.
  *
- * @throws FormatError saying where the file is broken, and for a network's state listing what is missing, left over or of
- * another shape.
+ * @throws FormatError saying where the file is broken, and of the tensors listing what is missing, left over or of another
+ * shape.
  */
 export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkpoint {
   const file = readSafetensors(bytes, name);
   const record = parseRecord(file, name);
   const network = parseNetwork(record.network, `${name}, network`);
-  const entries = [...file.tensors];
-  const values = stateValues(network, new Map(entries.filter(([key]) => !key.startsWith(momentPrefix))), name);
+  const specs = networkParameters(network);
+  const placed = momentNames(specs, file.tensors.keys());
+  checkTensors(network, specs, placed, file.tensors, name);
+  const values = new Map(specs.map((spec) => [spec.name, stateValue(spec, file.tensors.get(spec.name)!, name)]));
   const moments = new Map<string, Map<string, Float32Array>>();
-  for (const [key, tensor] of entries.filter(([entry]) => entry.startsWith(momentPrefix))) {
-    const [, moment = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
+  for (const [key, { moment, spec }] of placed) {
     const known = moments.get(moment) ?? new Map<string, Float32Array>();
-    moments.set(moment, known.set(parameter, toFloat32(tensor)));
+    moments.set(moment, known.set(spec.name, floats(file.tensors.get(key)!, `${name}, ${key}`)));
   }
   return {
     network,
@@ -117,31 +118,59 @@ function parseRecord({ metadata }: Safetensors, name: string): Record<string, un
   throw refusal(where, 'an object', text.slice(0, 100));
 }
 
-function stateValues(
+/** The names that are those of a trained parameter's moment. */
+function momentNames(
+  specs: readonly ParameterSpec[],
+  names: Iterable<string>,
+): Map<string, { readonly moment: string; readonly spec: ParameterSpec }> {
+  const trained = new Map(specs.filter(({ trainable }) => trainable).map((spec) => [spec.name, spec]));
+  const found = new Map<string, { moment: string; spec: ParameterSpec }>();
+  for (const name of names) {
+    const [, moment = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(name) ?? [];
+    const spec = trained.get(parameter);
+    if (spec) found.set(name, { moment, spec });
+  }
+  return found;
+}
+
+function checkTensors(
   network: Network,
+  specs: readonly ParameterSpec[],
+  moments: ReadonlyMap<string, { readonly spec: ParameterSpec }>,
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   name: string,
-): Map<string, Float32Array> {
-  const specs = networkParameters(network);
-  const known = new Set(specs.map((spec) => spec.name));
-  const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
-  const missing = specs.filter((spec) => !tensors.has(spec.name)).map((spec) => spec.name);
-  const leftOver = [...tensors.keys()].filter((key) => !known.has(key));
-  const reshaped = specs
-    .filter((spec) => tensors.has(spec.name) && !sameShape(tensors.get(spec.name)!.shape, spec.shape))
-    .map((spec) => `${spec.name} ([${tensors.get(spec.name)!.shape}] instead of [${spec.shape}])`);
+): void {
+  const shapes = new Map(specs.map((spec) => [spec.name, spec.shape]));
+  const missing = [...shapes.keys()].filter((key) => !tensors.has(key));
+  for (const [key, { spec }] of moments) shapes.set(key, spec.shape);
+  const leftOver = [...tensors.keys()].filter((key) => !shapes.has(key));
+  const reshaped = [...tensors]
+    .filter(([key, { shape }]) => shapes.has(key) && shape.join() !== shapes.get(key)!.join())
+    .map(([key, { shape }]) => `${key} ([${shape}] instead of [${shapes.get(key)}])`);
   const faults = Object.entries({ missing, 'left over': leftOver, 'of another shape': reshaped })
     .filter(([, list]) => list.length > 0)
     .map(([what, list]) => `${what}: ${list.join(', ')}`);
   if (faults.length > 0) throw refusal(name, `the state of ${network.name}`, faults.join('; '));
-  return new Map(specs.map((spec) => [spec.name, stateValue(tensors.get(spec.name)!, `${name}, ${spec.name}`)]));
 }
 
-function stateValue(tensor: SafetensorsTensor, where: string): Float32Array {
-  if (tensor.dtype !== 'I64') return toFloat32(tensor);
-  if (tensor.shape.length > 0) throw refusal(where, 'floating-point numbers', 'I64');
+function stateValue(spec: ParameterSpec, tensor: SafetensorsTensor, name: string): Float32Array {
+  const where = `${name}, ${spec.name}`;
+  if (spec.role !== 'batchesTracked') return floats(tensor, where);
   const { buffer, byteOffset } = tensor.bytes;
-  return Float32Array.of(Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true)));
+  const count =
+    tensor.dtype === 'I64'
+      ? Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true))
+      : floats(tensor, where)[0]!;
+  if (!Number.isSafeInteger(count) || count < 0) throw refusal(where, 'a count', `${count}`);
+  return Float32Array.of(count);
+}
+
+function floats(tensor: SafetensorsTensor, where: string): Float32Array {
+  try {
+    return toFloat32(tensor);
+  } catch (error) {
+    throw error instanceof ICError ? error.at(where) : error;
+  }
 }
 
 function parseNormalisation(value: unknown, { input }: Network, name: string): Normalisation {
@@ -149,21 +178,17 @@ function parseNormalisation(value: unknown, { input }: Network, name: string): N
   const numbers = (list: unknown): list is number[] =>
     Array.isArray(list) && list.length === input.channels && list.every((entry) => Number.isFinite(entry));
   if (numbers(mean) && numbers(deviation) && deviation.every((entry) => entry > 0)) return { mean, deviation };
-  throw refusal(`${name}, normalisation`, `mean and deviation of ${input.channels} channels`, JSON.stringify(value));
+  throw refusal(`${name}, normalisation`, `mean and deviation of ${input.channels} channels`, describeJson(value));
 }
 
 function parseTraining(value: unknown, name: string): TrainingRecord {
   const record = (value ?? {}) as Record<keyof TrainingRecord, unknown>;
-  const counts = [record.step, record.steps, record.batch].every(
-    (entry) => Number.isSafeInteger(entry) && Number(entry) >= 0,
-  );
-  const rest = Number.isSafeInteger(record.seed) && typeof record.dataset === 'string';
-  if (counts && rest && (record.optimiser === 'sgd' || record.optimiser === 'adamW')) return record as TrainingRecord;
-  throw refusal(
-    `${name}, training`,
-    'step, steps, seed, batch, dataset and optimiser',
-    JSON.stringify(value).slice(0, 200),
-  );
+  const { step, steps, seed, batch, dataset, optimiser } = record;
+  const integer = (entry: unknown): entry is number => Number.isSafeInteger(entry);
+  const counts = integer(step) && integer(steps) && step >= 0 && steps >= Math.max(step, 1);
+  const rest = integer(seed) && integer(batch) && batch >= 1 && typeof dataset === 'string';
+  if (counts && rest && (optimiser === 'sgd' || optimiser === 'adamW')) return record as TrainingRecord;
+  throw refusal(`${name}, training`, 'step, steps, seed, batch, dataset and optimiser', describeJson(value));
 }
 
 /** A network's state on a device, as a checkpoint holds it. */
@@ -187,15 +212,16 @@ export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
     throw refusal(`checkpoint, training.${key}`, `${current[key]}, as asked for`, `${training[key]}`);
   }
   const { layout, device } = trainer.state;
-  for (const [moment, buffer] of trainer.optimiser.moments) {
-    for (const entry of layout.trained) {
+  const writes = [...trainer.optimiser.moments].flatMap(([moment, buffer]) =>
+    layout.trained.map((entry) => {
       const data = moments.get(moment)?.get(entry.name);
-      if (data?.length !== entry.count) {
-        const got = data ? `${data.length}` : 'none';
-        throw refusal(`checkpoint, ${momentPrefix}${moment}.${entry.name}`, `${entry.count} numbers`, got);
-      }
-      device.queue.writeBuffer(buffer, entry.offset * 4, toMemory(entry, data) as Float32Array<ArrayBuffer>);
-    }
+      if (data?.length === entry.count) return { buffer, offset: entry.offset * 4, data: toMemory(entry, data) };
+      const got = data ? `${data.length}` : 'none';
+      throw refusal(`checkpoint, ${momentPrefix}${moment}.${entry.name}`, `${entry.count} numbers`, got);
+    }),
+  );
+  for (const { buffer, offset, data } of writes) {
+    device.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>);
   }
   trainer.step = training.step;
 }

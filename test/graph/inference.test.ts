@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/errors.js';
 import { compileInference, type InferenceNetwork } from '../../src/graph/inference.js';
 import { createState, type NetworkState, writeState } from '../../src/graph/state.js';
-import { networkForward } from '../reference/network.js';
+import { networkForward, type Parameters } from '../reference/network.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
 import { disturbance, roundingBound } from '../support/rounding.js';
@@ -11,13 +11,14 @@ import { everyRole, randomState } from './networks.js';
 
 const perImage = 6 * 8 * 3;
 const images = randomArray(3 * perImage, 5);
+const start = randomState(everyRole, 6);
 
 let state: NetworkState;
 let three: InferenceNetwork;
 beforeAll(async () => {
   const { device } = await testDevice();
   state = createState(device, everyRole);
-  writeState(state, randomState(everyRole, 6));
+  writeState(state, start);
   three = await compileInference(state, { batch: 3 });
 });
 afterAll(async () => {
@@ -67,27 +68,39 @@ describe('InferenceNetwork', () => {
 
   it('gives an image the same logits whatever the size of the batch', async () => {
     const single = await compileInference(state, { batch: 1 });
-    const all = await three.run(images);
-    const { parameters } = disturbance(everyRole, 3, false, 1);
-    const start = randomState(everyRole, 6);
-    const exact = networkForward(everyRole, start, images, { training: false }).logits;
-    const disturbed = networkForward(everyRole, parameters(start), images, { training: false }).logits;
-    const bound = roundingBound(exact, [disturbed]);
-    expectClose(all, exact, bound, 'batch of three');
+    const { exact, bound } = expectedLogits(start);
+    expectClose(await three.run(images), exact, bound, 'batch of three');
     for (let i = 0; i < 3; i++) {
       const own = await single.run(images.subarray(i * perImage, (i + 1) * perImage));
-      const part = (values: Float64Array | Float32Array) => values.subarray(7 * i, 7 * i + 7);
-      expectClose(own, part(all), part(bound), `image ${i} alone`);
+      const part = (values: Float64Array) => values.subarray(7 * i, 7 * i + 7);
+      expectClose(own, part(exact), part(bound), `image ${i} alone`);
     }
     single.dispose();
   });
 
-  it('follows the state when it changes', async () => {
+  it('follows the state when it changes, what is derived from it too', async () => {
     const before = await three.run(images);
-    writeState(state, randomState(everyRole, 7));
-    const changed = await three.run(images);
-    writeState(state, randomState(everyRole, 6));
-    expect(changed).not.toEqual(before);
+    const changed = new Map(start);
+    for (const name of ['weight', 'bias', 'running_mean', 'running_var']) {
+      changed.set(
+        `norm.${name}`,
+        start.get(`norm.${name}`)!.map((value) => 1.5 * value),
+      );
+    }
+    writeState(state, changed);
+    const { exact, bound } = expectedLogits(changed);
+    const logits = await three.run(images);
+    expectClose(logits, exact, bound, 'changed state');
+    expect(logits).not.toEqual(before);
+    writeState(state, start);
     expect(await three.run(images)).toEqual(before);
   });
 });
+
+/** What float64 says of the three images, and how far rounding may be from it. */
+function expectedLogits(parameters: ReadonlyMap<string, Float32Array>): { exact: Float64Array; bound: Float64Array } {
+  const infer = (values: Parameters) => networkForward(everyRole, values, images, { training: false }).logits;
+  const exact = infer(parameters);
+  const disturbed = infer(disturbance(everyRole, 3, false, 1).parameters(parameters));
+  return { exact, bound: roundingBound(exact, [disturbed]) };
+}

@@ -106,7 +106,7 @@ describe.each([
     const agrees = crossings(exact, recorded.branches).length === 0;
     along = agrees ? exact : trainReference(task, { branches: recorded.branches });
     crossed = crossings(along, recorded.branches);
-  });
+  }, 400_000);
 
   /** The golden tensors of some steps, or those of float64 along the device's branches where it took others by then. */
   const holdsTensors = (what: string, pattern: RegExp, steps: number): void => {
@@ -121,7 +121,7 @@ describe.each([
     );
   };
 
-  it('gives the logits of inference', () => expectInference(name, golden, network));
+  it('gives the logits of inference', () => expectInference(name, golden, network), 400_000);
 
   it('gives the same bits whether memory is used again or not', () => {
     expect([...run.values.keys()]).toEqual([...recorded.values.keys()]);

@@ -1,0 +1,174 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { stripes } from '../train/smallTraining.js';
+import { adapter, type Ended, type Installed, installCommand, objects, writeIdxFolder } from './icnet.js';
+
+let icnet: Installed;
+beforeAll(async () => {
+  icnet = await installCommand();
+  await writeIdxFolder(join(icnet.folder, data), stripes(32), stripes(21));
+});
+afterAll(() => icnet.remove());
+
+/** A name that a drawing must not take for markup. */
+const data = 'stripes & <more>';
+const common = ['--data', data, '--batch', '8', '--adapter', adapter, '--json'];
+const small = ['train', '--network', 'ic-resnet8', '--width', '4', ...common];
+const fine = { code: 0, signal: null };
+
+const file = (...path: string[]): Promise<Buffer> => readFile(join(icnet.folder, ...path));
+const eventsOf = ({ stdout }: Ended, event: string) => objects(stdout).filter((object) => object.event === event);
+const lossesOf = (ended: Ended) => eventsOf(ended, 'step').map(({ loss }) => loss);
+
+/** Interrupts a command as soon as it prints something. */
+function interrupt(child: ChildProcessWithoutNullStreams): void {
+  child.stdout.once('data', () => child.kill('SIGINT'));
+}
+
+describe('icnet train', () => {
+  it('reports every step, the test and the end, and leaves a checkpoint and curves', async () => {
+    const ended = await icnet.run([...small, '--steps', '6', '--output', 'short', '--crop', '1', '--flip']);
+    expect(ended).toMatchObject(fine);
+    const events = objects(ended.stdout);
+    expect(events.map(({ event }) => event)).toEqual([...Array<string>(6).fill('step'), 'eval', 'done']);
+    events.slice(0, 6).forEach((event, step) => {
+      expect(Object.keys(event)).toEqual(['event', 'step', 'loss', 'accuracy', 'learningRate']);
+      expect(event.step).toBe(step);
+      expect(event.loss).toBeGreaterThan(0);
+      expect(Number(event.accuracy) * 8).toBeCloseTo(Math.round(Number(event.accuracy) * 8), 10);
+    });
+    expect(events[0]!.learningRate).toBe(0.1);
+    const [test, done] = events.slice(6);
+    expect(test).toMatchObject({ images: 21, loss: expect.any(Number), top: 3, topAccuracy: 1 });
+    expect(done).toMatchObject({
+      testAccuracy: test!.accuracy,
+      steps: 6,
+      seconds: expect.any(Number),
+      checkpoint: join('short', 'checkpoint.safetensors'),
+      adapter: expect.stringMatching(/./),
+    });
+    expect((await readdir(join(icnet.folder, 'short'))).sort()).toEqual(['checkpoint.safetensors', 'curves.svg']);
+    const checkpoint = decodeCheckpoint(await file('short', 'checkpoint.safetensors'));
+    expect(checkpoint.network.name).toBe('ic-resnet8');
+    expect(checkpoint.network.input).toEqual({ height: 8, width: 8, channels: 1 });
+    expect(checkpoint.training).toEqual({ step: 6, steps: 6, seed: 1, batch: 8, dataset: data, optimiser: 'sgd' });
+    expect(ended.stderr).toContain('Adapter: ');
+    expect(ended.stderr).toContain('6 steps of 8 images');
+
+    const evaluated = await icnet.run(['eval', join('short', 'checkpoint.safetensors'), ...common]);
+    expect(evaluated).toMatchObject(fine);
+    const [result, end, ...more] = objects(evaluated.stdout);
+    expect(more).toEqual([]);
+    expect(result).toMatchObject({ event: 'eval', images: 21, accuracy: test!.accuracy, topAccuracy: 1 });
+    expect(result!.loss).toBeCloseTo(Number(test!.loss), 4);
+    expect(end).toMatchObject({ event: 'done', testAccuracy: test!.accuracy, steps: 6, adapter: done!.adapter });
+  });
+
+  it('draws its curves in sound markup', async () => {
+    const svg = (await file('short', 'curves.svg')).toString();
+    const elements = parsedElements(svg);
+    expect(elements[0]).toBe('svg');
+    expect(elements.filter((name) => name === 'path').length).toBeGreaterThan(4);
+    expect(svg).toContain('ic-resnet8 on stripes &amp; &lt;more&gt;');
+  });
+
+  it('stops in order when interrupted, and resumed ends as if it never had been', async () => {
+    const steps = [...small, '--steps', '40', '--optimiser', 'adamw', '--flip', '--seed', '5'];
+    const whole = await icnet.run([...steps, '--output', 'whole']);
+    expect(whole).toMatchObject(fine);
+    const stopped = await icnet.run([...steps, '--output', 'parts'], interrupt);
+    expect(stopped).toMatchObject(fine);
+    const [done] = eventsOf(stopped, 'done');
+    expect(done).toMatchObject({ testAccuracy: null, checkpoint: join('parts', 'checkpoint.safetensors') });
+    expect(eventsOf(stopped, 'eval')).toEqual([]);
+    const at = done!.steps as number;
+    expect(at).toBeGreaterThan(0);
+    expect(at).toBeLessThan(40);
+    const checkpoint = decodeCheckpoint(await file('parts', 'checkpoint.safetensors'));
+    expect(checkpoint.training).toMatchObject({ step: at, steps: 40, seed: 5, optimiser: 'adamW' });
+    expect((await stat(join(icnet.folder, 'parts', 'curves.svg'))).size).toBeGreaterThan(1000);
+
+    const resume = ['--resume', done!.checkpoint as string, '--output', 'parts'];
+    const resumed = await icnet.run([...steps, ...resume]);
+    expect(resumed).toMatchObject(fine);
+    expect(eventsOf(resumed, 'step')[0]!.step).toBe(at);
+    // The same seed gives the same losses, stopped or not.
+    expect(lossesOf(stopped)).toEqual(lossesOf(whole).slice(0, at));
+    expect([...lossesOf(stopped), ...lossesOf(resumed)]).toEqual(lossesOf(whole));
+    expect(eventsOf(resumed, 'eval')).toEqual(eventsOf(whole, 'eval'));
+    const files = await Promise.all(['whole', 'parts'].map((folder) => file(folder, 'checkpoint.safetensors')));
+    expect(files[0]!.equals(files[1]!)).toBe(true);
+  });
+
+  it('has nothing left to do for a finished training but to test it', async () => {
+    const resume = ['--resume', join('whole', 'checkpoint.safetensors'), '--output', 'finished'];
+    const ended = await icnet.run([...small, '--steps', '40', '--optimiser', 'adamw', '--seed', '5', ...resume]);
+    expect(ended).toMatchObject(fine);
+    expect(objects(ended.stdout).map(({ event }) => event)).toEqual(['eval', 'done']);
+    const kept = await file(...(eventsOf(ended, 'done')[0]!.checkpoint as string).split('/'));
+    expect(kept.equals(await file('whole', 'checkpoint.safetensors'))).toBe(true);
+  });
+
+  it('starts elsewhere with another seed', async () => {
+    const losses: unknown[] = [];
+    for (const seed of ['1', '2']) {
+      losses.push(lossesOf(await icnet.run([...small, '--steps', '1', '--seed', seed, '--output', 'seeds']))[0]);
+    }
+    expect(losses[0]).toEqual(expect.any(Number));
+    expect(losses[1]).not.toBe(losses[0]);
+  });
+
+  it('refuses to resume another training', async () => {
+    const resume = ['--resume', join('short', 'checkpoint.safetensors')];
+    const ended = await icnet.run([...small, '--steps', '6', '--seed', '2', ...resume]);
+    expect(ended).toMatchObject({ code: 1, stdout: '' });
+    expect(ended.stderr).toMatch(/^icnet: checkpoint: checkpoint, training\.seed: expected 2, as asked for, got 1$/m);
+  });
+
+  it('stops where the loss is not finite, and keeps the last good checkpoint', async () => {
+    const wild = ['--schedule', 'constant', '--warm-up', '0', '--learning-rate', '1e30', '--save-every', '1'];
+    const ended = await icnet.run([...small, ...wild, '--steps', '20', '--output', 'wild']);
+    expect(ended).toMatchObject({ code: 1, signal: null });
+    const steps = lossesOf(ended).length;
+    const checkpoint = join('wild', 'checkpoint.safetensors');
+    expect(ended.stderr).toMatch(new RegExp(`^icnet: train: loss of step ${steps}: .*${checkpoint}`, 'm'));
+    expect(objects(ended.stdout).every(({ event }) => event === 'step')).toBe(true);
+    expect(decodeCheckpoint(await file(checkpoint)).training!.step).toBe(steps);
+    expect(await readdir(join(icnet.folder, 'wild'))).toEqual(['checkpoint.safetensors']);
+  });
+});
+
+/** Names of a document's elements in order, if it is well formed: tags balance, attributes and text are escaped. */
+function parsedElements(xml: string): string[] {
+  const text = /(?:[^<&]|&(?:amp|lt|gt|quot|apos|#\d+|#x[\da-f]+);)+/iy;
+  const tag = /<(\/?)([\w:.-]+)((?:\s+[\w:.-]+="(?:[^"<&]|&(?:amp|lt|gt|quot|apos|#\d+);)*")*)\s*(\/?)>/y;
+  const data = /<!\[CDATA\[[\s\S]*?\]\]>/y;
+  const names: string[] = [];
+  const open: string[] = [];
+  let position = 0;
+  const match = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = position;
+    const found = pattern.exec(xml);
+    if (found) position = pattern.lastIndex;
+    return found;
+  };
+  while (position < xml.length) {
+    if (match(text) || match(data)) continue;
+    const found = match(tag);
+    if (!found) throw new Error(`no markup at ${position}: ${xml.slice(position, position + 80)}`);
+    const [, end, name, , empty] = found;
+    if (end) {
+      if (open.pop() !== name) throw new Error(`${name} ends at ${position}, but is not open`);
+    } else {
+      names.push(name!);
+      if (!empty) open.push(name!);
+    }
+    const rest = xml.slice(position).trim();
+    if (open.length === 0 && rest !== '') throw new Error(`more behind the document: ${rest.slice(0, 80)}`);
+  }
+  if (open.length > 0) throw new Error(`${open} are not closed`);
+  return names;
+}
