@@ -27,7 +27,7 @@ export function drawCurves({ title, steps, tests }: History): string {
     animation: false,
     backgroundColor: '#ffffff',
     title: { text: title, left: 'center', textStyle: { fontSize: 15, fontWeight: 'normal' } },
-    legend: { bottom: 4, data: ['loss', 'training accuracy', 'test accuracy'] },
+    legend: { bottom: 4, itemGap: 32, data: ['loss', 'training accuracy', 'test accuracy'] },
     grid: { left: 60, right: 60, top: 50, bottom: 70 },
     color: ['#c2410c', '#1d4ed8', '#15803d'],
     xAxis: { type: 'value', name: 'step', nameLocation: 'middle', nameGap: 26, min: 0, max: steps.at(-1)!.step + 1 },
