@@ -45,7 +45,7 @@ export async function installCommand(): Promise<Installed> {
 
 function run(folder: string, args: readonly string[], meddle: Parameters<Installed['run']>[1]): Promise<Ended> {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [join(folder, 'dist/cli.js'), ...args], { cwd: folder, timeout: 100_000 });
+    const child = spawn(process.execPath, [join(folder, 'dist/cli.js'), ...args], { cwd: folder, timeout: 200_000 });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

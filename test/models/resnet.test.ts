@@ -167,25 +167,31 @@ describe('toIC', () => {
 });
 
 describe('networkByName', () => {
-  it.each(['resnet8', 'ic-resnet20', 'resnet110', 'cifar-resnet50', 'cifar-ic-resnet152'])(
-    'finds %s in the CIFAR form',
-    (name) => {
-      const network = networkByName(name);
-      expect(network.name).toBe(name);
-      expect(network.input).toEqual({ height: 32, width: 32, channels: 3 });
-      expect(convolutionsOf(network, 'output').length > 0).toBe(name.includes('ic-'));
-    },
-  );
+  it.each([
+    'resnet8',
+    'ic-resnet20',
+    'resnet110',
+    'cifar-resnet50',
+    'cifar-ic-resnet152',
+  ])('finds %s in the CIFAR form', (name) => {
+    const network = networkByName(name);
+    expect(network.name).toBe(name);
+    expect(network.input).toEqual({ height: 32, width: 32, channels: 3 });
+    expect(convolutionsOf(network, 'output').length > 0).toBe(name.includes('ic-'));
+  });
 
-  it.each(['resnet18', 'ic-resnet34', 'resnet50', 'ic-resnet101', 'resnet152'])(
-    'finds %s in the ImageNet form',
-    (name) => {
-      const network = networkByName(name);
-      expect(network.name).toBe(name);
-      expect(network.input).toEqual({ height: 224, width: 224, channels: 3 });
-      expect(convolutionsOf(network, 'output').length > 0).toBe(name.includes('ic-'));
-    },
-  );
+  it.each([
+    'resnet18',
+    'ic-resnet34',
+    'resnet50',
+    'ic-resnet101',
+    'resnet152',
+  ])('finds %s in the ImageNet form', (name) => {
+    const network = networkByName(name);
+    expect(network.name).toBe(name);
+    expect(network.input).toEqual({ height: 224, width: 224, channels: 3 });
+    expect(convolutionsOf(network, 'output').length > 0).toBe(name.includes('ic-'));
+  });
 
   it('takes the name of the form a depth has anyway', () => {
     expect(networkByName('cifar-ic-resnet20')).toEqual(networkByName('ic-resnet20'));

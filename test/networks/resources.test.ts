@@ -74,15 +74,17 @@ describe('the plan of IC-ResNet-20', () => {
     0,
   );
 
-  it.each([{}, { subgroup: 4 }, { subgroup: 8 }, { subgroup: 32 }])(
-    'has one dispatch for each convolution, pool and dense layer with traits %o',
-    (traits) => {
-      const { forward } = planInference(network, batch, traits);
-      const own = network.layers.filter(({ kind }) => /convolution|Pool|dense/.test(kind));
-      expect(dispatchesOf(forward)).toBeLessThanOrEqual(own.length + 2);
-      expect(dispatchesOf(forward)).toBeGreaterThanOrEqual(own.length);
-    },
-  );
+  it.each([
+    {},
+    { subgroup: 4 },
+    { subgroup: 8 },
+    { subgroup: 32 },
+  ])('has one dispatch for each convolution, pool and dense layer with traits %o', (traits) => {
+    const { forward } = planInference(network, batch, traits);
+    const own = network.layers.filter(({ kind }) => /convolution|Pool|dense/.test(kind));
+    expect(dispatchesOf(forward)).toBeLessThanOrEqual(own.length + 2);
+    expect(dispatchesOf(forward)).toBeGreaterThanOrEqual(own.length);
+  });
 
   it('infers in a small part of what all activations need', () => {
     const { forward, output } = planInference(network, batch, { subgroup: 4 });

@@ -224,16 +224,17 @@ describe('tensors that are not those of the network', () => {
     ['norm.num_batches_tracked', 'F32', new Uint8Array(Float32Array.of(Number.NaN).buffer)],
     ['norm.num_batches_tracked', 'F32', new Uint8Array(Float32Array.of(0.5).buffer)],
     ['norm.num_batches_tracked: dtype', 'BOOL', new Uint8Array(1)],
-  ] as [string, SafetensorsTensor['dtype'], Uint8Array][])(
-    'hold numbers of the right kind: not %s of %s',
-    (parameter, dtype, bytes) => {
-      const [name] = parameter.split(':');
-      const changed = rewritten((key, tensor) => (key === name ? { ...tensor, dtype, bytes } : tensor));
-      expectError(() => decodeCheckpoint(changed, 'run.safetensors'), FormatError, {
-        parameter: `run.safetensors, ${parameter}`,
-      });
-    },
-  );
+  ] as [
+    string,
+    SafetensorsTensor['dtype'],
+    Uint8Array,
+  ][])('hold numbers of the right kind: not %s of %s', (parameter, dtype, bytes) => {
+    const [name] = parameter.split(':');
+    const changed = rewritten((key, tensor) => (key === name ? { ...tensor, dtype, bytes } : tensor));
+    expectError(() => decodeCheckpoint(changed, 'run.safetensors'), FormatError, {
+      parameter: `run.safetensors, ${parameter}`,
+    });
+  });
 });
 
 describe('an absurd size', () => {

@@ -112,16 +112,19 @@ describe('an evaluation', () => {
     state.dispose();
   });
 
-  it.each([{ top: 0 }, { top: 1.5 }, { top: Number.NaN }, { batch: 0 }, { batch: 2.5 }])(
-    'refuses %o and leaves no buffers behind',
-    async (changes) => {
-      const state = freshState(device);
-      const before = bufferUsage(device);
-      await expect(compileEvaluation(state, { batch: 8, ...changes })).rejects.toThrow(ShapeError);
-      expect(bufferUsage(device)).toEqual(before);
-      state.dispose();
-    },
-  );
+  it.each([
+    { top: 0 },
+    { top: 1.5 },
+    { top: Number.NaN },
+    { batch: 0 },
+    { batch: 2.5 },
+  ])('refuses %o and leaves no buffers behind', async (changes) => {
+    const state = freshState(device);
+    const before = bufferUsage(device);
+    await expect(compileEvaluation(state, { batch: 8, ...changes })).rejects.toThrow(ShapeError);
+    expect(bufferUsage(device)).toEqual(before);
+    state.dispose();
+  });
 
   it('is ended by the loss of its device', async () => {
     const opened = await openDevice({ adapter: process.env.ICNET_TEST_ADAPTER ?? 'auto' });

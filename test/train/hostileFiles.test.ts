@@ -44,12 +44,20 @@ describe('the record of a checkpoint', () => {
     expect([...moments.get('velocities')!.keys()]).toEqual(['fc.bias']);
   });
 
-  it.each(['', '{', 'null', '3', '"text"', '[]', '{}', '{"network": null}', nested, `{"network": ${nested}}`])(
-    'is refused where it is %.40s',
-    (text) => {
-      expect(() => decodeCheckpoint(fileOf(text))).toThrow(FormatError);
-    },
-  );
+  it.each([
+    '',
+    '{',
+    'null',
+    '3',
+    '"text"',
+    '[]',
+    '{}',
+    '{"network": null}',
+    nested,
+    `{"network": ${nested}}`,
+  ])('is refused where it is %.40s', (text) => {
+    expect(() => decodeCheckpoint(fileOf(text))).toThrow(FormatError);
+  });
 
   it('is refused where there is none', () => {
     const file = writeSafetensors([], { constructor: '{}' });

@@ -223,18 +223,19 @@ describe('a trainer', () => {
       'groups[0].weightDecay',
       { optimiser: { ...sgd, groups: [{ parameters: () => true, weightDecay: -1 }] } },
     ],
-  ] as [string, string, Partial<TrainerOptions>][])(
-    'refuses %s and leaves no buffers behind',
-    async (_, parameter, changes) => {
-      const state = freshState(device);
-      const before = bufferUsage(device);
-      const error = await createTrainer(state, smallOptions(changes)).catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(ShapeError);
-      expect((error as ShapeError).parameter).toContain(parameter);
-      expect(bufferUsage(device)).toEqual(before);
-      state.dispose();
-    },
-  );
+  ] as [
+    string,
+    string,
+    Partial<TrainerOptions>,
+  ][])('refuses %s and leaves no buffers behind', async (_, parameter, changes) => {
+    const state = freshState(device);
+    const before = bufferUsage(device);
+    const error = await createTrainer(state, smallOptions(changes)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ShapeError);
+    expect((error as ShapeError).parameter).toContain(parameter);
+    expect(bufferUsage(device)).toEqual(before);
+    state.dispose();
+  });
 
   it.each([0, 33, 1.5])('refuses to report every %f steps', async (reportEvery) => {
     const trainer = await freshTrainer(device);
