@@ -21,6 +21,7 @@ export default defineConfig({
   ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium'] },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/propertySeed.ts'],
     // Dawn does not survive worker threads; one process at a time keeps two cores free for the software adapter.
     pool: 'forks',
     fileParallelism: false,
