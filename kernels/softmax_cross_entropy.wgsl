@@ -34,8 +34,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let label = labels[n];
   let log_total = log(total);
   let at_label = largest - logits[base + min(label, CLASSES - 1u)] + log_total;
-  let everywhere = distance / f32(CLASSES) + log_total;
-  let loss = (1.0 - SMOOTHING) * at_label + SMOOTHING * everywhere;
+  var loss = at_label;
+  // Without smoothing a class of probability 0 takes no part: 0 times its infinite distance would be NaN.
+  if (SMOOTHING > 0.0) {
+    loss = (1.0 - SMOOTHING) * at_label + SMOOTHING * (distance / f32(CLASSES) + log_total);
+  }
   losses[n] = select(bitcast<f32>(0x7fc00000u | label), loss, label < CLASSES);
   if (GRADIENT) {
     for (var c = 0u; c < CLASSES; c++) {

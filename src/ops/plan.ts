@@ -63,7 +63,7 @@ export function threadGroups(elements: number): number {
 }
 
 /**
- * Compiles an operation's kernels in parallel.
+ * Compiles an operation's kernels, in parallel where the implementation does.
  *
  * @throws LimitError where an operand or the grid exceeds the device; UnsupportedError where a kernel does not compile.
  */
@@ -86,11 +86,13 @@ function compileStep(device: GPUDevice, operation: string, step: KernelStep): Pr
 /**
  * Joins a compiled operation with buffers. Nothing is submitted, read back or destroyed.
  *
- * @throws ShapeError for a buffer that is missing, too small, misaligned or without STORAGE usage.
+ * @throws ShapeError for a buffer that is missing, too small, misaligned or without STORAGE usage, and for two operands of
+ * one dispatch that share memory, which WebGPU refuses at submit.
  */
 export function bindPlan(plan: CompiledPlan, ranges: Readonly<Record<string, BufferRange>>): BoundPlan {
   for (const [operandName, operand] of Object.entries(plan.operands))
     checkRange(plan, operandName, operand, ranges[operandName]);
+  for (const step of plan.steps) checkApart(plan, step, ranges);
   const groups = plan.steps.map((step, index) => bindGroup(plan, plan.pipelines[index]!, step, ranges));
   return {
     dispatches: plan.steps.length,
@@ -126,6 +128,25 @@ function rangeFault(
     return { expected: `a buffer with ${uniform ? 'UNIFORM' : 'STORAGE'} usage`, got: `usage ${buffer.usage}` };
   }
   return undefined;
+}
+
+function checkApart(plan: CompiledPlan, step: KernelStep, ranges: Readonly<Record<string, BufferRange>>): void {
+  const names = Object.values(step.operands).filter((name) => plan.operands[name]!.use !== 'uniform');
+  names.forEach((name, index) => {
+    const { buffer, offset } = ranges[name]!;
+    const end = offset + plan.operands[name]!.bytes;
+    const overlapping = names.slice(0, index).find((other) => {
+      const range = ranges[other]!;
+      return range.buffer === buffer && range.offset < end && offset < range.offset + plan.operands[other]!.bytes;
+    });
+    if (overlapping === undefined) return;
+    throw new ShapeError({
+      operation: plan.operation,
+      parameter: name,
+      expected: `memory apart from ${overlapping}, which the same dispatch binds`,
+      got: `bytes ${offset} to ${end} of the same buffer`,
+    });
+  });
 }
 
 const uniformUsage = 0x40;

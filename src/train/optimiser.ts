@@ -107,6 +107,7 @@ export async function compileOptimiser(
     },
     encode(pass) {
       for (const plan of bound) plan.encode(pass);
+      state.version++;
     },
     dispose() {
       for (const buffer of own.values()) destroyBuffer(device, buffer);

@@ -31,7 +31,7 @@ export function assemble(kernel: KernelSource, constants: Constants): string {
   return [...directives, ...lines, unrollLoops(body, values)].join('\n');
 }
 
-/** The text that tells one specialisation of a kernel from another; also the pipeline's label. */
+/** A kernel with its constants in words: the pipeline's label. */
 export function specialisation(kernel: KernelSource, constants: Constants): string {
   const values = Object.entries(constants).map(([name, value]) => `${name}=${plainValue(value)}`);
   return `${kernel.name}(${values.join(' ')})`;

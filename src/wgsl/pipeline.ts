@@ -20,11 +20,13 @@ export function kernelPipeline(device: GPUDevice, kernel: KernelSource, constant
   const cache = caches.get(device) ?? new Map<string, Promise<KernelPipeline>>();
   caches.set(device, cache);
   const label = specialisation(kernel, constants);
-  const known = cache.get(label);
+  // The shared texts tell variants apart that have the same constants, such as the vector's width.
+  const key = [label, ...(kernel.shared ?? [])].join('\n');
+  const known = cache.get(key);
   if (known) return known;
   const compiled = compile(device, kernel, constants, label);
-  cache.set(label, compiled);
-  compiled.catch(() => cache.delete(label));
+  cache.set(key, compiled);
+  compiled.catch(() => cache.delete(key));
   return compiled;
 }
 

@@ -35,6 +35,13 @@ describe('cross entropy', () => {
     }
   });
 
+  it('takes a class that is ruled out, as long as it is not the label', async () => {
+    const logits = Float32Array.of(0, Number.NEGATIVE_INFINITY, 0, Number.NEGATIVE_INFINITY);
+    const result = await loss(logits, Uint32Array.of(0, 1), 2, 0);
+    expect([...result.floats('losses')]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([...result.floats('gradient')]).toEqual([0, 0, 0.5, -0.5]);
+  });
+
   it('does not overflow', async () => {
     const result = await loss(Float32Array.of(1e4, -1e4, 1e4, -1e4), Uint32Array.of(1, 0), 2, 0);
     expectClose(result.floats('losses'), [2e4, 0], [8 * EPSILON * 2e4, 0], 'losses of far logits');

@@ -8,11 +8,12 @@ import {
   type CompiledPlan,
   compilePlan,
   gridOf,
+  type Operand,
   type OperationPlan,
   tensorBytes,
   threadGroups,
 } from '../../src/ops/plan.js';
-import { planRelu } from '../../src/ops/pointwise.js';
+import { planAdd, planRelu } from '../../src/ops/pointwise.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan } from '../support/runPlan.js';
 
@@ -208,10 +209,30 @@ describe('runPlan', () => {
     await expect(runPlan(device, planRelu(5), {})).rejects.toThrow('relu: input: 20 bytes expected, got undefined');
     await expect(runPlan(device, planRelu(4), { input })).rejects.toThrow('relu: input: 16 bytes expected, got 20');
     await expect(runPlan(device, planRelu(5), { input, other: input })).rejects.toThrow('relu: other: undefined bytes');
-    const twice = planRelu(5);
-    const steps = twice.steps.map((step) => ({ ...step, operands: { input: 'output', output: 'output' } }));
-    await expect(runPlan(device, { ...twice, steps }, { input })).rejects.toThrow(/relu: validation/);
+    const tooSmall = {
+      ...planRelu(4),
+      operands: Object.fromEntries(['input', 'output'].map((name) => [name, oneNumber(name)])),
+    };
+    await expect(runPlan(device, tooSmall, { input: Float32Array.of(1) })).rejects.toThrow(/relu: validation/);
   });
+});
+
+/** A binding that is too small for the kernel's vectors of four. */
+function oneNumber(name: string): Operand {
+  return { bytes: 4, use: name === 'input' ? 'input' : 'output' };
+}
+
+it('refuses operands of one dispatch that share memory, and takes neighbours', async () => {
+  const buffer = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE });
+  const compiled = await compilePlan(device, planAdd(64));
+  const range = (offset: number) => ({ buffer, offset, size: 256 });
+  const [left, right, output] = [range(0), range(256), range(512)];
+  bindPlan(compiled, { left, right, output });
+  expect(() => bindPlan(compiled, { left, right: left, output })).toThrow(
+    'add: right: expected memory apart from left, which the same dispatch binds, got bytes 0 to 256 of the same buffer',
+  );
+  expect(() => bindPlan(compiled, { left, right, output: range(0) })).toThrow(ShapeError);
+  buffer.destroy();
 });
 
 it('leaves nothing behind for a device of the caller’s: no uncaptured error', async () => {

@@ -24,6 +24,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   shared: ['fn twice(value: f32) -> f32 { return 2.0 * value; }'],
 };
 
+it('compiles a kernel anew for other shared texts', () => {
+  const shared = [...(kernel.shared ?? []), '// another variant'];
+  const variant = kernelPipeline(device, { ...kernel, shared }, { SIZE: 32 });
+  expect(kernelPipeline(device, kernel, { SIZE: 32 })).not.toBe(variant);
+});
+
 it('compiles a kernel once for every set of constants', async () => {
   const before = cachedPipelines(device);
   const first = kernelPipeline(device, kernel, { SIZE: 8 });
