@@ -37,13 +37,6 @@ export interface ConvolutionOptions {
   readonly family?: ConvolutionFamily;
 }
 
-/** Operands that the general convolution kernels bind, by the names of their bindings. */
-export const convolutionBindings = {
-  input: 'input',
-  filters: 'filter',
-  output: 'output',
-} as const;
-
 /**
  * Convolution or IC convolution (arXiv 2102.03495): y = z + relu(z - adjust * S), with batch norm's scale and shift,
  * residual and ReLU, in one dispatch.
@@ -78,7 +71,7 @@ export function planConvolution(
     filter: { bytes: geometry.filterBytes, use: 'input' },
     output: { bytes: geometry.outputBytes, use: 'output' },
   };
-  const bindings: Record<string, string> = { ...convolutionBindings };
+  const bindings: Record<string, string> = { input: 'input', filters: 'filter', output: 'output' };
   const add = (binding: string, name: string, operand: Operand): void => {
     operands[name] = operand;
     bindings[binding] = name;
