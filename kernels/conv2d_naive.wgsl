@@ -1,29 +1,15 @@
 // Convolution and IC convolution, one thread an output element: the baseline to check by eye.
 //
-//   z[n,p,q,k] = bias[k] + sum over r,s,c of input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * filters[r,s,c,k]
+//   z[n,p,q,k] = sum over r,s,c of input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * filters[r,s,c,k]
 //   S[n,p,q,g] = sum over r,s,c of input (ADJUST 1) or of adjust[g,c] * input (ADJUST 2); padding counts as 0
-//   y = z                                        ADJUST 0, 'none'
-//   y = z + relu(z - adjust[k] * S)              ADJUST 1, 'output'
-//   y = z + relu(z - S)                          ADJUST 2, 'input'
-//   output = relu?(scale[k] * y + shift[k] + residual)
+//   output = what shared/convolution_output.wgsl makes of z and S
 //
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT]
-// output       [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], overwritten
-// bias         [GROUPS * GROUP_OUT], with BIAS
-// adjust       [GROUPS * GROUP_OUT] or, for ADJUST 2, [GROUPS * GROUP_IN]
-// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT
-// residual     as output, with RESIDUAL
-// window_sums  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS], overwritten with STORE_SUMS
+// The other bindings are those of shared/convolution_output.wgsl.
 // Grid: one thread an output element, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> filters: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> adjust: array<f32>;
-@group(0) @binding(5) var<storage, read_write> scale_shift: array<f32>;
-@group(0) @binding(6) var<storage, read_write> residual: array<f32>;
-@group(0) @binding(7) var<storage, read_write> window_sums: array<f32>;
 
 const OUT_CHANNELS = GROUPS * GROUP_OUT;
 
@@ -61,26 +47,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       }
     }
   }
-  if (BIAS) {
-    z += bias[k];
-  }
-  var y = z;
-  if (ADJUST == 1u) {
-    y += rectify(z - adjust[k] * sum);
-  }
-  if (ADJUST == 2u) {
-    y += rectify(z - sum);
-  }
-  if (SCALE_SHIFT) {
-    y = y * scale_shift[k] + scale_shift[OUT_CHANNELS + k];
-  }
-  if (RESIDUAL) {
-    y += residual[element];
-  }
-  if (RELU) {
-    y = rectify(y);
-  }
-  output[element] = y;
+  store_output(pixel, group, k, z, sum, channel_terms(k));
   if (STORE_SUMS) {
     if (k % GROUP_OUT == 0u) {
       window_sums[pixel * GROUPS + group] = sum;

@@ -1,12 +1,10 @@
 // Convolution and IC convolution by subgroup broadcast, with the whole epilogue in registers; also the input gradient,
 // which is a convolution of the output gradient with the filters turned round (filter_transpose).
 //
-//   z[n,p,q,k] = bias[k] + sum over r,s,c of input[n, (p*STRIDE + r*DILATION - PADDING) / UP, ..., g,c] * filters[r,s,c,k]
+//   z[n,p,q,k] = sum over r,s,c of input[n, (p*STRIDE + r*DILATION - PADDING) / UP, ..., g,c] * filters[r,s,c,k]
 //   where the division leaves no rest: UP > 1 reads the input as if it had UP - 1 zeros between its pixels.
 //   S[n,p,q,g] = the same sum without filter (ADJUST 1), or with adjust[g,c] in its place (ADJUST 2)
-//   y = z | z + relu(z - adjust[k] * S) | z + relu(z - S)          for ADJUST 0 | 1 | 2
-//   output = relu?(scale[k] * y + shift[k] + residual)
-//   output = y + (SUMS_FACTOR: adjust[k]) * window_sums            with ADD_SUMS, the input gradient of an IC unit
+//   output = what shared/convolution_output.wgsl makes of z and S
 //
 // A workgroup is one subgroup. Its lanes are output channels, VECTOR each; a lane holds PIXELS neighbouring output pixels
 // of IMAGES images in registers. For each input pixel every lane loads one input channel, and the channels are broadcast
@@ -15,36 +13,15 @@
 //
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT]
-// output       [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT]; overwritten, or added to with ACCUMULATE
-// bias         [GROUPS * GROUP_OUT], with BIAS
-// adjust       [GROUPS * GROUP_OUT], for ADJUST 2 [GROUPS * GROUP_IN]
-// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT
-// residual     as output, with RESIDUAL
-// window_sums  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS]; overwritten with STORE_SUMS, read with ADD_SUMS
+// The other bindings are those of shared/convolution_output.wgsl.
 // Grid: output columns (UP_WIDTH phases x blocks of PIXELS), output rows, blocks of IMAGES, blocks of channels, groups.
 // Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH; UP_WIDTH > 1 only
 // with STRIDE_WIDTH 1 and TAPS 1.
 enable subgroups;
 @group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> filters: array<Vector>;
-@group(0) @binding(2) var<storage, read_write> output: array<Vector>;
-@group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
-@group(0) @binding(4) var<storage, read_write> adjust: array<f32>;
-@group(0) @binding(5) var<storage, read_write> scale_shift: array<Vector>;
-@group(0) @binding(6) var<storage, read_write> residual: array<Vector>;
-@group(0) @binding(7) var<storage, read_write> window_sums: array<f32>;
 
 const IN_CHANNELS = GROUPS * GROUP_IN;
-const GROUP_VECTORS = GROUP_OUT / VECTOR;
-const OUT_VECTORS = GROUPS * GROUP_VECTORS;
-
-fn adjust_vector(k: u32) -> Vector {
-  var value = Vector();
-  /* unroll */ for (var i = 0u; i < VECTOR; i++) {
-    value = set_component(value, i, adjust[k * VECTOR + i]);
-  }
-  return value;
-}
 
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -128,9 +105,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     }
   }
 
+  let terms = channel_terms(k);
   /* unroll */ for (var b = 0u; b < IMAGES; b++) {
     /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-      var y = z[b * PIXELS + i];
       var sum = 0.0;
       if (ADJUST != 0u) {
         sum = subgroupAdd(sums[b * PIXELS + i]);
@@ -139,37 +116,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
       let q = (first_pixel + i) * UP_WIDTH + phase;
       if ((n < BATCH) & (q < OUT_WIDTH) & (group_vector < GROUP_VECTORS)) {
         let pixel = (n * OUT_HEIGHT + p) * OUT_WIDTH + q;
-        let element = pixel * OUT_VECTORS + k;
-        if (BIAS) {
-          y += bias[k];
-        }
-        if (ADJUST == 1u) {
-          y += rectify(y - adjust_vector(k) * sum);
-        }
-        if (ADJUST == 2u) {
-          y += rectify(y - splat(sum));
-        }
-        if (ADD_SUMS) {
-          let added = window_sums[pixel * GROUPS + group];
-          if (SUMS_FACTOR) {
-            y += adjust_vector(k) * added;
-          } else {
-            y += splat(added);
-          }
-        }
-        if (SCALE_SHIFT) {
-          y = y * scale_shift[k] + scale_shift[OUT_VECTORS + k];
-        }
-        if (RESIDUAL) {
-          y += residual[element];
-        }
-        if (RELU) {
-          y = rectify(y);
-        }
-        if (ACCUMULATE) {
-          y += output[element];
-        }
-        output[element] = y;
+        store_output(pixel, group, k, z[b * PIXELS + i], sum, terms);
         if (STORE_SUMS) {
           if (group_vector == 0u) {
             window_sums[pixel * GROUPS + group] = sum;

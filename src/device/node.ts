@@ -2,6 +2,7 @@ import { DeviceLostError, UnsupportedError } from '../errors.js';
 import { type AdapterDescription, describeAdapter } from './adapter.js';
 import { destroyDevice, requestDevice } from './device.js';
 import { numericLimits } from './limits.js';
+import { napWhileWaiting } from './naps.js';
 import { type Drivers, driversWereChosen, withDrivers } from './vulkanDrivers.js';
 
 export interface OpenDeviceOptions {
@@ -190,6 +191,7 @@ async function open({ adapter: wanted = 'auto', label }: OpenDeviceOptions): Pro
   const { found, passedOver } = await choose(wanted);
   const device = await requestDevice(found.adapter, label);
   acquire(found, device);
+  if (found.description.software) napWhileWaiting(device);
   const hint = hintFor(found.description, passedOver);
   let closed = false;
   return {

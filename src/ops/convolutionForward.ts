@@ -1,5 +1,6 @@
 import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
+import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
 import { ShapeError, UnsupportedError } from '../errors.js';
 import type { Constants } from '../wgsl/assemble.js';
 import { broadcastColumns, chooseBroadcastTile } from './broadcastTiles.js';
@@ -65,6 +66,9 @@ export function planConvolution(
     RESIDUAL: options.residual ?? false,
     RELU: options.relu ?? false,
     STORE_SUMS: options.storeSums ?? false,
+    ADD_SUMS: false,
+    SUMS_FACTOR: false,
+    ACCUMULATE: false,
   };
   const operands: Record<string, Operand> = {
     input: { bytes: geometry.inputBytes, use: 'input' },
@@ -85,9 +89,7 @@ export function planConvolution(
 
   const family = chooseFamily(operation, geometry, traits, options.family);
   const step =
-    family === 'naive'
-      ? naiveStep(geometry, flags, bindings)
-      : broadcastStep(geometry, { ...flags, ADD_SUMS: false, SUMS_FACTOR: false, ACCUMULATE: false }, bindings, traits);
+    family === 'naive' ? naiveStep(geometry, flags, bindings) : broadcastStep(geometry, flags, bindings, traits);
   return { operation, operands, steps: [step] };
 }
 
@@ -114,7 +116,7 @@ export function chooseFamily(
 function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Record<string, string>): KernelStep {
   const elements = geometry.batch * geometry.outHeight * geometry.outWidth * geometry.outChannels;
   return {
-    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1)] },
+    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), outputText] },
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(elements),
     operands,
@@ -137,7 +139,7 @@ export function broadcastStep(
   const imageBlocks = Math.ceil(geometry.batch / tile.images);
   const channelBlocks = Math.ceil(geometry.groupOut / (tile.vector * subgroup));
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector)] },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector), outputText] },
     constants: {
       ...geometryConstants(geometry),
       ...flags,

@@ -41,7 +41,7 @@ async function compile(
   constants: Constants,
   label: string,
 ): Promise<KernelPipeline> {
-  const bindings = kernelBindings(kernel.text);
+  const bindings = kernelBindings([...(kernel.shared ?? []), kernel.text].join('\n'));
   const code = assemble(kernel, constants);
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label, code });

@@ -1,0 +1,83 @@
+// What every forward convolution does to a finished sum z before its one store; all constants but GROUP_OUT are flags.
+//
+//   z += bias[k]
+//   y = z | z + relu(z - adjust[k] * S) | z + relu(z - S)              for ADJUST 0 | 1 | 2, S the window sum
+//   y += (SUMS_FACTOR: adjust[k]) * window_sums[pixel, group]           with ADD_SUMS, the input gradient of an IC unit
+//   output = relu?(scale[k] * y + shift[k] + residual), or added to what is there with ACCUMULATE
+//
+// output       [pixels, GROUPS * GROUP_OUT]
+// bias         [GROUPS * GROUP_OUT], with BIAS
+// adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel
+// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT
+// residual     as output, with RESIDUAL
+// window_sums  [pixels, GROUPS]; overwritten with STORE_SUMS, read with ADD_SUMS
+@group(0) @binding(2) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> adjust: array<f32>;
+@group(0) @binding(5) var<storage, read_write> scale_shift: array<Vector>;
+@group(0) @binding(6) var<storage, read_write> residual: array<Vector>;
+@group(0) @binding(7) var<storage, read_write> window_sums: array<f32>;
+
+const GROUP_VECTORS = GROUP_OUT / VECTOR;
+const OUT_VECTORS = GROUPS * GROUP_VECTORS;
+
+// What the output needs of its channels, read once for all pixels of a thread.
+struct ChannelTerms {
+  bias: Vector,
+  adjust: Vector,
+  scale: Vector,
+  shift: Vector,
+}
+
+fn channel_terms(k: u32) -> ChannelTerms {
+  var terms = ChannelTerms();
+  if (BIAS) {
+    terms.bias = bias[k];
+  }
+  if ((ADJUST == 1u) | SUMS_FACTOR) {
+    /* unroll */ for (var i = 0u; i < VECTOR; i++) {
+      terms.adjust = set_component(terms.adjust, i, adjust[k * VECTOR + i]);
+    }
+  }
+  if (SCALE_SHIFT) {
+    terms.scale = scale_shift[k];
+    terms.shift = scale_shift[OUT_VECTORS + k];
+  }
+  return terms;
+}
+
+// Stores vector k of an output pixel; `sum` is the pixel's window sum, or 0.
+fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: f32, terms: ChannelTerms) {
+  let element = pixel * OUT_VECTORS + k;
+  var y = z;
+  if (BIAS) {
+    y += terms.bias;
+  }
+  if (ADJUST == 1u) {
+    y += rectify(y - terms.adjust * sum);
+  }
+  if (ADJUST == 2u) {
+    y += rectify(y - splat(sum));
+  }
+  if (ADD_SUMS) {
+    let added = window_sums[pixel * GROUPS + group];
+    if (SUMS_FACTOR) {
+      y += terms.adjust * added;
+    } else {
+      y += splat(added);
+    }
+  }
+  if (SCALE_SHIFT) {
+    y = y * terms.scale + terms.shift;
+  }
+  if (RESIDUAL) {
+    y += residual[element];
+  }
+  if (RELU) {
+    y = rectify(y);
+  }
+  if (ACCUMULATE) {
+    y += output[element];
+  }
+  output[element] = y;
+}
