@@ -1,7 +1,7 @@
 // Convolution and IC convolution, one thread an output element: the baseline to check by eye.
 //
 //   z[n,p,q,k] = sum over r,s,c of input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * filters[r,s,c,k]
-//   S[n,p,q,g] = sum over r,s,c of input (ADJUST 1) or of adjust[g,c] * input (ADJUST 2); padding counts as 0
+//   S[n,p,q,g] = sum over r,s,c of input (SUMS 1) or of adjust[g * ADJUST_STRIDE + c] * input (SUMS 2); padding counts as 0
 //   output = what shared/convolution_output.wgsl makes of z and S
 //
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
@@ -37,11 +37,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         for (var c = 0u; c < GROUP_IN; c++) {
           let value = input[base + c];
           z += value * filters[((r * FILTER_WIDTH + s) * GROUP_IN + c) * OUT_CHANNELS + k];
-          if (ADJUST == 1u) {
+          if (SUMS == 1u) {
             sum += value;
           }
-          if (ADJUST == 2u) {
-            sum += value * adjust[group * GROUP_IN + c];
+          if (SUMS == 2u) {
+            sum += value * adjust[group * ADJUST_STRIDE + c];
           }
         }
       }

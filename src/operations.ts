@@ -10,9 +10,10 @@ export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batc
 export { planChannelSums } from './ops/channelSums.js';
 export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolutionFilterGradient.js';
-export { type ConvolutionFamily, type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
+export { type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
 export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolutionInputGradient.js';
 export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
+export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
 export { planIcUnitGradient } from './ops/icUnitGradient.js';
 export {
   type LogitsShape,

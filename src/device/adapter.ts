@@ -14,16 +14,20 @@ export interface AdapterDescription {
 
 const softwareNames = /swiftshader|llvmpipe|lavapipe/i;
 
+/** Whether a processor does the work of a GPU. */
+export function isSoftware({ vendor, architecture, device, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
+  return isFallbackAdapter || softwareNames.test([vendor, architecture, device, description].join(' '));
+}
+
 /** Reads the adapter's names, whether it is software, and its subgroup sizes. */
 export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
-  const { vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } =
-    adapter.info;
+  const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize } = adapter.info;
   return {
     vendor,
     architecture,
     device,
     description,
-    software: isFallbackAdapter || softwareNames.test([vendor, architecture, device, description].join(' ')),
+    software: isSoftware(adapter.info),
     subgroupMinSize: subgroupMinSize ?? 4,
     subgroupMaxSize: subgroupMaxSize ?? 128,
   };

@@ -1,6 +1,7 @@
 import { type BufferDescription, createBuffer, destroyBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
 import { ICError } from '../errors.js';
+import type { ChooseForm } from '../ops/forms.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
 import { type NetworkOperation, planArena } from './operations.js';
 
@@ -11,6 +12,8 @@ export interface CompileProgress {
 }
 
 export interface CompileOptions {
+  /** Picks the form of every convolution, see `tune`; by a cost model where left out. */
+  readonly choose?: ChooseForm;
   readonly onProgress?: (progress: CompileProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -22,6 +25,8 @@ export interface BoundOperations {
   /** Where a tensor lies. */
   range(tensor: string): BufferRange;
   encode(pass: GPUComputePassEncoder): void;
+  /** Encodes what is made of constant operands, once they have changed. */
+  prepare(pass: GPUComputePassEncoder): void;
   dispose(): void;
 }
 
@@ -94,6 +99,9 @@ export async function bindOperations(
     range,
     encode(pass) {
       for (const operation of bound) operation.encode(pass);
+    },
+    prepare(pass) {
+      for (const operation of bound) operation.prepare(pass);
     },
     dispose() {
       destroyBuffer(device, arena);

@@ -21,7 +21,8 @@ export interface InferenceNetwork {
   /** Where the images, NHWC float32, are read from, and where the logits are left. */
   readonly input: BufferRange;
   readonly output: BufferRange;
-  /** Encodes one batch; the first time after the state changed, batch norm is made into scale and shift beforehand. */
+  /** Encodes one batch; the first time after the state changed, batch norms are made into scales and shifts, and
+   * filters transformed, beforehand. */
   encode(pass: GPUComputePassEncoder): void;
   /**
    * Logits of up to `batch` images.
@@ -44,7 +45,7 @@ export async function compileInference(
   const { device, network } = state;
   assertAlive(device, 'compile');
   const { batch } = options;
-  const plan = planInference(network, batch, deviceTraits(device));
+  const plan = planInference(network, batch, deviceTraits(device, options.choose));
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
@@ -70,7 +71,10 @@ export async function compileInference(
   let foldedVersion: number | undefined;
 
   function encode(pass: GPUComputePassEncoder): void {
-    if (foldedVersion !== state.version) folding.encode(pass);
+    if (foldedVersion !== state.version) {
+      folding.encode(pass);
+      forward.prepare(pass);
+    }
     foldedVersion = state.version;
     forward.encode(pass);
   }

@@ -46,7 +46,7 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
       forward.append(group.head.name, plan, { input: from, output, ...tensors });
     switch (group.head.kind) {
       case 'convolution': {
-        const options = { ...behind, scaleShift: group.norm !== undefined };
+        const options = { ...behind, scaleShift: group.norm !== undefined, constantFilter: true };
         const { adjust, bias } = group.head;
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),

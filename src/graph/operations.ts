@@ -15,7 +15,7 @@ export interface NetworkOperation {
 export interface OperationList {
   readonly operations: readonly NetworkOperation[];
   /**
-   * Appends an operation; scratch operands that are not named get tensors of their own. An input that the operation reads
+   * Appends an operation; scratch and prepared operands that are not named get tensors of their own. An input that the operation reads
    * twice is copied ahead of it: WebGPU refuses to bind one range twice where kernels may write.
    */
   append(layer: string, plan: OperationPlan, tensors: Readonly<Record<string, string>>): void;
@@ -28,7 +28,8 @@ export function operationList(): OperationList {
     append(layer, plan, tensors) {
       const bound = new Map<string, string>();
       for (const [name, { bytes, use }] of Object.entries(plan.operands)) {
-        const tensor = use === 'scratch' ? (tensors[name] ?? `scratch ${operations.length} ${name}`) : tensors[name]!;
+        const own = use === 'scratch' || use === 'prepared';
+        const tensor = own ? (tensors[name] ?? `${use} ${operations.length} ${name}`) : tensors[name]!;
         if (![...bound.values()].includes(tensor)) {
           bound.set(name, tensor);
           continue;
@@ -65,12 +66,14 @@ export function planArena(
 ): MemoryPlan {
   const lifetimes = new Map<string, Lifetime>();
   operations.forEach((operation, index) => {
-    for (const [operand, { bytes }] of Object.entries(operation.plan.operands)) {
+    for (const [operand, { bytes, use }] of Object.entries(operation.plan.operands)) {
       const id = operation.tensors[operand]!;
       if (external(id)) continue;
       const known = lifetimes.get(id);
-      const last = kept.includes(id) ? operations.length : index;
-      lifetimes.set(id, { id, bytes: Math.max(bytes, known?.bytes ?? 0), first: known?.first ?? index, last });
+      const lasting = use === 'prepared';
+      const first = lasting ? 0 : (known?.first ?? index);
+      const last = lasting || kept.includes(id) ? operations.length : index;
+      lifetimes.set(id, { id, bytes: Math.max(bytes, known?.bytes ?? 0), first, last });
     }
   });
   return planMemory([...lifetimes.values()], alignment);

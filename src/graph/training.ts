@@ -40,7 +40,7 @@ export async function compileTraining(
   const { device, network } = state;
   assertAlive(device, 'compile');
   const { batch, labelSmoothing = 0 } = options;
-  const plan = planTraining(network, batch, { labelSmoothing }, deviceTraits(device));
+  const plan = planTraining(network, batch, { labelSmoothing }, deviceTraits(device, options.choose));
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;
   const own = await createBuffers(device, [

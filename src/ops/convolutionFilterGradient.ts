@@ -1,6 +1,5 @@
 import naiveText from '../../kernels/conv2d_filter_gradient_naive.wgsl?raw';
 import subgroupText from '../../kernels/conv2d_filter_gradient_subgroup.wgsl?raw';
-import { broadcastColumns } from './broadcastTiles.js';
 import {
   asOneRow,
   type ConvolutionGeometry,
@@ -9,14 +8,17 @@ import {
   geometryConstants,
   isPointwise,
 } from './convolution.js';
-import { type ConvolutionFamily, chooseFamily } from './convolutionForward.js';
+import { naiveForm, shapeKey } from './convolutionForms.js';
+import { type Family, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, threadGroups } from './plan.js';
 import { sumSlicesStep } from './slices.js';
+import { costsFor, tileColumns } from './subgroupForm.js';
 import type { DeviceTraits } from './traits.js';
-import { type VectorWidth, vectorText, widestVector } from './vectors.js';
+import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 
 export interface FilterGradientOptions {
-  readonly family?: ConvolutionFamily;
+  /** The kernel's family; the device's best form by default. */
+  readonly family?: Family;
 }
 
 /**
@@ -39,67 +41,140 @@ export function planConvolutionFilterGradient(
     gradient: { bytes: geometry.outputBytes, use: 'input' },
     output: { bytes: geometry.filterBytes, use: 'output' },
   };
-  const family = chooseFamily(operation, geometry, traits, options.family);
-  if (family === 'naive') return { operation, operands, steps: [naiveStep(geometry)] };
-
-  const rows = geometry.outHeight === 1 && isPointwise(geometry) ? asOneRow(geometry) : geometry;
-  const tile = chooseTile(rows, traits.subgroup!);
-  if (tile.slices === 1) return { operation, operands, steps: [broadcastStep(rows, tile, 'output')] };
-  operands.slices = { bytes: tile.slices * geometry.filterBytes, use: 'scratch' };
-  const steps = [broadcastStep(rows, tile, 'slices'), sumSlicesStep(tile.slices, geometry.filterBytes / 4, 'output')];
-  return { operation, operands, steps };
+  const request: FormRequest = {
+    operation,
+    key: shapeKey(operation, shape),
+    forms: rankForms([...filterGradientForms(geometry, traits), naiveForm(geometry)]),
+    plan(form) {
+      if (form.family === 'naive') return { operation, operands, steps: [naiveStep(geometry)] };
+      return splitReduction(geometry, form.tile as unknown as FilterGradientTile, traits.subgroup!, operands);
+    },
+  };
+  return planChosen(request, traits.choose, options.family);
 }
 
+/** Tile of the split reduction: what one lane holds and loads. */
 interface FilterGradientTile {
-  readonly subgroup: number;
+  /** Output channels of a lane. */
   readonly vector: VectorWidth;
+  /** Output pixels a step. */
   readonly pixels: number;
+  /** Filter columns: 1 or all. */
   readonly taps: number;
-  readonly chunk: number;
+  /** Blocks of input channels, each as many as the subgroup has lanes. */
   readonly chunks: number;
-  readonly slices: number;
+  /** Rows of output pixels (n, p) that a workgroup adds up. */
   readonly sliceRows: number;
 }
 
-/** Vector accumulators a lane holds, and workgroups that keep every core of a CPU or GPU busy. */
-const mostAccumulators = 28;
-const enoughWorkgroups = 64;
-const longestSlice = 512;
+const mostAccumulators = 32;
+const mostBody = 300;
+const pixelCounts = [1, 2, 4, 7, 8];
+const chunkCounts = [1, 2, 3, 4, 6, 7, 8];
+/** Workgroups that keep every core of a processor or GPU busy, and pixels after which a slice's sum loses digits. */
+const enoughWorkgroups = { software: 16, hardware: 256 };
+const longestSlice = 1024;
 
-function chooseTile(geometry: ConvolutionGeometry, subgroup: number): FilterGradientTile {
-  const { batch, outHeight, outWidth, groups, groupIn, groupOut, kernel } = geometry;
-  const chunk = Math.min(subgroup, groupIn);
-  const taps = kernel[1] * chunk <= mostAccumulators ? kernel[1] : 1;
-  const chunks = Math.max(1, Math.min(Math.floor(mostAccumulators / (taps * chunk)), Math.ceil(groupIn / chunk)));
-  const lanesFilled = (vector: VectorWidth): boolean => groupOut / vector >= subgroup;
-  const widest = widestVector(groupOut);
-  const vector = ([4, 2, 1] as const).find((width) => width <= widest && lanesFilled(width)) ?? 1;
-  // Measured on CPU adapters: with four lanes a body of two pixels is the fastest, wider ones outgrow the instruction cache.
-  const pixels = Math.min(outWidth, subgroup > 4 ? 4 : 2);
-  const blocks =
-    (kernel[1] / taps) *
-    kernel[0] *
-    Math.ceil(groupIn / (chunk * chunks)) *
-    Math.ceil(groupOut / (vector * subgroup)) *
-    groups;
-  const rows = batch * outHeight;
-  const longest = Math.max(1, Math.floor(longestSlice / outWidth));
-  const wanted = Math.max(Math.ceil(enoughWorkgroups / blocks), Math.ceil(rows / longest));
-  const sliceRows = Math.ceil(rows / Math.min(rows, wanted));
-  return { subgroup, vector, pixels, taps, chunk, chunks, slices: Math.ceil(rows / sliceRows), sliceRows };
+function splitReduction(
+  geometry: ConvolutionGeometry,
+  tile: FilterGradientTile,
+  subgroup: number,
+  operands: Readonly<Record<string, Operand>>,
+): OperationPlan {
+  const operation = 'conv2dFilterGradient';
+  const rows = oneRowWhere(geometry);
+  const slices = Math.ceil((rows.batch * rows.outHeight) / tile.sliceRows);
+  if (slices === 1) return { operation, operands, steps: [reductionStep(rows, tile, subgroup, 'output')] };
+  return {
+    operation,
+    operands: { ...operands, slices: { bytes: slices * geometry.filterBytes, use: 'scratch' } },
+    steps: [reductionStep(rows, tile, subgroup, 'slices'), sumSlicesStep(slices, geometry.filterBytes / 4, 'output')],
+  };
 }
 
-function broadcastStep(geometry: ConvolutionGeometry, tile: FilterGradientTile, output: string): KernelStep {
+/** A dense layer's pixels form one row; so do those of a 1x1 convolution, but there rows are what slices count. */
+function oneRowWhere(geometry: ConvolutionGeometry): ConvolutionGeometry {
+  return geometry.outHeight === 1 && isPointwise(geometry) ? asOneRow(geometry) : geometry;
+}
+
+function filterGradientForms(given: ConvolutionGeometry, { subgroup, software }: DeviceTraits): RankedForm[] {
+  if (subgroup === undefined || subgroup < 4 || subgroup > 32) return [];
+  const geometry = oneRowWhere(given);
+  const chunk = Math.min(subgroup, geometry.groupIn);
+  const columns = geometry.kernel[1];
+  const forms: RankedForm[] = [];
+  for (const vector of vectorWidths.filter((size) => geometry.groupOut % size === 0)) {
+    for (const taps of columns === 1 ? [1] : [1, columns]) {
+      for (const chunks of chunkCounts.filter((count) => (count - 1) * chunk < geometry.groupIn)) {
+        for (const pixels of pixelCounts.filter((count) => count <= geometry.outWidth)) {
+          const accumulators = taps * chunks * chunk;
+          const body = Math.round(((accumulators * pixels + 5 * accumulators) * vector) / 4);
+          if ((accumulators > mostAccumulators || body > mostBody) && accumulators * pixels > chunk) continue;
+          const sliceRows = rowsOfSlice(geometry, { vector, taps, chunks }, subgroup, software ?? false);
+          const tile = { vector, pixels, taps, chunks, sliceRows };
+          forms.push({ family: 'subgroup', tile, cost: tileCost(geometry, tile, subgroup), body });
+        }
+      }
+    }
+  }
+  return forms;
+}
+
+/** As few slices as give every core work and keep each sum short. */
+function rowsOfSlice(
+  geometry: ConvolutionGeometry,
+  tile: Omit<FilterGradientTile, 'pixels' | 'sliceRows'>,
+  subgroup: number,
+  software: boolean,
+): number {
+  const rows = geometry.batch * geometry.outHeight;
+  const longest = Math.max(1, Math.floor(longestSlice / geometry.outWidth));
+  const enough = software ? enoughWorkgroups.software : enoughWorkgroups.hardware;
+  const wanted = Math.max(Math.ceil(enough / blocksOf(geometry, tile, subgroup)), Math.ceil(rows / longest));
+  return Math.ceil(rows / Math.min(rows, wanted));
+}
+
+function blocksOf(
+  { kernel, groups, groupIn, groupOut }: ConvolutionGeometry,
+  { vector, taps, chunks }: Omit<FilterGradientTile, 'pixels' | 'sliceRows'>,
+  subgroup: number,
+): number {
+  const inBlocks = Math.ceil(groupIn / (Math.min(subgroup, groupIn) * chunks));
+  return (kernel[1] / taps) * kernel[0] * inBlocks * Math.ceil(groupOut / (vector * subgroup)) * groups;
+}
+
+function tileCost(geometry: ConvolutionGeometry, tile: FilterGradientTile, subgroup: number): number {
+  const { vector, pixels, taps, chunks, sliceRows } = tile;
+  const { load, broadcast, workgroup } = costsFor(subgroup);
+  const accumulators = taps * chunks * Math.min(subgroup, geometry.groupIn);
+  const { columns } = tileColumns(geometry, pixels, taps);
+  const step = load * (pixels * vector + chunks * columns) + accumulators * pixels * (broadcast + vector);
+  const rows = geometry.batch * geometry.outHeight;
+  const slices = Math.ceil(rows / sliceRows);
+  const steps = rows * Math.ceil(geometry.outWidth / pixels);
+  // Each slice is stored once and read once by the sum.
+  const output = slices * (workgroup + 2 * load * accumulators * vector);
+  return blocksOf(geometry, tile, subgroup) * (steps * step + output);
+}
+
+function reductionStep(
+  geometry: ConvolutionGeometry,
+  tile: FilterGradientTile,
+  subgroup: number,
+  output: string,
+): KernelStep {
   const { groups, groupIn, groupOut, kernel } = geometry;
-  const { columns, columnStep, pixelStep } = broadcastColumns(geometry, tile.pixels, tile.taps);
-  const inBlocks = Math.ceil(groupIn / (tile.chunk * tile.chunks));
-  const outBlocks = Math.ceil(groupOut / (tile.vector * tile.subgroup));
+  const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
+  const chunk = Math.min(subgroup, groupIn);
+  const inBlocks = Math.ceil(groupIn / (chunk * tile.chunks));
+  const outBlocks = Math.ceil(groupOut / (tile.vector * subgroup));
+  const slices = Math.ceil((geometry.batch * geometry.outHeight) / tile.sliceRows);
   return {
     kernel: { name: 'conv2d_filter_gradient_subgroup', text: subgroupText, shared: [vectorText(tile.vector)] },
     constants: {
       ...geometryConstants(geometry),
-      SUBGROUP: tile.subgroup,
-      CHUNK: tile.chunk,
+      SUBGROUP: subgroup,
+      CHUNK: chunk,
       CHUNKS: tile.chunks,
       PIXELS: tile.pixels,
       TAPS: tile.taps,
@@ -110,7 +185,7 @@ function broadcastStep(geometry: ConvolutionGeometry, tile: FilterGradientTile, 
       OUT_BLOCKS: outBlocks,
       SLICE_ROWS: tile.sliceRows,
     },
-    workgroups: (kernel[1] / tile.taps) * kernel[0] * inBlocks * outBlocks * groups * tile.slices,
+    workgroups: (kernel[1] / tile.taps) * kernel[0] * inBlocks * outBlocks * groups * slices,
     operands: { input: 'input', gradient: 'gradient', output },
   };
 }

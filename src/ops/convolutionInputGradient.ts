@@ -2,7 +2,15 @@ import naiveText from '../../kernels/conv2d_input_gradient_naive.wgsl?raw';
 import transposeText from '../../kernels/filter_transpose.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './convolution.js';
-import { broadcastStep, type ConvolutionFamily, chooseFamily } from './convolutionForward.js';
+import {
+  type ConvolutionTask,
+  convolutionForms,
+  convolutionSteps,
+  naiveForm,
+  plainFlags,
+  shapeKey,
+} from './convolutionForms.js';
+import { type Family, type FormRequest, planChosen, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import type { DeviceTraits } from './traits.js';
 
@@ -14,7 +22,7 @@ export interface InputGradientOptions {
   readonly windowSums?: 'output' | 'input';
   /** Adds to what the output holds instead of overwriting it. */
   readonly accumulate?: boolean;
-  readonly family?: ConvolutionFamily;
+  readonly family?: Family;
 }
 
 /**
@@ -55,21 +63,33 @@ export function planConvolutionInputGradient(
     bindings.adjust = 'adjust';
   }
   const turned = turnedGeometry(geometry);
-  const family = chooseFamily(operation, turned, traits, options.family);
-  if (family === 'naive') {
-    const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
-    return { operation, operands, steps: [step] };
-  }
-  operands.turnedFilter = { bytes: geometry.filterBytes, use: 'scratch' };
-  const unused = { ADJUST: 0, BIAS: false, SCALE_SHIFT: false, RESIDUAL: false, RELU: false, STORE_SUMS: false };
-  const convolve = broadcastStep(
-    turned,
-    { ...unused, ...flags },
-    { ...bindings, input: 'gradient', filters: 'turnedFilter' },
-    traits,
-    [geometry.stride[0], geometry.stride[1]],
-  );
-  return { operation, operands, steps: [transposeStep(geometry), convolve] };
+  const task: ConvolutionTask = {
+    operation,
+    geometry: turned,
+    flags: { ...plainFlags, ...flags },
+    bindings: { ...bindings, input: 'gradient', filters: 'turnedFilter' },
+    up: [geometry.stride[0], geometry.stride[1]],
+    constantFilter: false,
+  };
+  const request: FormRequest = {
+    operation,
+    key: shapeKey(operation, shape),
+    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)]),
+    plan(form) {
+      if (form.family === 'naive') {
+        const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
+        return { operation, operands, steps: [step] };
+      }
+      const { steps, scratch } = convolutionSteps(task, form, traits);
+      const turnedFilter: Operand = { bytes: geometry.filterBytes, use: 'scratch' };
+      return {
+        operation,
+        operands: { ...operands, turnedFilter, ...scratch },
+        steps: [transposeStep(geometry), ...steps],
+      };
+    },
+  };
+  return planChosen(request, traits.choose, options.family);
 }
 
 /** The convolution of the output's gradient, its pixels spread by the stride, that gives the input's gradient. */

@@ -14,7 +14,8 @@ export interface BufferRange {
 /** What an operation reads, writes or needs as scratch, by name. */
 export interface Operand {
   readonly bytes: number;
-  readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'uniform';
+  /** `prepared` is scratch that the plan's `prepare` steps write and that lasts from run to run. */
+  readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'prepared' | 'uniform';
 }
 
 /** One dispatch of an operation: a kernel, its constants, and which operand each of its bindings gets. */
@@ -30,18 +31,23 @@ export interface OperationPlan {
   readonly operation: string;
   readonly operands: Readonly<Record<string, Operand>>;
   readonly steps: readonly KernelStep[];
+  /** What runs ahead of the first run, and again whenever the constant operands have changed. */
+  readonly prepare?: readonly KernelStep[];
 }
 
 /** An operation compiled for a device. */
 export interface CompiledPlan extends OperationPlan {
   readonly device: GPUDevice;
   readonly pipelines: readonly KernelPipeline[];
+  readonly preparePipelines: readonly KernelPipeline[];
 }
 
 /** An operation with its buffers: ready to be put into a compute pass any number of times. */
 export interface BoundPlan {
   readonly dispatches: number;
   encode(pass: GPUComputePassEncoder): void;
+  /** Puts the plan's `prepare` steps into a pass. */
+  prepare(pass: GPUComputePassEncoder): void;
 }
 
 const float32Bytes = 4;
@@ -55,6 +61,14 @@ export function tensorBytes(...shape: readonly number[]): number {
 export function gridOf(workgroups: number, widest = 65535): [width: number, height: number] {
   const height = Math.ceil(workgroups / widest);
   return [Math.ceil(workgroups / height), height];
+}
+
+/** Steps whose operands go by other names. */
+export function renameOperands(steps: readonly KernelStep[], names: Readonly<Record<string, string>>): KernelStep[] {
+  return steps.map((step) => ({
+    ...step,
+    operands: Object.fromEntries(Object.entries(step.operands).map(([binding, name]) => [binding, names[name]!])),
+  }));
 }
 
 /** Workgroups of 64 threads that cover a number of elements. */
@@ -71,8 +85,10 @@ export async function compilePlan(device: GPUDevice, plan: OperationPlan): Promi
   for (const [name, operand] of Object.entries(plan.operands)) {
     checkBinding(device, plan.operation, name, operand.bytes);
   }
-  const pipelines = await Promise.all(plan.steps.map((step) => compileStep(device, plan.operation, step)));
-  return { ...plan, device, pipelines };
+  const compileAll = (steps: readonly KernelStep[]) =>
+    Promise.all(steps.map((step) => compileStep(device, plan.operation, step)));
+  const [pipelines, preparePipelines] = await Promise.all([compileAll(plan.steps), compileAll(plan.prepare ?? [])]);
+  return { ...plan, device, pipelines, preparePipelines };
 }
 
 function compileStep(device: GPUDevice, operation: string, step: KernelStep): Promise<KernelPipeline> {
@@ -92,17 +108,33 @@ function compileStep(device: GPUDevice, operation: string, step: KernelStep): Pr
 export function bindPlan(plan: CompiledPlan, ranges: Readonly<Record<string, BufferRange>>): BoundPlan {
   for (const [operandName, operand] of Object.entries(plan.operands))
     checkRange(plan, operandName, operand, ranges[operandName]);
-  for (const step of plan.steps) checkApart(plan, step, ranges);
-  const groups = plan.steps.map((step, index) => bindGroup(plan, plan.pipelines[index]!, step, ranges));
+  const prepareSteps = plan.prepare ?? [];
+  for (const step of [...plan.steps, ...prepareSteps]) checkApart(plan, step, ranges);
+  const encode = dispatches(plan, plan.steps, plan.pipelines, ranges);
   return {
     dispatches: plan.steps.length,
-    encode(pass) {
-      plan.steps.forEach((step, index) => {
-        pass.setPipeline(plan.pipelines[index]!.pipeline);
-        pass.setBindGroup(0, groups[index]!);
-        pass.dispatchWorkgroups(...gridOf(step.workgroups));
-      });
-    },
+    encode,
+    prepare: dispatches(plan, prepareSteps, plan.preparePipelines, ranges),
+  };
+}
+
+function dispatches(
+  plan: CompiledPlan,
+  steps: readonly KernelStep[],
+  pipelines: readonly KernelPipeline[],
+  ranges: Readonly<Record<string, BufferRange>>,
+): (pass: GPUComputePassEncoder) => void {
+  const ready = steps.map((step, index) => ({
+    pipeline: pipelines[index]!.pipeline,
+    group: bindGroup(plan, pipelines[index]!, step, ranges),
+    grid: gridOf(step.workgroups),
+  }));
+  return (pass) => {
+    for (const { pipeline, group, grid } of ready) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...grid);
+    }
   };
 }
 

@@ -1,12 +1,25 @@
+import { isSoftware } from '../device/adapter.js';
 import { subgroupSize } from '../device/device.js';
+import type { ChooseForm } from './forms.js';
 
 /** What of a device decides which kernel an operation takes. */
 export interface DeviceTraits {
   /** Invocations of every subgroup, where the device has subgroups of one size. */
   readonly subgroup?: number;
+  /** Whether a processor does the work of a GPU: loads are dear there, and barriers dearer. */
+  readonly software?: boolean;
+  /** Whether kernels may compute in float16. */
+  readonly half?: boolean;
+  /** Picks a form for an operation; by the cost model where left out. */
+  readonly choose?: ChooseForm;
 }
 
-export function deviceTraits(device: GPUDevice): DeviceTraits {
+export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   const subgroup = subgroupSize(device);
-  return subgroup === undefined ? {} : { subgroup };
+  return {
+    software: isSoftware(device.adapterInfo),
+    half: device.features.has('shader-f16'),
+    ...(subgroup !== undefined && { subgroup }),
+    ...(choose && { choose }),
+  };
 }

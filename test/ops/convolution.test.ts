@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { subgroupSize } from '../../src/device/device.js';
 import type { Pair } from '../../src/graph/network.js';
-import type { ConvolutionFamily } from '../../src/ops/convolutionForward.js';
+import type { Family } from '../../src/ops/forms.js';
 import { loadGolden, nchwToNhwc, oihwToHwio } from '../golden/load.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { propertySeed } from '../support/propertySeed.js';
@@ -101,7 +101,7 @@ describe('golden convolutions', () => {
     expect(cases).toHaveLength(23);
   });
 
-  describe.each<ConvolutionFamily | undefined>(['naive', undefined])('family %s', (family) => {
+  describe.each<Family | undefined>(['naive', undefined])('family %s', (family) => {
     it.each(cases.map((one, index) => [index, one] as const))('case %i: %o', async (index) => {
       const { one, expected } = load(index);
       const { smooth, zeroed } = awayFromKink(one);

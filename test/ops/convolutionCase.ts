@@ -2,10 +2,11 @@ import type { Adjust } from '../../src/graph/network.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolutionFilterGradient.js';
-import { type ConvolutionFamily, planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
+import type { Family } from '../../src/ops/forms.js';
 import { planIcUnitGradient } from '../../src/ops/icUnitGradient.js';
-import { deviceTraits } from '../../src/ops/traits.js';
+
 import {
   type ConvolutionBackwardOperands,
   type ConvolutionOperands,
@@ -14,6 +15,7 @@ import {
   convolutionMagnitude,
   convolutionReference,
 } from '../reference/convolution.js';
+import { directTraits } from '../support/directTraits.js';
 import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { EPSILON, expectClose, summationBound } from '../support/tolerance.js';
@@ -127,11 +129,11 @@ function valueBounds(one: ConvolutionCase): Required<ConvolutionValues<Float64Ar
 export async function deviceValues(
   device: GPUDevice,
   one: ConvolutionCase,
-  family?: ConvolutionFamily,
+  family?: Family,
 ): Promise<ConvolutionValues<Floats>> {
   const { shape, mode, input, filter, bias, adjust, gradient } = one;
   const { batch, outHeight, outWidth } = checkConvolution('case', shape);
-  const traits = deviceTraits(device);
+  const traits = directTraits(device);
   const chosen = family ? { family } : {};
 
   const forward = planConvolution(
@@ -195,7 +197,7 @@ export async function expectConvolution(
   one: ConvolutionCase,
   what: string,
   options: {
-    readonly family?: ConvolutionFamily | undefined;
+    readonly family?: Family | undefined;
     readonly expected?: ConvolutionValues<ArrayLike<number>>;
   },
 ): Promise<Map<ValueName, number>> {

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import type { Adjust, Pair } from '../../src/graph/network.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import type { ConvolutionFamily } from '../../src/ops/convolutionForward.js';
+import type { Family } from '../../src/ops/forms.js';
 
 export interface RandomConvolution {
   readonly shape: ConvolutionShape;
   readonly mode: Adjust;
   readonly bias: boolean;
   /** The device's best where undefined. */
-  readonly family: ConvolutionFamily | undefined;
+  readonly family: Family | undefined;
   /** Of the values. */
   readonly seed: number;
 }
@@ -67,7 +67,7 @@ export const convolutionShapes: fc.Arbitrary<RandomConvolution> = fc
     groupOut: groupChannels,
     mode: fc.constantFrom<Adjust>('none', 'none', 'output', 'output', 'input'),
     bias: fc.boolean(),
-    family: fc.constantFrom<ConvolutionFamily | undefined>(
+    family: fc.constantFrom<Family | undefined>(
       ...[undefined, undefined, undefined, undefined],
       ...(['naive', 'naive', 'subgroup'] as const),
     ),

@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { type ConvolutionFamily, planConvolution } from '../../src/ops/convolutionForward.js';
-import { deviceTraits } from '../../src/ops/traits.js';
+import { planConvolution } from '../../src/ops/convolutionForward.js';
+import type { Family } from '../../src/ops/forms.js';
+
 import { convolutionMagnitude, convolutionReference } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
+import { directTraits } from '../support/directTraits.js';
 import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
@@ -47,7 +49,7 @@ const shapes: readonly ConvolutionShape[] = [
   { ...base, inHeight: 2, inWidth: 2, inChannels: 6, outChannels: 18, groups: 2 },
 ];
 
-async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed: number, family?: ConvolutionFamily) {
+async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed: number, family?: Family) {
   const { mode, bias, scaleShift, residual, relu } = epilogue;
   const channels = shape.outChannels;
   const { groupIn, outputBytes } = checkConvolution('epilogue', shape);
@@ -58,7 +60,7 @@ async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed:
   const plan = planConvolution(
     shape,
     { adjust: mode, bias, scaleShift, residual, relu, ...(family && { family }) },
-    deviceTraits(device),
+    directTraits(device),
   );
   const result = await runPlan(device, plan, {
     input: one.input,
@@ -116,7 +118,7 @@ it('stores window sums that the backward pass reads, in every family', async () 
     const operands = referenceOperands(one);
     for (const family of [undefined, 'naive'] as const) {
       const options = { adjust: mode, storeSums: true, ...(family && { family }) };
-      const result = await runPlan(device, planConvolution(shape, options, deviceTraits(device)), {
+      const result = await runPlan(device, planConvolution(shape, options, directTraits(device)), {
         input: one.input,
         filter: one.filter,
         adjust: one.adjust!,
@@ -138,7 +140,7 @@ describe('what is not a number', () => {
     expect(y.filter(Number.isNaN).length).toBe(shape.outChannels);
     for (const family of [undefined, 'naive'] as const) {
       const options = { adjust: mode, bias: true, relu: true, ...(family && { family }) };
-      const result = await runPlan(device, planConvolution(shape, options, deviceTraits(device)), {
+      const result = await runPlan(device, planConvolution(shape, options, directTraits(device)), {
         input: one.input,
         filter: one.filter,
         bias: one.bias!,

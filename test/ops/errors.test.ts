@@ -111,8 +111,8 @@ describe('a convolution', () => {
       expect(error).toBeInstanceOf(UnsupportedError);
       expect(error).toMatchObject({
         parameter: 'family',
-        expected: 'a device with subgroups of one size',
-        got: 'none',
+        expected: 'one of naive for this shape and device',
+        got: 'subgroup',
       });
     }
   });

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
-import { deviceTraits } from '../../src/ops/traits.js';
+
 import { convolutionBackwardMagnitude, convolutionBackwardReference } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
+import { directTraits } from '../support/directTraits.js';
 import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
@@ -60,7 +61,7 @@ describe.each(Object.entries(shapes))('the input gradient with %s', (_, shape) =
       const plan = planConvolutionInputGradient(
         shape,
         { accumulate: true, ...(mode !== 'none' && { windowSums: mode }), ...(family && { family }) },
-        deviceTraits(device),
+        directTraits(device),
       );
       const result = await runPlan(device, plan, {
         gradient: one.gradient,

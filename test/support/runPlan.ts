@@ -36,7 +36,7 @@ interface Placed {
  * Runs a plan and returns what it wrote.
  *
  * All operands but uniforms lie in one buffer, as in an arena: each at an offset of 256 bytes or more behind the one
- * before. What lies between them is a guard. Outputs and scratch hold NaN beforehand.
+ * before. What lies between them is a guard. Outputs, scratch and prepared operands hold NaN beforehand.
  *
  * @param inputs a value for every `input`, `inout` and `uniform` operand, of the operand's size
  * @throws Error where a value is missing or has the wrong size, the device reports an error, a guard was written to, or
@@ -73,6 +73,7 @@ export async function runPlan(
       const bound = bindPlan(compiled, ranges);
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
+      bound.prepare(pass);
       for (let time = 0; time < times; time++) bound.encode(pass);
       pass.end();
       device.queue.submit([encoder.finish()]);
@@ -102,7 +103,7 @@ function checkInputs(plan: OperationPlan, inputs: Readonly<Record<string, Values
 function place(plan: OperationPlan): { placed: Placed[]; length: number } {
   const step = alignment / 4;
   let length = step;
-  const placed = namesOf(plan, 'input', 'inout', 'output', 'scratch').map((name) => {
+  const placed = namesOf(plan, 'input', 'inout', 'output', 'scratch', 'prepared').map((name) => {
     const operand = plan.operands[name]!;
     const first = length;
     const count = operand.bytes / 4;

@@ -1,0 +1,33 @@
+// The filters of a Winograd convolution: transformed = G g G^T for every pair of input and output channel.
+//
+// filters      [3, 3, IN_CHANNELS, OUT_CHANNELS]
+// transformed  [IN_CHANNELS, WINDOW * WINDOW, OUT_CHANNELS], overwritten: the filters of a 1x1 convolution whose groups are
+//              the elements of the window
+// Grid: one thread an input channel and vector of output channels, 64 a workgroup.
+@group(0) @binding(0) var<storage, read_write> filters: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> transformed: array<Vector>;
+
+const OUT_VECTORS = OUT_CHANNELS / VECTOR;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = workgroup_index(workgroup) * 64u + local;
+  if (index >= IN_CHANNELS * OUT_VECTORS) {
+    return;
+  }
+  var rows: array<array<Vector, WINDOW>, 3>;
+  /* unroll */ for (var r = 0u; r < 3u; r++) {
+    var g: array<Vector, 3>;
+    /* unroll */ for (var s = 0u; s < 3u; s++) {
+      g[s] = filters[(r * 3u + s) * IN_CHANNELS * OUT_VECTORS + index];
+    }
+    rows[r] = transform_filter(g);
+  }
+  let base = index / OUT_VECTORS * WINDOW * WINDOW * OUT_VECTORS + index % OUT_VECTORS;
+  /* unroll */ for (var j = 0u; j < WINDOW; j++) {
+    let values = transform_filter(array<Vector, 3>(rows[0][j], rows[1][j], rows[2][j]));
+    /* unroll */ for (var i = 0u; i < WINDOW; i++) {
+      transformed[base + (i * WINDOW + j) * OUT_VECTORS] = values[i];
+    }
+  }
+}

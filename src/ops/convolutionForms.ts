@@ -1,0 +1,178 @@
+import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
+import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
+import type { Constants } from '../wgsl/assemble.js';
+import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
+import { type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
+import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
+import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
+import type { DeviceTraits } from './traits.js';
+import { vectorText } from './vectors.js';
+import type { Pair } from './windows.js';
+import {
+  productGeometry,
+  type WinogradTile,
+  winogradFilterStep,
+  winogradForm,
+  winogradInputStep,
+  winogradOutputStep,
+  winogradScratch,
+  winogradSumsStep,
+  winogradTiles,
+} from './winogradForm.js';
+
+/** What a convolution kernel does besides multiplying: kernels/shared/convolution_output.wgsl. */
+export interface OutputFlags extends Constants {
+  /** How the recalibration enters: 0 not at all, 1 adjust[k] * S, 2 S. */
+  readonly ADJUST: number;
+  /** Window sums that the kernel forms: 0 none, 1 plain, 2 weighted by adjust[c]. */
+  readonly SUMS: number;
+  /** From one group's weights of the window sum to the next one's. */
+  readonly ADJUST_STRIDE: number;
+  readonly STORE_SUMS: boolean;
+}
+
+/** A convolution, in whatever form: the operands of the bindings input, filters, output and those of the flags. */
+export interface ConvolutionTask {
+  readonly operation: string;
+  readonly geometry: ConvolutionGeometry;
+  readonly flags: OutputFlags;
+  readonly bindings: Readonly<Record<string, string>>;
+  /** The input is read as if it had `up - 1` zeros between its pixels. */
+  readonly up: Pair;
+  /** Whether the filters change seldom, so that what is made of them is made once. */
+  readonly constantFilter: boolean;
+}
+
+/** A task in one form. */
+export interface ConvolutionSteps {
+  readonly steps: readonly KernelStep[];
+  readonly prepare: readonly KernelStep[];
+  /** Scratch and prepared operands that the form needs. */
+  readonly scratch: Readonly<Record<string, Operand>>;
+}
+
+/** A shape in words. */
+export function shapeKey(operation: string, shape: ConvolutionShape): string {
+  const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups } = shape;
+  const window = `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} d${dilation.join('x')} g${groups}`;
+  return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}`;
+}
+
+/** The forms for a task but the naive one, whose kernel depends on the operation. */
+export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
+  return [...directForms(task.geometry, task.up, traits), ...winogradForms(task, traits)];
+}
+
+function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTraits): RankedForm[] {
+  return subgroupForms(geometry, traits, up);
+}
+
+function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
+  if (task.up.some((size) => size > 1)) return [];
+  return winogradTiles(task.geometry).flatMap((tile) => {
+    const [product] = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits));
+    if (!product) return [];
+    return [winogradForm(task.geometry, tile, product, traits.subgroup ?? 1, task.constantFilter)];
+  });
+}
+
+/** The kernel to check by eye: right for every task without `up`. */
+export function naiveForm({ multiplyAdds }: ConvolutionGeometry): RankedForm {
+  // Two loads a multiply-add, on adapters of which none has fewer than four lanes.
+  return { family: 'naive', tile: {}, cost: multiplyAdds * 10, body: 1 };
+}
+
+/** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
+export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
+  if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
+  return { steps: [directStep(task, form, traits)], prepare: [], scratch: {} };
+}
+
+function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): KernelStep {
+  const { geometry, flags, bindings, up } = task;
+  if (form.family === 'subgroup') {
+    return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up);
+  }
+  return {
+    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), outputText] },
+    constants: { ...geometryConstants(geometry), ...flags },
+    workgroups: threadGroups(geometry.outputBytes / 4),
+    operands: bindings,
+  };
+}
+
+function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: DeviceTraits): ConvolutionSteps {
+  const { geometry, flags, bindings, constantFilter } = task;
+  const adjusted = flags.SUMS !== 0;
+  const filter = winogradFilterStep(geometry, tile, bindings.filters!);
+  const product = planChosen(productRequest(task, tile, traits), traits.choose);
+  const products = renameOperands(product.steps, {
+    input: 'transformedInput',
+    filter: 'transformedFilter',
+    output: 'products',
+    adjust: bindings.adjust!,
+    windowSums: 'productSums',
+  });
+  const sums = adjusted ? [winogradSumsStep(geometry, tile)] : [];
+  const storesSums = flags.STORE_SUMS as boolean;
+  const scratch = winogradScratch(geometry, tile, adjusted, constantFilter);
+  const ownSums: Record<string, Operand> =
+    adjusted && !storesSums ? { windowSums: { bytes: geometry.windowSumBytes, use: 'scratch' } } : {};
+  const output = adjusted ? { ...bindings, window_sums: 'windowSums' } : bindings;
+  const { input: _input, filters: _filters, ...outputBindings } = output as Record<string, string>;
+  return {
+    prepare: constantFilter ? [filter] : [],
+    steps: [
+      ...(constantFilter ? [] : [filter]),
+      winogradInputStep(geometry, tile, bindings.input!),
+      ...products,
+      ...sums,
+      winogradOutputStep(geometry, tile, flags, outputBindings),
+    ],
+    scratch: { ...scratch, ...ownSums },
+  };
+}
+
+/** The product in the middle of a Winograd convolution, as an operation of its own to choose a form for. */
+function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: DeviceTraits): FormRequest {
+  const geometry = productGeometry(task.geometry, tile);
+  const operation = 'winogradProduct';
+  const { SUMS } = task.flags;
+  const bindings: Record<string, string> = { input: 'input', filters: 'filter', output: 'output' };
+  const operands: Record<string, Operand> = {
+    input: { bytes: geometry.inputBytes, use: 'input' },
+    filter: { bytes: geometry.filterBytes, use: 'input' },
+    output: { bytes: geometry.outputBytes, use: 'output' },
+  };
+  if (SUMS !== 0) {
+    bindings.window_sums = 'windowSums';
+    operands.windowSums = { bytes: geometry.windowSumBytes, use: 'output' };
+  }
+  if (SUMS === 2) {
+    bindings.adjust = 'adjust';
+    operands.adjust = { bytes: geometry.groupIn * 4, use: 'input' };
+  }
+  const flags = { ...plainFlags, SUMS, ADJUST_STRIDE: 0, STORE_SUMS: SUMS !== 0 };
+  const product: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], constantFilter: true };
+  return {
+    operation,
+    key: shapeKey(operation, geometry),
+    forms: rankForms([...directForms(geometry, [1, 1], traits), naiveForm(geometry)]),
+    plan: (form): OperationPlan => ({ operation, operands, steps: [directStep(product, form, traits)] }),
+  };
+}
+
+/** A convolution that does nothing but multiply. */
+export const plainFlags: OutputFlags = {
+  ADJUST: 0,
+  SUMS: 0,
+  ADJUST_STRIDE: 0,
+  BIAS: false,
+  SCALE_SHIFT: false,
+  RESIDUAL: false,
+  RELU: false,
+  STORE_SUMS: false,
+  ADD_SUMS: false,
+  SUMS_FACTOR: false,
+  ACCUMULATE: false,
+};

@@ -1,0 +1,186 @@
+import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
+import tile2Text from '../../kernels/shared/winograd_2.wgsl?raw';
+import tile4Text from '../../kernels/shared/winograd_4.wgsl?raw';
+import filterText from '../../kernels/winograd_filter.wgsl?raw';
+import inputText from '../../kernels/winograd_input.wgsl?raw';
+import outputKernelText from '../../kernels/winograd_output.wgsl?raw';
+import sumsText from '../../kernels/winograd_sums.wgsl?raw';
+import type { Constants } from '../wgsl/assemble.js';
+import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
+import type { RankedForm } from './forms.js';
+import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
+import { type VectorWidth, vectorText, widestVector } from './vectors.js';
+
+/** Tile of a Winograd convolution. */
+export interface WinogradTile {
+  /** Outputs along an edge: F(2x2, 3x3) or F(4x4, 3x3). */
+  readonly edge: 2 | 4;
+}
+
+/** The buffers of a binding that WebGPU's default limits allow. */
+const largestScratch = 128 * 1024 * 1024;
+const transformLoad = 20;
+
+interface WinogradSizes {
+  readonly tileRows: number;
+  readonly tileColumns: number;
+  readonly tiles: number;
+  /** Elements of a window: the groups of the product. */
+  readonly elements: number;
+}
+
+export function winogradSizes(geometry: ConvolutionGeometry, { edge }: WinogradTile): WinogradSizes {
+  const tileRows = Math.ceil(geometry.outHeight / edge);
+  const tileColumns = Math.ceil(geometry.outWidth / edge);
+  return { tileRows, tileColumns, tiles: geometry.batch * tileRows * tileColumns, elements: (edge + 2) ** 2 };
+}
+
+/** Whether Winograd's transforms apply: filters 3x3, stride and dilation 1, no groups. */
+export function winogradApplies({ kernel, stride, dilation, groups }: ConvolutionGeometry): boolean {
+  return kernel.every((size) => size === 3) && [...stride, ...dilation, groups].every((size) => size === 1);
+}
+
+/** Which tiles may be used for a geometry, their buffers within WebGPU's default limits. */
+export function winogradTiles(geometry: ConvolutionGeometry): WinogradTile[] {
+  if (!winogradApplies(geometry)) return [];
+  return ([4, 2] as const)
+    .map((edge) => ({ edge }))
+    .filter((tile) => {
+      const { tiles, elements } = winogradSizes(geometry, tile);
+      return tensorBytes(tiles, elements, Math.max(geometry.inChannels, geometry.outChannels)) <= largestScratch;
+    });
+}
+
+/** The products of all elements of the window: a 1x1 convolution whose groups they are. */
+export function productGeometry(geometry: ConvolutionGeometry, tile: WinogradTile): ConvolutionGeometry {
+  const { tiles, elements } = winogradSizes(geometry, tile);
+  const { inChannels, outChannels } = geometry;
+  return {
+    batch: 1,
+    inHeight: 1,
+    inWidth: tiles,
+    outHeight: 1,
+    outWidth: tiles,
+    inChannels: elements * inChannels,
+    outChannels: elements * outChannels,
+    groups: elements,
+    groupIn: inChannels,
+    groupOut: outChannels,
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+    dilation: [1, 1],
+    inputBytes: tensorBytes(tiles, elements, inChannels),
+    outputBytes: tensorBytes(tiles, elements, outChannels),
+    filterBytes: tensorBytes(elements, inChannels, outChannels),
+    windowSumBytes: tensorBytes(tiles, elements),
+    multiplyAdds: tiles * elements * inChannels * outChannels,
+  };
+}
+
+/** Ranks a tile whose product costs `product`; transforms of constant filters do not count. */
+export function winogradForm(
+  geometry: ConvolutionGeometry,
+  tile: WinogradTile,
+  product: { readonly cost: number; readonly body: number },
+  lanes: number,
+  constantFilter: boolean,
+): RankedForm {
+  const { tiles, elements } = winogradSizes(geometry, tile);
+  const { inChannels, outChannels } = geometry;
+  const input = tiles * inChannels * 2 * elements;
+  const output = tiles * outChannels * (elements + tile.edge ** 2);
+  const filter = constantFilter ? 0 : inChannels * outChannels * (9 + elements);
+  return {
+    family: 'winograd',
+    tile: { ...tile },
+    cost: product.cost + (transformLoad * (input + output + filter)) / lanes,
+    body: product.body,
+  };
+}
+
+/** The operands that pass values from one dispatch to the next. */
+export function winogradScratch(
+  geometry: ConvolutionGeometry,
+  tile: WinogradTile,
+  adjusted: boolean,
+  constantFilter: boolean,
+): Record<string, Operand> {
+  const product = productGeometry(geometry, tile);
+  return {
+    transformedInput: { bytes: product.inputBytes, use: 'scratch' },
+    transformedFilter: { bytes: product.filterBytes, use: constantFilter ? 'prepared' : 'scratch' },
+    products: { bytes: product.outputBytes, use: 'scratch' },
+    ...(adjusted && { productSums: { bytes: product.windowSumBytes, use: 'scratch' as const } }),
+  };
+}
+
+/** Operands: the given one for `filters`, transformedFilter. */
+export function winogradFilterStep(geometry: ConvolutionGeometry, tile: WinogradTile, filters: string): KernelStep {
+  const { inChannels, outChannels } = geometry;
+  const vector = widestVector(outChannels);
+  return {
+    kernel: { name: 'winograd_filter', text: filterText, shared: transforms(tile, vector) },
+    constants: { IN_CHANNELS: inChannels, OUT_CHANNELS: outChannels },
+    workgroups: threadGroups((inChannels * outChannels) / vector),
+    operands: { filters, transformed: 'transformedFilter' },
+  };
+}
+
+/** Operands: the given one for `input`, transformedInput. */
+export function winogradInputStep(geometry: ConvolutionGeometry, tile: WinogradTile, input: string): KernelStep {
+  const { batch, inHeight, inWidth, inChannels, padding } = geometry;
+  const vector = widestVector(inChannels);
+  const { tiles } = winogradSizes(geometry, tile);
+  return {
+    kernel: { name: 'winograd_input', text: inputText, shared: transforms(tile, vector) },
+    constants: {
+      BATCH: batch,
+      IN_HEIGHT: inHeight,
+      IN_WIDTH: inWidth,
+      CHANNELS: inChannels,
+      PADDING_HEIGHT: { i32: padding[0] },
+      PADDING_WIDTH: { i32: padding[1] },
+      ...tileCounts(geometry, tile),
+    },
+    workgroups: threadGroups((tiles * inChannels) / vector),
+    operands: { input, transformed: 'transformedInput' },
+  };
+}
+
+/** The window sums from productSums. */
+export function winogradSumsStep(geometry: ConvolutionGeometry, tile: WinogradTile): KernelStep {
+  const { batch, outHeight, outWidth } = geometry;
+  return {
+    kernel: { name: 'winograd_sums', text: sumsText, shared: transforms(tile, 1) },
+    constants: { BATCH: batch, OUT_HEIGHT: outHeight, OUT_WIDTH: outWidth, ...tileCounts(geometry, tile) },
+    workgroups: threadGroups(winogradSizes(geometry, tile).tiles),
+    operands: { sums: 'productSums', window_sums: 'windowSums' },
+  };
+}
+
+/** Operands: products and what the convolution's output takes. */
+export function winogradOutputStep(
+  geometry: ConvolutionGeometry,
+  tile: WinogradTile,
+  flags: Constants,
+  operands: Readonly<Record<string, string>>,
+): KernelStep {
+  const vector = widestVector(geometry.outChannels);
+  const { tiles } = winogradSizes(geometry, tile);
+  return {
+    kernel: { name: 'winograd_output', text: outputKernelText, shared: [...transforms(tile, vector), outputText] },
+    constants: { ...geometryConstants(geometry), ...flags, ...tileCounts(geometry, tile) },
+    workgroups: threadGroups((tiles * geometry.outChannels) / vector),
+    operands: { ...operands, products: 'products' },
+  };
+}
+
+function transforms({ edge }: WinogradTile, vector: VectorWidth): string[] {
+  return [vectorText(vector), edge === 4 ? tile4Text : tile2Text];
+}
+
+function tileCounts(geometry: ConvolutionGeometry, tile: WinogradTile): Constants {
+  const { tileRows, tileColumns } = winogradSizes(geometry, tile);
+  return { TILE_ROWS: tileRows, TILE_COLUMNS: tileColumns };
+}
