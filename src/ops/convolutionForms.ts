@@ -2,7 +2,7 @@ import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
 import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
-import { type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
+import { chooseByCost, type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
 import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
 import type { DeviceTraits } from './traits.js';
@@ -70,8 +70,9 @@ function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTrai
 function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
   if (task.up.some((size) => size > 1)) return [];
   return winogradTiles(task.geometry).flatMap((tile) => {
-    const [product] = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits));
-    if (!product) return [];
+    const products = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits));
+    if (products.length === 0) return [];
+    const product = chooseByCost({ forms: products });
     return [winogradForm(task.geometry, tile, product, traits.subgroup ?? 1, task.constantFilter)];
   });
 }

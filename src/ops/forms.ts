@@ -34,7 +34,7 @@ export type ChooseForm = (request: FormRequest) => Form;
 const quickBody = 150;
 
 /** The cheapest form by the cost model among those that compile quickly: the choice where nothing is measured. */
-export function chooseByCost({ forms }: FormRequest): Form {
+export function chooseByCost({ forms }: Pick<FormRequest, 'forms'>): RankedForm {
   return forms.find(({ body }) => body <= quickBody) ?? forms.reduce((a, b) => (b.body < a.body ? b : a));
 }
 

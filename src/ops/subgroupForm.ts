@@ -108,21 +108,28 @@ function tilesOf(geometry: ConvolutionGeometry, subgroup: number, up: Pair): Sub
   const width = Math.ceil(geometry.outWidth / up[1]);
   const rows = Math.ceil(geometry.outHeight / up[0]) * geometry.batch;
   const tiles: SubgroupTile[] = [];
-  for (const vector of vectorWidths.filter((size) => geometry.groupOut % size === 0)) {
-    for (const vectors of [1, 2].filter((count) => count === 1 || geometry.groupOut > vector * subgroup)) {
-      for (const pixels of pixelCounts.filter((size) => size < width + 2)) {
-        for (const tileRows of rowCounts.filter((size) => size <= rows)) {
-          for (const taps of up[1] > 1 || geometry.kernel[1] === 1 ? [1] : [1, geometry.kernel[1]]) {
-            const tile = { vector, vectors, pixels, rows: tileRows, taps };
-            const accumulators = pixels * tileRows * vectors;
-            const fits = accumulators <= mostAccumulators && tileBody(geometry, subgroup, tile) <= mostBody;
-            if (fits || accumulators === 1) tiles.push(tile);
-          }
+  for (const [vector, vectors] of channelTiles(geometry.groupOut, subgroup)) {
+    for (const pixels of pixelCounts.filter((size) => size < width + 2)) {
+      for (const tileRows of rowCounts.filter((size) => size <= rows)) {
+        for (const taps of up[1] > 1 || geometry.kernel[1] === 1 ? [1] : [1, geometry.kernel[1]]) {
+          const tile = { vector, vectors, pixels, rows: tileRows, taps };
+          const accumulators = pixels * tileRows * vectors;
+          const fits = accumulators <= mostAccumulators && tileBody(geometry, subgroup, tile) <= mostBody;
+          if (fits || accumulators === 1) tiles.push(tile);
         }
       }
     }
   }
   return tiles;
+}
+
+/** Channels of a lane: vectors as wide as the channels allow, two of them, and narrower ones where lanes would idle. */
+function channelTiles(channels: number, subgroup: number): [VectorWidth, number][] {
+  const widths = vectorWidths.filter((size) => channels % size === 0);
+  const widest = widths[0]!;
+  const singles = widths.filter((size) => size === widest || channels < 2 * size * subgroup);
+  const pairs = channels > widest * subgroup ? [[widest, 2] as [VectorWidth, number]] : [];
+  return [...pairs, ...singles.map((size): [VectorWidth, number] => [size, 1])];
 }
 
 /** Vector multiply-adds that the kernel's text holds; stores count for as much code as five. */
