@@ -32,3 +32,14 @@ export {
 export { type LayerSummary, type NetworkSummary, summarise } from './models/summary.js';
 export { type ICAdjust, type ToICOptions, toIC } from './models/toIC.js';
 export * from './operations.js';
+export { type IndexedDBTuningStoreOptions, indexedDBTuningStore } from './tune/indexedDBStore.js';
+export type { MeasuredForm, TuningResult } from './tune/measure.js';
+export { type TunedForm, type TuningRecord, type TuningScope, tuningScope } from './tune/record.js';
+export {
+  exportTuning,
+  importTuning,
+  memoryTuningStore,
+  type TuningStore,
+  type TuningStoreOptions,
+} from './tune/store.js';
+export { rememberedChoice, type TuneOptions, type TuneProgress, tune } from './tune/tune.js';

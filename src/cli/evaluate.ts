@@ -6,11 +6,14 @@ import { adapterName, openForCommand } from './adapter.js';
 import { loadData } from './data.js';
 import { grouped, type Output, percent } from './output.js';
 import { progressBar } from './progress.js';
+import { measuringBar, tuningOptions } from './tuning.js';
 
 export interface EvaluateFlags {
   readonly adapter: string;
   readonly data: string;
   readonly batch: number;
+  /** Measure first which kernels are fastest. */
+  readonly tune: boolean;
 }
 
 /** `icnet eval`. */
@@ -22,7 +25,9 @@ export async function evaluate(path: string, flags: EvaluateFlags, output: Outpu
   try {
     const state = restoreState(opened.device, checkpoint);
     const batch = Math.min(flags.batch, data.test.count);
-    const evaluation = await compileEvaluation(state, { batch });
+    const measuring = measuringBar(output);
+    const tuning = tuningOptions(flags.tune, measuring, output);
+    const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
     const bar = progressBar('Testing', data.test.count, output);
     const normalisation = checkpoint.normalisation ?? channelStatistics(data.train);
     const result = await evaluation

@@ -7,6 +7,7 @@ import { info } from './info.js';
 import { createOutput } from './output.js';
 import { summary } from './summary.js';
 import { type TrainFlags, train } from './train.js';
+import { type TuneFlags, tune } from './tune.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -46,6 +47,10 @@ function withAdapter(given: Command): Command {
   return given.option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto');
 }
 
+function withTune(given: Command): Command {
+  return given.option('--tune', 'measure first which kernels are fastest, and remember; see icnet tune', false);
+}
+
 function withShape(given: Command): Command {
   return given
     .option('--width <channels>', 'channels of the first stage of a CIFAR-form network', count, 16)
@@ -55,6 +60,14 @@ function withShape(given: Command): Command {
         .choices(['output', 'input'])
         .default('output'),
     );
+}
+
+function inputOption(): Option {
+  return new Option('--input <size>', 'HEIGHTxWIDTHxCHANNELS; 32x32x3 or 224x224x3 by default').argParser(sizeOf);
+}
+
+function classesOption(): Option {
+  return new Option('--classes <count>', '10 or 1000 by default').argParser(count);
 }
 
 const program = new Command('icnet')
@@ -71,13 +84,13 @@ program.addCommand(
 program.addCommand(
   withShape(command('summary', "a network's layers, shapes, parameters and multiply-adds, plain and IC side by side"))
     .argument('<network>', 'for example ic-resnet20, resnet50, or a checkpoint file')
-    .option('--input <size>', 'HEIGHTxWIDTHxCHANNELS; 32x32x3 or 224x224x3 by default', sizeOf)
-    .option('--classes <count>', '10 or 1000 by default', count)
+    .addOption(inputOption())
+    .addOption(classesOption())
     .action((network, flags) => summary(network, flags, createOutput(flags.json))),
 );
 
 program.addCommand(
-  withAdapter(withShape(command('train', 'train a network')))
+  withTune(withAdapter(withShape(command('train', 'train a network'))))
     .option('--network <name>', 'for example ic-resnet8, resnet20', 'ic-resnet8')
     .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
     .option('--steps <count>', 'training steps', count)
@@ -107,11 +120,23 @@ program.addCommand(
 );
 
 program.addCommand(
-  withAdapter(command('eval', 'evaluate a checkpoint'))
+  withTune(withAdapter(command('eval', 'evaluate a checkpoint')))
     .argument('<checkpoint>')
     .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
     .option('--batch <images>', 'images a step', count, 200)
     .action((checkpoint, flags) => evaluate(checkpoint, flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withAdapter(withShape(command('tune', "measure which kernels are fastest for a network's operations, and remember")))
+    .option('--network <name>', 'for example ic-resnet20, resnet50, or a checkpoint file')
+    .addOption(inputOption())
+    .addOption(classesOption())
+    .option('--batch <images>', 'images a step', count, 64)
+    .option('--training', 'the operations of a training step instead of inference', false)
+    .option('--export <file>', 'write what is remembered for the adapter as JSON')
+    .option('--import <file>', 'remember what --export wrote')
+    .action((flags: TuneFlags & { readonly json: boolean }) => tune(flags, createOutput(flags.json))),
 );
 
 /** One clear sentence for what went wrong on purpose; the whole trace for what did not. */

@@ -20,6 +20,7 @@ import { interruptSignal } from './interrupt.js';
 import { type Output, percent } from './output.js';
 import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
+import { measuringBar, tuningOptions } from './tuning.js';
 
 export interface TrainFlags {
   readonly json: boolean;
@@ -48,6 +49,8 @@ export interface TrainFlags {
   readonly output?: string;
   readonly resume?: string;
   readonly saveEvery: number;
+  /** Measure first which kernels are fastest. */
+  readonly tune: boolean;
 }
 
 const evaluationBatch = 200;
@@ -63,10 +66,10 @@ export async function train(flags: TrainFlags, output: Output): Promise<void> {
     const state = resumed ? restoreState(opened.device, resumed) : freshState(opened.device, flags, data.train);
     const folder = flags.output ?? join('runs', state.network.name);
     await mkdir(folder, { recursive: true });
-    const trainer = await compile(state, trainerOptions(flags, data.train, normalisation), resumed, output);
+    const trainer = await compile(state, trainerOptions(flags, data.train, normalisation), resumed, flags, output);
     const run = await trainToTheEnd(trainer, join(folder, 'checkpoint.safetensors'), flags, output);
 
-    const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, output);
+    const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
     const tests = accuracy === undefined ? [] : [{ step: trainer.step, accuracy }];
     const curves = join(folder, 'curves.svg');
     const title = `${state.network.name} on ${data.train.name}`;
@@ -142,18 +145,25 @@ async function compile(
   state: NetworkState,
   options: TrainerOptions,
   resumed: Checkpoint | undefined,
+  flags: TrainFlags,
   output: Output,
 ): Promise<Trainer> {
+  const measuring = measuringBar(output);
   let bar: ReturnType<typeof progressBar> | undefined;
   const onProgress: TrainerOptions['onProgress'] = ({ compiled, total }) => {
     bar ??= progressBar('Compiling', total, output);
     bar.update(compiled);
   };
   try {
-    const trainer = await createTrainer(state, { ...options, onProgress });
+    const trainer = await createTrainer(state, {
+      ...options,
+      onProgress,
+      ...tuningOptions(flags.tune, measuring, output),
+    });
     if (resumed) restoreTrainer(trainer, resumed);
     return trainer;
   } finally {
+    measuring.stop();
     bar?.stop();
   }
 }
@@ -207,9 +217,13 @@ async function test(
   state: NetworkState,
   dataset: ImageDataset,
   normalisation: Normalisation,
+  flags: TrainFlags,
   output: Output,
 ): Promise<number> {
-  const evaluation = await compileEvaluation(state, { batch: Math.min(evaluationBatch, dataset.count) });
+  const batch = Math.min(evaluationBatch, dataset.count);
+  const measuring = measuringBar(output);
+  const tuning = tuningOptions(flags.tune, measuring, output);
+  const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
   const bar = progressBar('Testing', dataset.count, output);
   try {
     const result = await evaluation.run(dataset, normalisation, { onProgress: (images) => bar.update(images) });

@@ -3,6 +3,9 @@ import { guard } from '../device/errorScopes.js';
 import { ICError } from '../errors.js';
 import type { ChooseForm } from '../ops/forms.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
+import type { DeviceTraits } from '../ops/traits.js';
+import type { TuningStore } from '../tune/store.js';
+import { rememberedChoice, type TuneOptions, tune } from '../tune/tune.js';
 import { type NetworkOperation, planArena } from './operations.js';
 
 /** How far compiling is. */
@@ -12,8 +15,12 @@ export interface CompileProgress {
 }
 
 export interface CompileOptions {
-  /** Picks the form of every convolution, see `tune`; by a cost model where left out. */
+  /** Picks the form of every convolution, in place of `tune` and `tuning`; by a cost model where all are left out. */
   readonly choose?: ChooseForm;
+  /** Measures the forms of every convolution that is not known yet, and takes the fastest ones. Default false. */
+  readonly tune?: boolean | Omit<TuneOptions, 'store' | 'signal'>;
+  /** Where measured choices are remembered; the choices that it holds are used without `tune`, too. */
+  readonly tuning?: TuningStore;
   readonly onProgress?: (progress: CompileProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -28,6 +35,22 @@ export interface BoundOperations {
   /** Encodes what is made of constant operands, once they have changed. */
   prepare(pass: GPUComputePassEncoder): void;
   dispose(): void;
+}
+
+/**
+ * How the options want forms chosen; measures where they say so.
+ *
+ * @throws DeviceLostError; the signal's reason when aborted; what the planner throws.
+ */
+export async function chooserFor(
+  device: GPUDevice,
+  planner: (traits: DeviceTraits) => unknown,
+  { choose, tune: wanted = false, tuning, signal }: CompileOptions,
+): Promise<ChooseForm | undefined> {
+  if (choose) return choose;
+  if (wanted === false) return tuning && rememberedChoice(device, tuning);
+  const options = wanted === true ? {} : wanted;
+  return tune(device, planner, { ...options, ...(tuning && { store: tuning }), ...(signal && { signal }) });
 }
 
 /**

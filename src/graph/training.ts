@@ -1,8 +1,8 @@
 import { destroyBuffer } from '../device/buffers.js';
 import { assertAlive } from '../device/device.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
-import { deviceTraits } from '../ops/traits.js';
-import { type BoundOperations, bindOperations, type CompileOptions, createBuffers } from './compile.js';
+import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
 import { inputTensor, labelsTensor, lossesTensor, ranksTensor } from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
@@ -40,7 +40,8 @@ export async function compileTraining(
   const { device, network } = state;
   assertAlive(device, 'compile');
   const { batch, labelSmoothing = 0 } = options;
-  const plan = planTraining(network, batch, { labelSmoothing }, deviceTraits(device, options.choose));
+  const planner = (traits: DeviceTraits) => planTraining(network, batch, { labelSmoothing }, traits);
+  const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;
   const own = await createBuffers(device, [

@@ -5,6 +5,7 @@ import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } fr
 import { chooseByCost, type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
 import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
+import { type TiledTile, tiledForms, tiledStep } from './tiledForm.js';
 import type { DeviceTraits } from './traits.js';
 import { vectorText } from './vectors.js';
 import type { Pair } from './windows.js';
@@ -64,7 +65,7 @@ export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): R
 }
 
 function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTraits): RankedForm[] {
-  return subgroupForms(geometry, traits, up);
+  return [...subgroupForms(geometry, traits, up), ...tiledForms(geometry, traits, up)];
 }
 
 function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
@@ -93,6 +94,10 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ke
   const { geometry, flags, bindings, up } = task;
   if (form.family === 'subgroup') {
     return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up);
+  }
+  if (form.family === 'tiled') {
+    const tile = { ...form.tile, half: form.tile.half === 1 } as unknown as TiledTile;
+    return tiledStep(geometry, flags, { ...bindings }, tile, up);
   }
   return {
     kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), outputText] },

@@ -8,7 +8,7 @@ export interface DeviceTraits {
   readonly subgroup?: number;
   /** Whether a processor does the work of a GPU: loads are dear there, and barriers dearer. */
   readonly software?: boolean;
-  /** Whether kernels may compute in float16. */
+  /** Whether kernels may multiply in float16, which needs the feature `shader-f16`; false where left out. */
   readonly half?: boolean;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
@@ -18,7 +18,6 @@ export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTrai
   const subgroup = subgroupSize(device);
   return {
     software: isSoftware(device.adapterInfo),
-    half: device.features.has('shader-f16'),
     ...(subgroup !== undefined && { subgroup }),
     ...(choose && { choose }),
   };

@@ -1,0 +1,8 @@
+// Input channels read 4 at a time, for groups of a multiple of 4.
+alias InputVector = vec4<f32>;
+const INPUT_VECTOR = 4u;
+
+// Four channels from a vector on; behind the last of the group stand any values, which the caller drops.
+fn four_channels(offset: u32) -> vec4<f32> {
+  return input[select(min(offset, LAST_INPUT), offset, GROUP_IN % BLOCK_DEPTH == 0u)];
+}

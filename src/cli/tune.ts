@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { UnsupportedError } from '../errors.js';
+import { planInference } from '../graph/inferencePlan.js';
+import type { Network } from '../graph/network.js';
+import { planTraining } from '../graph/trainingPlan.js';
+import { type ChooseForm, chooseByCost, type Form } from '../ops/forms.js';
+import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { loadCheckpoint, writeAtomically } from '../train/files.js';
+import { sameForm, type TunedForm, tuningScope } from '../tune/record.js';
+import { exportTuning, importTuning, type TuningStore } from '../tune/store.js';
+import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
+import { openForCommand } from './adapter.js';
+import { interruptSignal } from './interrupt.js';
+import { type Output, table } from './output.js';
+import { namedNetwork, type SummaryFlags } from './summary.js';
+import { cachedTuning, measuringBar } from './tuning.js';
+
+export interface TuneFlags extends SummaryFlags {
+  readonly adapter: string;
+  readonly network?: string;
+  readonly batch: number;
+  readonly training: boolean;
+  readonly export?: string;
+  readonly import?: string;
+}
+
+type Planner = (traits: DeviceTraits) => unknown;
+
+/** `icnet tune`. */
+export async function tune(flags: TuneFlags, output: Output): Promise<void> {
+  if (flags.network === undefined && flags.import === undefined && flags.export === undefined) {
+    const expected = 'at least one of --network, --import and --export';
+    throw new UnsupportedError({ operation: 'tune', parameter: 'options', expected, got: 'none' });
+  }
+  const network = flags.network === undefined ? undefined : await findNetwork(flags.network, flags);
+  const opened = await openForCommand(flags.adapter, output);
+  try {
+    const { device } = opened;
+    const store = cachedTuning(output);
+    if (flags.import !== undefined) await importFile(device, store, flags.import, output);
+    if (network) await tuneNetwork(device, store, network, flags, output);
+    if (flags.export !== undefined) {
+      await writeAtomically(flags.export, await exportTuning(device, store));
+      output.emit({ event: 'export', file: flags.export });
+      output.say(`Exported: ${flags.export}`);
+    }
+  } finally {
+    opened.close();
+  }
+}
+
+async function findNetwork(name: string, flags: TuneFlags): Promise<Network> {
+  return existsSync(name) ? (await loadCheckpoint(name)).network : namedNetwork(name, flags);
+}
+
+async function importFile(device: GPUDevice, store: TuningStore, path: string, output: Output): Promise<void> {
+  const { adapter, results } = await importTuning(store, await readFile(path, 'utf8'), path);
+  output.emit({ event: 'import', file: path, adapter, results: results.size });
+  const own = adapter === tuningScope(device).adapter;
+  output.say(`Imported: ${results.size} operations for ${own ? 'this adapter' : `another adapter, ${adapter}`}`);
+}
+
+async function tuneNetwork(
+  device: GPUDevice,
+  store: TuningStore,
+  network: Network,
+  { batch, training }: TuneFlags,
+  output: Output,
+): Promise<void> {
+  const planner: Planner = (traits) =>
+    training ? planTraining(network, batch, { labelSmoothing: 0 }, traits) : planInference(network, batch, traits);
+  const interrupt = interruptSignal(() => output.say('\nStopping; what was measured is remembered.'));
+  const bar = measuringBar(output);
+  const dropped: string[] = [];
+  let measured = 0;
+  const onProgress = (progress: TuneProgress): void => {
+    measured = progress.tuned;
+    dropped.push(...faultsOf(progress));
+    bar.onProgress(progress);
+  };
+  try {
+    const choose = await tuneForms(device, planner, { store, signal: interrupt.signal, onProgress });
+    bar.stop();
+    const known = await store.load(tuningScope(device));
+    report(choicesOf(device, planner, choose, known), output);
+    for (const line of dropped) output.say(line);
+    output.emit({ event: 'done', network: network.name, batch, training, measured });
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.exitCode = 130;
+  } finally {
+    bar.stop();
+    interrupt.release();
+  }
+}
+
+function faultsOf({ key, result }: TuneProgress): string[] {
+  return result.candidates.flatMap(({ form, fault }) =>
+    fault === undefined ? [] : [`Dropped: ${key}: ${formName(form)}: ${fault}`],
+  );
+}
+
+/** The form of an operation that the network has, and what was measured of it, if anything. */
+interface Choice {
+  readonly key: string;
+  readonly operation: string;
+  readonly form: Form;
+  readonly heuristic: Form;
+  readonly tuned: TunedForm | undefined;
+}
+
+function choicesOf(
+  device: GPUDevice,
+  planner: Planner,
+  choose: ChooseForm,
+  known: ReadonlyMap<string, TunedForm>,
+): Choice[] {
+  const choices = new Map<string, Choice>();
+  const note: ChooseForm = (request) => {
+    const { key, operation } = request;
+    const form = choose(request);
+    const found = known.get(key);
+    const tuned = found && sameForm(found.form, form) ? found : undefined;
+    choices.set(key, { key, operation, form, heuristic: tuned?.heuristic ?? chooseByCost(request), tuned });
+    return form;
+  };
+  planner(deviceTraits(device, note));
+  return [...choices.values()];
+}
+
+function report(choices: readonly Choice[], output: Output): void {
+  for (const { key, operation, form, heuristic, tuned } of choices) {
+    const plain = ({ family, tile }: Form): Form => ({ family, tile });
+    output.emit({
+      event: 'tuned',
+      key,
+      operation,
+      form: plain(form),
+      milliseconds: tuned?.milliseconds ?? null,
+      heuristic: plain(heuristic),
+      heuristicMilliseconds: tuned?.heuristicMilliseconds ?? null,
+    });
+  }
+  if (output.json) return;
+  const time = (milliseconds: number | undefined): string => milliseconds?.toPrecision(3) ?? '-';
+  const rows = choices.map(({ key, form, heuristic, tuned }) => [
+    ...operationAndShape(key),
+    formName(heuristic),
+    time(tuned?.heuristicMilliseconds),
+    formName(form),
+    time(tuned?.milliseconds),
+    tuned?.heuristicMilliseconds === undefined
+      ? '-'
+      : `${(tuned.heuristicMilliseconds / tuned.milliseconds).toFixed(2)} x`,
+  ]);
+  const head = ['Operation', 'Shape', 'By cost', 'ms', 'By measurement', 'ms', 'Speed-up'];
+  for (const line of table([head, ...rows])) output.say(line);
+}
+
+/** A key's words ahead of its first size, and the rest. */
+function operationAndShape(key: string): [operation: string, shape: string] {
+  const start = key.search(/ \d/);
+  return start < 0 ? [key, ''] : [key.slice(0, start), key.slice(start + 1)];
+}
+
+/** A form's family with the sizes of its tile. */
+function formName({ family, tile }: Form): string {
+  const sizes = Object.values(tile);
+  return sizes.length === 0 ? family : `${family}(${sizes.join(',')})`;
+}

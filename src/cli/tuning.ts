@@ -1,0 +1,38 @@
+import type { CompileOptions } from '../graph/compile.js';
+import { fileTuningStore } from '../tune/fileStore.js';
+import type { TuningStore } from '../tune/store.js';
+import type { TuneProgress } from '../tune/tune.js';
+import type { Output } from './output.js';
+import { type Progress, progressBar } from './progress.js';
+
+/** The store in the user's cache folder; what it cannot read or write is said. */
+export function cachedTuning(output: Output): TuningStore {
+  return fileTuningStore({ onWarning: (message) => output.say(message) });
+}
+
+/** A bar of the operations that are measured. */
+export interface MeasuringBar {
+  onProgress(progress: TuneProgress): void;
+  stop(): void;
+}
+
+export function measuringBar(output: Output): MeasuringBar {
+  let bar: Progress | undefined;
+  return {
+    onProgress({ tuned, total, key }) {
+      bar ??= progressBar('Measuring', total, output);
+      bar.update(tuned, key);
+      if (tuned === total) bar.stop();
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+/** How a command has its kernels chosen: as remembered, after measuring what is not known yet where that is wanted. */
+export function tuningOptions(
+  measured: boolean,
+  bar: MeasuringBar,
+  output: Output,
+): Pick<CompileOptions, 'tune' | 'tuning'> {
+  return { tuning: cachedTuning(output), tune: measured && { onProgress: bar.onProgress } };
+}

@@ -1,0 +1,31 @@
+import { chooseByCost, type FormRequest, type RankedForm, rankForms } from '../ops/forms.js';
+
+export interface CandidateLimits {
+  /** Forms that take part; those that have to may be more. */
+  readonly count: number;
+  /** The largest {@link RankedForm.body} that is compiled. */
+  readonly largestBody: number;
+}
+
+/** Near relatives tell little: a family's fourth form takes the place of another family's first. */
+const mostOfFamily = 3;
+/** The model is not that wrong. */
+const hopelessCost = 8;
+/** Winograd's cost leaves out most of what memory costs, so both of its tiles are tried. */
+const winogradCost = 3;
+
+/**
+ * The forms worth measuring, cheapest first: the choice of the cost model, both Winograd tiles unless they are expected to be
+ * far off, and then the cheapest ones of several families.
+ */
+export function pickCandidates(request: Pick<FormRequest, 'forms'>, limits: CandidateLimits): RankedForm[] {
+  const cheapest = Math.min(...request.forms.map(({ cost }) => cost));
+  const compiled = rankForms(request.forms).filter(({ body }) => body <= limits.largestBody);
+  const winograds = compiled.filter(({ family, cost }) => family === 'winograd' && cost <= winogradCost * cheapest);
+  const picked = new Set([chooseByCost(request), ...winograds]);
+  for (const form of compiled.filter(({ cost }) => cost <= hopelessCost * cheapest)) {
+    const relatives = [...picked].filter(({ family }) => family === form.family);
+    if (picked.size < limits.count && relatives.length < mostOfFamily) picked.add(form);
+  }
+  return rankForms([...picked]);
+}

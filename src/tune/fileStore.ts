@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { type TuningStore, type TuningStoreOptions, textTuningStore } from './store.js';
+
+export interface FileTuningStoreOptions extends TuningStoreOptions {
+  /** `ic-networks/tuning` in `XDG_CACHE_HOME` or `~/.cache` where left out. */
+  readonly folder?: string;
+}
+
+/** A store of one JSON file for each adapter, for Node. A file appears whole or not at all. */
+export function fileTuningStore({ folder = cacheFolder(), ...options }: FileTuningStoreOptions = {}): TuningStore {
+  const pathOf = (adapter: string): string => join(folder, fileName(adapter));
+  return textTuningStore(
+    {
+      name: pathOf,
+      read: (adapter) => readFile(pathOf(adapter), 'utf8').catch(missing),
+      write: (adapter, text) => replaceFile(pathOf(adapter), text),
+    },
+    options,
+  );
+}
+
+function cacheFolder(): string {
+  return join(resolve(process.env.XDG_CACHE_HOME || join(homedir(), '.cache')), 'ic-networks', 'tuning');
+}
+
+/** The adapter's name for people, and a hash of it for what file names cannot hold. */
+function fileName(adapter: string): string {
+  const words = adapter.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  const hash = createHash('sha256').update(adapter).digest('hex').slice(0, 12);
+  return `${[...words.slice(0, 4), hash].join('-')}.json`;
+}
+
+function missing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const beside = `${path}.${process.pid}.part`;
+  try {
+    await writeFile(beside, text);
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import { assertAlive } from '../device/device.js';
+import { ICError, ShapeError } from '../errors.js';
+import { type ChooseForm, chooseByCost, type Form, type FormRequest } from '../ops/forms.js';
+import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { pickCandidates } from './candidates.js';
+import { measureForms, type TuningResult, tunedForm } from './measure.js';
+import { sameForm, type TunedForm, tuningScope } from './record.js';
+import { memoryTuningStore, type TuningStore } from './store.js';
+
+/** An operation has been measured. */
+export interface TuneProgress {
+  /** Operations that are done, of all that were not known. */
+  readonly tuned: number;
+  readonly total: number;
+  readonly key: string;
+  readonly operation: string;
+  readonly result: TuningResult;
+}
+
+export interface TuneOptions {
+  /** Where results are remembered; in memory, for the life of the device, where left out. */
+  readonly store?: TuningStore;
+  /** Forms to measure for an operation; 6 where left out. */
+  readonly candidates?: number;
+  /** The largest {@link RankedForm.body} to compile; 450 where left out, as more takes seconds on some adapters. */
+  readonly largestBody?: number;
+  /** Of timing for an operation, checking and compiling not counted; 1 where left out. Three rounds are made at least. */
+  readonly seconds?: number;
+  readonly onProgress?: (progress: TuneProgress) => void;
+  /** Stops between two measurements; what was measured before is remembered. */
+  readonly signal?: AbortSignal;
+}
+
+const operation = 'tune';
+const stores = new WeakMap<GPUDevice, TuningStore>();
+
+/**
+ * Measures the forms of every operation that a planner asks for and that is not remembered.
+ *
+ * @param planner - plans operations with the traits it gets; called again until nothing is unknown
+ * @returns a chooser for {@link deviceTraits}: the fastest form of every operation that was measured, the cost model's
+ *   choice for the others
+ * @throws DeviceLostError; the signal's reason when aborted; what the planner throws.
+ */
+export async function tune(
+  device: GPUDevice,
+  planner: (traits: DeviceTraits) => unknown,
+  options: TuneOptions = {},
+): Promise<ChooseForm> {
+  const { candidates: count = 6, largestBody = 450, seconds = 1, signal, onProgress } = options;
+  checkPositive('candidates', count);
+  checkPositive('largestBody', largestBody);
+  checkPositive('seconds', seconds);
+  assertAlive(device, operation);
+  signal?.throwIfAborted();
+  const store = options.store ?? deviceStore(device);
+  const scope = tuningScope(device);
+  const known = new Map(await store.load(scope));
+  const unknown = new Map<string, FormRequest>();
+  const settled = new Set<string>();
+  const candidatesOf = (request: FormRequest) => pickCandidates(request, { count, largestBody });
+  const collect: ChooseForm = (request) => {
+    const form = remembered(known, request);
+    if (form) return form;
+    // Last, so that what a form asks for inside comes behind the request for the form.
+    unknown.delete(request.key);
+    const open = !settled.has(request.key) && candidatesOf(request).length > 1;
+    if (open) unknown.set(request.key, request);
+    return chooseByCost(request);
+  };
+
+  let tuned = 0;
+  const traits = deviceTraits(device, collect);
+  for (planner(traits); unknown.size > 0; planner(traits)) {
+    // Also goes through what is added on the way: everything that the candidates ask for inside.
+    for (const request of unknown.values()) planAll(request, candidatesOf(request));
+    const total = tuned + unknown.size;
+    for (const request of [...unknown.values()].reverse()) {
+      signal?.throwIfAborted();
+      const { key } = request;
+      const measurement = { request, candidates: candidatesOf(request), heuristic: chooseByCost(request) };
+      const result = await measureForms(device, measurement, { seconds, signal });
+      unknown.delete(key);
+      settled.add(key);
+      const found = tunedForm(result);
+      if (found) {
+        known.set(key, found);
+        await store.add(scope, new Map([[key, found]]));
+      }
+      onProgress?.({ tuned: ++tuned, total, key, operation: request.operation, result });
+    }
+  }
+  return chooserOf(known);
+}
+
+/** Plans every form, for what that asks for inside; one that cannot be planned is named when it is measured. */
+function planAll(request: FormRequest, forms: readonly Form[]): void {
+  for (const form of forms) {
+    try {
+      request.plan(form);
+    } catch (error) {
+      if (!(error instanceof ICError)) throw error;
+    }
+  }
+}
+
+/** A chooser of what a store remembers for a device; nothing is measured. */
+export async function rememberedChoice(device: GPUDevice, store: TuningStore): Promise<ChooseForm> {
+  return chooserOf(await store.load(tuningScope(device)));
+}
+
+function chooserOf(known: ReadonlyMap<string, TunedForm>): ChooseForm {
+  return (request) => remembered(known, request) ?? chooseByCost(request);
+}
+
+/** The form of the request that was found best; undefined where that is none of today's. */
+function remembered(known: ReadonlyMap<string, TunedForm>, { key, forms }: FormRequest): Form | undefined {
+  const found = known.get(key);
+  return found && forms.find((form) => sameForm(form, found.form));
+}
+
+function deviceStore(device: GPUDevice): TuningStore {
+  const store = stores.get(device) ?? memoryTuningStore();
+  stores.set(device, store);
+  return store;
+}
+
+function checkPositive(parameter: string, value: number): void {
+  if (value > 0) return;
+  throw new ShapeError({ operation, parameter, expected: 'a number above 0', got: String(value) });
+}

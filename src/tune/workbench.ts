@@ -1,0 +1,120 @@
+import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { guard } from '../device/errorScopes.js';
+import { type BoundPlan, bindPlan, type CompiledPlan, type Operand, type OperationPlan } from '../ops/plan.js';
+
+/** A plan with its buffers. */
+export interface Contestant extends BoundPlan {
+  readonly plan: OperationPlan;
+  /** Destroys what is its own: scratch and prepared operands. */
+  dispose(): void;
+}
+
+/** Buffers to measure the forms of one operation with. */
+export interface Workbench {
+  /**
+   * Gives a plan buffers: its own for scratch, the same as others have for the rest.
+   *
+   * @throws LimitError where the device cannot hold them.
+   */
+  bind(compiled: CompiledPlan): Promise<Contestant>;
+  /** Prepares a plan, runs it once on the same values as every other one, and reads what it wrote. */
+  run(contestant: Contestant): Promise<Map<string, Float32Array>>;
+  dispose(): void;
+}
+
+const operation = 'tune';
+const readableStorage = 0x80 | 0x08 | 0x04;
+const uniform = 0x40 | 0x08;
+
+export function createWorkbench(device: GPUDevice): Workbench {
+  const shared = new Map<string, GPUBuffer>();
+
+  function place(name: string, { bytes, use }: Operand): GPUBuffer {
+    const known = shared.get(sharedName(name, bytes));
+    if (known) return known;
+    const usage = use === 'uniform' ? uniform : readableStorage;
+    const buffer = createBuffer(device, { label: `tune: ${name}`, size: bytes, usage });
+    shared.set(sharedName(name, bytes), buffer);
+    device.queue.writeBuffer(buffer, 0, randomValues(bytes / 4, name));
+    return buffer;
+  }
+
+  async function bind(compiled: CompiledPlan): Promise<Contestant> {
+    const own: GPUBuffer[] = [];
+    const sharedBefore = new Set(shared.keys());
+    const dispose = (): void => {
+      for (const buffer of own) destroyBuffer(device, buffer);
+    };
+    const createOwn = (name: string, { bytes }: Operand): GPUBuffer => {
+      const buffer = createBuffer(device, { label: `tune: ${name}`, size: bytes, usage: readableStorage });
+      own.push(buffer);
+      return buffer;
+    };
+    try {
+      const bound = await guard(device, operation, () => {
+        const ranges = Object.entries(compiled.operands).map(([name, operand]) => {
+          const buffer = isScratch(operand) ? createOwn(name, operand) : place(name, operand);
+          return [name, { buffer, offset: 0, size: buffer.size }] as const;
+        });
+        return bindPlan(compiled, Object.fromEntries(ranges));
+      });
+      return { ...bound, plan: compiled, dispose };
+    } catch (error) {
+      dispose();
+      for (const [name, buffer] of shared) {
+        if (sharedBefore.has(name)) continue;
+        destroyBuffer(device, buffer);
+        shared.delete(name);
+      }
+      throw error;
+    }
+  }
+
+  async function run({ plan, prepare, encode }: Contestant): Promise<Map<string, Float32Array>> {
+    const written = Object.entries(plan.operands).filter(([, { use }]) => use === 'output' || use === 'inout');
+    await guard(device, operation, () => {
+      for (const [name, { bytes, use }] of written) {
+        const values = use === 'inout' ? randomValues(bytes / 4, name) : new Float32Array(bytes / 4).fill(Number.NaN);
+        device.queue.writeBuffer(shared.get(sharedName(name, bytes))!, 0, values);
+      }
+      const encoder = device.createCommandEncoder({ label: operation });
+      const pass = encoder.beginComputePass({ label: operation });
+      prepare(pass);
+      encode(pass);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
+    const outputs = new Map<string, Float32Array>();
+    for (const [name, { bytes }] of written) {
+      outputs.set(name, new Float32Array(await readBuffer(device, shared.get(sharedName(name, bytes))!, 0, bytes)));
+    }
+    return outputs;
+  }
+
+  return {
+    bind,
+    run,
+    dispose() {
+      for (const buffer of shared.values()) destroyBuffer(device, buffer);
+    },
+  };
+}
+
+function isScratch({ use }: Operand): boolean {
+  return use === 'scratch' || use === 'prepared';
+}
+
+function sharedName(name: string, bytes: number): string {
+  return `${name} ${bytes}`;
+}
+
+/** Values in [-1, 1), the same for an operand at every time (xorshift). */
+function randomValues(count: number, name: string): Float32Array<ArrayBuffer> {
+  let state = [...name].reduce((hash, letter) => Math.imul(hash, 31) + letter.charCodeAt(0), 0x9e3779b9) | 1;
+  return new Float32Array(count).map(() => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state / 2 ** 31;
+  });
+}
