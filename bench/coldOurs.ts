@@ -1,0 +1,17 @@
+import { coldNetwork, coldValues, reportLogits } from './cold.js';
+
+/*
+ * A process that does one inference with the built package and says what came out.
+ * Argument: the adapter.
+ */
+const built = (name: string): string => new URL(`../../dist/${name}.js`, import.meta.url).href;
+const { openDevice } = (await import(/* @vite-ignore */ built('node'))) as typeof import('../src/node.js');
+const core = (await import(/* @vite-ignore */ built('index'))) as typeof import('../src/index.js');
+
+const { device, close } = await openDevice({ adapter: process.argv[2]! });
+const { state: values, images } = coldValues();
+const state = core.createState(device, coldNetwork);
+core.writeState(state, values);
+const network = await core.compileInference(state, { batch: 1 });
+reportLogits(await network.run(images));
+close();

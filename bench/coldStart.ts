@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { checkSame, magnitude, networkTolerance } from './check.js';
+import { coldNetwork } from './cold.js';
+import type { Row } from './rows.js';
+import { sumLengths } from './suites/model.js';
+import { type Bench, rowOf, type Task } from './tasks.js';
+
+const pairs = 3;
+const note = 'cold: from the start of a process to the first logits, kernels chosen by rule.';
+
+/**
+ * How long a user waits for the first result of IC-ResNet-50: processes of either side in turn.
+ *
+ * @param adapter - as the processes are to open it
+ */
+export function coldTasks(adapter: string): Task[] {
+  const head = { suite: 'cold', name: `${coldNetwork.name} b1`, pass: 'forward' } as const;
+  return [{ ...head, run }];
+
+  async function run({ peer }: Bench): Promise<Row> {
+    const samples = { ours: [] as number[], peer: [] as number[] };
+    for (let pair = 0; pair < pairs; pair++) {
+      const ours = await coldStart('coldOurs', adapter);
+      samples.ours.push(ours.milliseconds);
+      if (!peer) continue;
+      const theirs = await coldStart('coldPeer', adapter);
+      checkSame(ours.logits, theirs.logits, networkTolerance(sumLengths(coldNetwork)) * magnitude(ours.logits));
+      samples.peer.push(theirs.milliseconds);
+    }
+    return rowOf(head, samples, { family: 'network', note });
+  }
+}
+
+interface ColdStart {
+  readonly milliseconds: number;
+  readonly logits: number[];
+}
+
+/** Starts a process and waits for its logits, then for its end. */
+function coldStart(script: string, adapter: string): Promise<ColdStart> {
+  return new Promise((done, fail) => {
+    const start = performance.now();
+    const child = spawn(process.execPath, [join(import.meta.dirname, `${script}.js`), adapter]);
+    let milliseconds = 0;
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (milliseconds === 0 && stdout.includes('\n')) milliseconds = performance.now() - start;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', fail);
+    child.on('close', (code) => {
+      if (code === 0) done({ milliseconds, logits: JSON.parse(stdout) as number[] });
+      else fail(new Error(`${script} ended with ${code}: ${stderr.trim()}`));
+    });
+  });
+}

@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { createOutput } from '../src/cli/output.js';
+import { ICError } from '../src/errors.js';
+import { reportPage } from './report/page.js';
+import { reportLines } from './report/table.js';
+import { type SuiteName, suiteNames } from './rows.js';
+import { runBench } from './run.js';
+
+interface Flags {
+  readonly suite: readonly SuiteName[];
+  readonly filter?: string;
+  readonly seconds: number;
+  readonly adapter: string;
+  readonly tune: boolean;
+  readonly peer: boolean;
+  readonly json?: string;
+  readonly html?: string;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number above 0.');
+}
+
+const program = new Command('bench')
+  .description('How fast this package is beside TensorFlow.js, on the same device in the same process.')
+  .addOption(
+    new Option('--suite <name...>', 'what to run; everything by default').choices([...suiteNames]).default(suiteNames),
+  )
+  .option('--filter <text>', 'only rows with this text in "SUITE NAME PASS"')
+  .option('--seconds <number>', 'for the samples of a row', seconds, 1)
+  .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
+  .option('--tune', 'choose kernels by measuring', false)
+  .option('--no-tune', 'choose kernels by rule')
+  .option('--no-peer', 'ours alone')
+  .option('--json <file>', 'write every sample')
+  .option('--html <file>', 'write a page with charts')
+  .showHelpAfterError();
+
+async function main(flags: Flags): Promise<void> {
+  const { suite, ...options } = flags;
+  const output = createOutput(false);
+  const report = await runBench({ ...options, suites: suite }, output);
+  for (const line of reportLines(report)) output.say(line);
+  if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 1)}\n`);
+  if (flags.html) await writeFile(flags.html, reportPage(report));
+  if (report.failures.length > 0) process.exitCode = 1;
+}
+
+try {
+  await program.parseAsync();
+  await main(program.opts<Flags>());
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof ICError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+}

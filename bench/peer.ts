@@ -1,0 +1,120 @@
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ConvolutionShape } from '../src/ops/convolution.js';
+import { checkConvolution } from '../src/ops/convolution.js';
+import type { ConvolutionPass } from './ours.js';
+import type { Contender } from './timing.js';
+import type { Values } from './values.js';
+
+/** TensorFlow.js on the device that ours runs on. */
+export interface Peer {
+  readonly device: GPUDevice;
+  /** Submits what TensorFlow.js has put off. */
+  flush(): void;
+  /** Starts afresh without the buffers that TensorFlow.js keeps for later; no tensor may be alive. */
+  reset(): Promise<void>;
+}
+
+/** An operation of TensorFlow.js with its inputs. */
+export interface PeerOperation extends Contender {
+  output(): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** Makes a device the backend of TensorFlow.js. */
+export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
+  // TensorFlow.js asks whether there is a navigator.gpu, and nothing more of it.
+  const given: object = globalThis.navigator ?? {};
+  const navigator = Object.assign(Object.create(given) as object, { gpu, userAgent: 'Node.js' });
+  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+  let backend: WebGPUBackend | undefined;
+  const start = async (): Promise<void> => {
+    tf.registerBackend('webgpu', () => {
+      backend = new WebGPUBackend(device, device.adapterInfo);
+      return backend;
+    });
+    await tf.setBackend('webgpu');
+  };
+  await start();
+  return {
+    device,
+    flush() {
+      backend!.ensureCommandEncoderReady();
+      backend!.endComputePassEncoder();
+      backend!.submitQueue();
+    },
+    async reset() {
+      tf.removeBackend('webgpu');
+      await start();
+    },
+  };
+}
+
+/**
+ * An operation that is run again and again.
+ *
+ * @param inputs - disposed of with it
+ */
+export function peerOperation(peer: Peer, inputs: readonly tf.Tensor[], run: () => tf.Tensor): PeerOperation {
+  return {
+    submit(runs) {
+      for (let i = 0; i < runs; i++) tf.dispose(tf.tidy(run));
+      peer.flush();
+    },
+    async output() {
+      const result = tf.tidy(run);
+      const data = (await result.data()) as Float32Array;
+      result.dispose();
+      return data;
+    },
+    dispose() {
+      tf.dispose([...inputs]);
+    },
+  };
+}
+
+/** Padding as TensorFlow.js takes it; `valid` opens its path of matrix products to 1x1 filters. */
+export function paddingOf([height, width]: readonly [number, number]): 'valid' | tf.backend_util.ExplicitPadding {
+  if (height === 0 && width === 0) return 'valid';
+  return [
+    [0, 0],
+    [height, height],
+    [width, width],
+    [0, 0],
+  ];
+}
+
+/** A pass of a convolution in TensorFlow.js' own operations. */
+export function peerConvolution(
+  peer: Peer,
+  shape: ConvolutionShape,
+  pass: ConvolutionPass,
+  values: Readonly<Record<string, Values>>,
+): PeerOperation {
+  const { outHeight, outWidth } = checkConvolution('bench', shape);
+  const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride } = shape;
+  const pad = paddingOf(shape.padding);
+  const strides: [number, number] = [...stride];
+  const inputShape: [number, number, number, number] = [batch, inHeight, inWidth, inChannels];
+  const filterShape: [number, number, number, number] = [...kernel, inChannels, outChannels];
+  const input = () => tf.tensor4d(values.input!, inputShape);
+  const filter = () => tf.tensor4d(values.filter!, filterShape);
+  const gradient = () => tf.tensor4d(values.gradient!, [batch, outHeight, outWidth, outChannels]);
+  switch (pass) {
+    case 'forward': {
+      const [x, w] = [input(), filter()];
+      return peerOperation(peer, [x, w], () => tf.conv2d(x, w, strides, pad));
+    }
+    case 'inputGradient': {
+      const [dy, w] = [gradient(), filter()];
+      return peerOperation(peer, [dy, w], () => tf.conv2dTranspose(dy, w, inputShape, strides, pad));
+    }
+    case 'filterGradient': {
+      const [x, dy] = [input(), gradient()];
+      // No function of the public interface runs this kernel; the gradient of conv2d does.
+      const attributes = { strides, pad, dataFormat: 'NHWC', filterShape };
+      const run = (): tf.Tensor => tf.engine().runKernel(tf.Conv2DBackpropFilter, { x, dy }, attributes) as tf.Tensor;
+      return peerOperation(peer, [x, dy], run);
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { type FusedLayers, fuseLayers, isConvolution } from '../src/graph/fusion.js';
+import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Network, PoolLayer } from '../src/graph/network.js';
+import { inferShapes, type Shape } from '../src/graph/shapes.js';
+import { layoutState, toMemory } from '../src/graph/stateLayout.js';
+import { type Peer, type PeerOperation, paddingOf, peerOperation } from './peer.js';
+import type { Values } from './values.js';
+
+/** The outputs of the layers so far, by name. */
+export type Activations = Map<string, tf.Tensor>;
+
+/** A network's parameters in TensorFlow.js' layouts: filters HWIO, dense weights [in, out]. */
+export function peerParameters(network: Network, state: ReadonlyMap<string, Float32Array>): Map<string, tf.Tensor> {
+  const { trained, statistics } = layoutState(network);
+  const parameters = [...trained, ...statistics].map((entry): [string, tf.Tensor] => {
+    const { name, axes, order, role } = entry;
+    const sizes = order.map((axis) => axes[axis]!);
+    const outputs = sizes.at(-1)!;
+    const shape = role === 'denseWeight' ? [entry.count / outputs, outputs] : sizes;
+    return [name, tf.tensor(toMemory(entry, state.get(name)!), shape)];
+  });
+  return new Map(parameters);
+}
+
+/**
+ * The same network for inference, as fast as TensorFlow.js' operations make it: batch norm's scale goes into the filters,
+ * its shift into the bias of the fused convolution. The IC unit takes the scale too, as relu lets positive factors through;
+ * the shift follows it.
+ *
+ * @throws Error for a batch norm whose scale is not positive behind an IC convolution
+ */
+export function peerInference(
+  peer: Peer,
+  network: Network,
+  batch: number,
+  state: ReadonlyMap<string, Float32Array>,
+  images: Values,
+): PeerOperation {
+  const shapes = inferShapes(network, batch);
+  const given = peerParameters(network, state);
+  const groups = fuseLayers(network, (layer) => isConvolution(layer) || layer.kind === 'add');
+  const steps = groups.map((group) => inferenceStep(group, shapes, given));
+  tf.dispose([...given.values()]);
+  const input = tf.tensor4d(images, [...shapes.get('input')!]);
+  const run = (): tf.Tensor => {
+    const activations: Activations = new Map([['input', input]]);
+    for (const step of steps) step.run(activations);
+    return activations.get(groups.at(-1)!.output)!;
+  };
+  return peerOperation(peer, [input, ...steps.flatMap(({ tensors }) => tensors)], run);
+}
+
+interface InferenceStep {
+  readonly tensors: readonly tf.Tensor[];
+  run(activations: Activations): void;
+}
+
+function inferenceStep(
+  group: FusedLayers,
+  shapes: ReadonlyMap<string, Shape>,
+  parameters: ReadonlyMap<string, tf.Tensor>,
+): InferenceStep {
+  const { head, output } = group;
+  const step = (tensors: readonly tf.Tensor[], compute: (...inputs: tf.Tensor[]) => tf.Tensor): InferenceStep => ({
+    tensors,
+    run: (activations) => {
+      activations.set(output, compute(...head.inputs.map((name) => activations.get(name)!)));
+    },
+  });
+  switch (head.kind) {
+    case 'convolution':
+      return convolutionStep(group, head, parameters);
+    case 'add':
+      return step([], (left, right) => {
+        const sum = tf.add(left!, right!);
+        return group.relu ? tf.relu(sum) : sum;
+      });
+    case 'relu':
+      return step([], (x) => tf.relu(x!));
+    case 'maxPool':
+    case 'meanPool':
+      return step([], (x) => pool(head, x as tf.Tensor4D, shapes.get(head.inputs[0]!)!));
+    case 'dense': {
+      const [weight, bias] = denseParameters(head, parameters).map((tensor) => tensor && tf.clone(tensor));
+      return step(bias ? [weight!, bias] : [weight!], (x) => dense(x!, weight!, bias));
+    }
+    case 'batchNorm':
+      throw new Error(`${head.name}: a batch norm apart from its convolution`);
+  }
+}
+
+function convolutionStep(
+  group: FusedLayers,
+  layer: ConvolutionLayer,
+  parameters: ReadonlyMap<string, tf.Tensor>,
+): InferenceStep {
+  const { filter, adjust, shift } = foldedConvolution(group.norm, layer, parameters);
+  const strides: [number, number] = [...layer.stride];
+  const pad = paddingOf(layer.padding);
+  const ones = adjust && tf.ones<tf.Rank.R4>([...layer.kernel, 1, 1]);
+  const run = (x: tf.Tensor4D, residual: tf.Tensor | undefined): tf.Tensor => {
+    if (adjust) {
+      const z = tf.conv2d(x, filter, strides, pad);
+      const excess = tf.relu(tf.sub(z, tf.mul(adjust, windowSums(x, layer, ones!))));
+      const y = tf.add(residual ? tf.addN([z, excess, residual]) : tf.add(z, excess), shift);
+      return group.relu ? tf.relu(y) : y;
+    }
+    const fusedRelu = group.relu && !residual ? { activation: 'relu' as const } : {};
+    const y = tf.fused.conv2d({ x, filter, strides, pad, bias: shift, ...fusedRelu });
+    if (!residual) return y;
+    const sum = tf.add(y, residual);
+    return group.relu ? tf.relu(sum) : sum;
+  };
+  return {
+    tensors: [filter, shift, ...(adjust ? [adjust, ones!] : [])],
+    run(activations) {
+      const x = activations.get(layer.inputs[0]!) as tf.Tensor4D;
+      activations.set(group.output, run(x, group.residual === undefined ? undefined : activations.get(group.residual)));
+    },
+  };
+}
+
+interface FoldedConvolution {
+  readonly filter: tf.Tensor4D;
+  readonly shift: tf.Tensor1D;
+  readonly adjust?: tf.Tensor1D;
+}
+
+/** Filter, recalibration weights and bias with the batch norm behind them taken in. */
+function foldedConvolution(
+  norm: BatchNormLayer | undefined,
+  layer: ConvolutionLayer,
+  parameters: ReadonlyMap<string, tf.Tensor>,
+): FoldedConvolution {
+  if (!norm || layer.bias || layer.adjust === 'input') {
+    throw new Error(`${layer.name}: only convolutions with a batch norm and without a bias are built here`);
+  }
+  const of = (name: string): tf.Tensor => parameters.get(name)!;
+  return tf.tidy(() => {
+    const deviation = tf.sqrt(tf.add(of(`${norm.name}.running_var`), norm.epsilon));
+    const scale = tf.div(of(`${norm.name}.weight`), deviation);
+    const shift = tf.sub(of(`${norm.name}.bias`), tf.mul(of(`${norm.name}.running_mean`), scale));
+    const filter = tf.mul(of(`${layer.name}.weight`), scale);
+    const folded = { filter: filter as tf.Tensor4D, shift: shift as tf.Tensor1D };
+    if (layer.adjust === 'none') return folded;
+    return { ...folded, adjust: tf.mul(of(`${layer.name}.adjust`), scale) as tf.Tensor1D };
+  });
+}
+
+/** The input's sums under the windows: first over the channels, then by a convolution of one channel with ones. */
+export function windowSums(x: tf.Tensor4D, layer: ConvolutionLayer, ones: tf.Tensor4D): tf.Tensor4D {
+  const sums = tf.sum<tf.Tensor4D>(x, 3, true);
+  if ([...layer.kernel, ...layer.stride].every((size) => size === 1)) return sums;
+  return tf.conv2d(sums, ones, [...layer.stride], paddingOf(layer.padding));
+}
+
+export function pool(layer: PoolLayer, x: tf.Tensor4D, [, height, width]: Shape): tf.Tensor4D {
+  if (layer.kernel === 'global') {
+    if (layer.kind === 'meanPool') return tf.mean<tf.Tensor4D>(x, [1, 2], true);
+    return tf.maxPool(x, [height, width], 1, 'valid');
+  }
+  if (layer.kind === 'meanPool' && paddingOf(layer.padding) !== 'valid') {
+    throw new Error(`${layer.name}: TensorFlow.js leaves padding out of its means`);
+  }
+  const pooling = layer.kind === 'maxPool' ? tf.maxPool : tf.avgPool;
+  return pooling(x, [...layer.kernel], [...layer.stride], paddingOf(layer.padding));
+}
+
+export function denseParameters(
+  { name, bias }: DenseLayer,
+  parameters: ReadonlyMap<string, tf.Tensor>,
+): [weight: tf.Tensor, bias: tf.Tensor | undefined] {
+  return [parameters.get(`${name}.weight`)!, bias ? parameters.get(`${name}.bias`)! : undefined];
+}
+
+export function dense(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor2D {
+  const a = tf.reshape(x, [x.shape[0]!, -1]) as tf.Tensor2D;
+  const b = weight as tf.Tensor2D;
+  return bias ? (tf.fused.matMul({ a, b, bias }) as tf.Tensor2D) : tf.matMul(a, b);
+}

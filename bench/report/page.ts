@@ -1,0 +1,183 @@
+import { BarChart, CustomChart } from 'echarts/charts';
+import { GridComponent, TitleComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+import { adapterName } from '../../src/cli/adapter.js';
+import { type Report, type Row, type SuiteName, suiteNames } from '../rows.js';
+import { suiteMeans } from './means.js';
+import { milliseconds } from './table.js';
+
+use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer]);
+
+/** What a suite compares, above its chart. */
+const titles: Readonly<Record<SuiteName, string>> = {
+  conv: 'Convolutions: times as fast as TensorFlow.js',
+  ic: 'IC convolution: time as a multiple of the plain convolution',
+  model: 'Inference of networks: times as fast as TensorFlow.js',
+  train: 'Training step: times as fast as TensorFlow.js',
+  encode: 'Encoding one inference: times as fast as TensorFlow.js',
+  cold: 'Start of a process to its first logits: times as fast as TensorFlow.js',
+  roofline: 'Peaks of the adapter',
+};
+
+const colours = { forward: '#1d4ed8', inputGradient: '#c2410c', filterGradient: '#15803d', step: '#7e22ce' } as const;
+
+/** A report as one HTML page that needs nothing beside it. */
+export function reportPage(report: Report): string {
+  const { adapter, driver, versions, commit, date, tuned, rows, failures, peaks, roofline } = report;
+  const facts = [
+    ['Adapter', adapterName(adapter)],
+    ['Driver', driver],
+    [
+      'Versions',
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    ],
+    ['Commit', commit],
+    ['Date', date],
+    ['Kernels', tuned ? 'chosen by measuring' : 'chosen by rule'],
+    ...(peaks
+      ? [['Peaks', `${peaks.fmaGflops.toFixed(1)} GFLOP/s, ${peaks.copyGigabytesPerSecond.toFixed(2)} GB/s copied`]]
+      : []),
+  ];
+  const means = suiteMeans(rows).map(({ suite, pass, rows: count, mean }) => [
+    suite,
+    pass,
+    `${count}`,
+    mean.toFixed(2),
+  ]);
+  const shares = roofline.map(({ name, pass, share }) => ({
+    label: `${name} ${pass}`,
+    value: share * 100,
+    colour: colours[pass],
+  }));
+  const failed = failures.map(({ suite, name, pass, message }) => [suite, name, pass, message]);
+  return [
+    '<!doctype html>',
+    '<html lang="en">',
+    '<head>',
+    '<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<title>ic-networks bench</title>',
+    `<style>${style}</style>`,
+    '</head>',
+    '<body>',
+    '<h1>ic-networks bench</h1>',
+    htmlTable([], facts),
+    ...(failed.length > 0 ? ['<h2>Failed</h2>', htmlTable(['Suite', 'Name', 'Pass', 'Message'], failed)] : []),
+    ...(means.length > 0 ? ['<h2>Geometric means</h2>', htmlTable(['Suite', 'Pass', 'Rows', 'Ratio'], means)] : []),
+    ...suiteNames.flatMap((suite) =>
+      suiteSection(
+        suite,
+        rows.filter((row) => row.suite === suite),
+      ),
+    ),
+    ...(shares.length > 0 ? ['<h2>Share of the roofline</h2>', chart(shares, '%')] : []),
+    '</body>',
+    '</html>',
+    '',
+  ].join('\n');
+}
+
+const style = [
+  'body{font:15px/1.45 system-ui,sans-serif;color:#1f2937;max-width:1000px;margin:2rem auto;padding:0 1rem}',
+  'table{border-collapse:collapse;font-size:13px}',
+  'th,td{text-align:left;padding:2px 14px 2px 0;vertical-align:top}',
+  'th{border-bottom:1px solid #9ca3af}',
+  'svg{max-width:100%;height:auto}',
+  'details{margin:0 0 2rem}',
+].join('');
+
+function suiteSection(suite: SuiteName, rows: readonly Row[]): string[] {
+  if (rows.length === 0) return [];
+  const compared = rows.flatMap(({ name, pass, ratio, ratioLow, ratioHigh }) =>
+    ratio === null || ratioLow === null || ratioHigh === null
+      ? []
+      : [{ label: `${name} ${pass}`, value: ratio, low: ratioLow, high: ratioHigh, colour: colours[pass] }],
+  );
+  const speeds = rows.flatMap(({ name, pass, gflops }) =>
+    gflops === null ? [] : [{ label: `${name} ${pass}`, value: gflops, colour: colours[pass] }],
+  );
+  const cells = rows.map(({ name, pass, family, oursMs, peerMs, ratio, ratioLow, ratioHigh, gflops, note }) => [
+    name,
+    pass,
+    family,
+    milliseconds(oursMs),
+    peerMs === null ? '' : milliseconds(peerMs),
+    ratio === null ? '' : `${ratio.toFixed(2)} (${ratioLow?.toFixed(2)} - ${ratioHigh?.toFixed(2)})`,
+    gflops === null ? '' : gflops.toFixed(1),
+    note ?? '',
+  ]);
+  const header = ['Name', 'Pass', 'Kernel', 'Ours ms', 'Peer ms', 'Ratio (95 %)', 'GFLOP/s', ''];
+  return [
+    `<h2>${titles[suite]}</h2>`,
+    ...(compared.length > 0 ? [chart(compared, 'ratio, with 95 % interval')] : []),
+    ...(speeds.length > 0 ? [chart(speeds, 'GFLOP/s, by the direct algorithm’s count')] : []),
+    `<details><summary>Numbers</summary>${htmlTable(header, cells)}</details>`,
+  ];
+}
+
+interface Bar {
+  readonly label: string;
+  readonly value: number;
+  readonly low?: number;
+  readonly high?: number;
+  readonly colour: string;
+}
+
+/** Bars across, the first on top, with whiskers where there are intervals. */
+function chart(bars: readonly Bar[], unit: string): string {
+  const svg = init(null, null, { renderer: 'svg', ssr: true, width: 960, height: 90 + 18 * bars.length });
+  const whiskers = bars.flatMap(({ low, high }, index) => (low === undefined ? [] : [[low, high!, index]]));
+  svg.setOption({
+    animation: false,
+    grid: { left: 330, right: 60, top: 10, bottom: 50 },
+    xAxis: { type: 'value', name: unit, nameLocation: 'middle', nameGap: 28, min: 0 },
+    yAxis: {
+      type: 'category',
+      inverse: true,
+      data: bars.map(({ label }) => label),
+      axisTick: { show: false },
+      axisLabel: { interval: 0, fontSize: 11 },
+    },
+    series: [
+      {
+        type: 'bar',
+        barWidth: 11,
+        data: bars.map(({ value, colour }) => ({ value, itemStyle: { color: colour, opacity: 0.75 } })),
+        label: {
+          show: whiskers.length === 0,
+          position: 'right',
+          fontSize: 11,
+          formatter: ({ value }: { value?: unknown }) => Number(value).toFixed(1),
+        },
+      },
+      {
+        type: 'custom',
+        data: whiskers,
+        encode: { x: [0, 1], y: 2 },
+        renderItem: (_: unknown, api: { value(axis: number): unknown; coord(point: number[]): number[] }) => {
+          const [low, high, index] = [0, 1, 2].map((axis) => Number(api.value(axis))) as [number, number, number];
+          const [left, y] = api.coord([low, index]) as [number, number];
+          const [right] = api.coord([high, index]) as [number];
+          const line = { type: 'line', shape: { x1: left, y1: y, x2: right, y2: y } };
+          return { ...line, style: { stroke: '#111827', lineWidth: 1.5 } };
+        },
+      },
+    ],
+  });
+  const text = svg.renderToSVGString();
+  svg.dispose();
+  return text;
+}
+
+function htmlTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[], tag: 'th' | 'td'): string =>
+    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
+  return `<table>${header.length > 0 ? line(header, 'th') : ''}${rows.map((row) => line(row, 'td')).join('')}</table>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

@@ -1,0 +1,72 @@
+import type { AdapterDescription } from '../src/device/adapter.js';
+
+export const suiteNames = ['conv', 'ic', 'model', 'train', 'encode', 'cold', 'roofline'] as const;
+
+export type SuiteName = (typeof suiteNames)[number];
+
+/** What of an operation or network is run. */
+export type Pass = 'forward' | 'inputGradient' | 'filterGradient' | 'step';
+
+/** Times of single runs, in milliseconds, in the order in which they were taken; both sides in turn. */
+export interface Samples {
+  readonly ours: readonly number[];
+  readonly peer: readonly number[];
+}
+
+/** One comparison. In suite `ic` "ours" is the IC convolution and "peer" this package's plain one. */
+export interface Row {
+  readonly suite: SuiteName;
+  readonly name: string;
+  readonly pass: Pass;
+  /** The kernel that does the work, or `network`. */
+  readonly family: string;
+  /** Medians, in milliseconds a run. */
+  readonly oursMs: number;
+  readonly peerMs: number | null;
+  /** peer / ours, above 1 where ours is the faster; in suite `ic` IC / plain. With its 95 % interval. */
+  readonly ratio: number | null;
+  readonly ratioLow: number | null;
+  readonly ratioHigh: number | null;
+  /** Of ours, by the direct algorithm's count; null where arithmetic is not what is timed. */
+  readonly gflops: number | null;
+  /** What is timed beside the rule, such as a filter prepared ahead. */
+  readonly note?: string;
+  readonly samples: Samples;
+}
+
+/** A row that could not be timed. */
+export interface Failure {
+  readonly suite: SuiteName;
+  readonly name: string;
+  readonly pass: Pass;
+  readonly message: string;
+}
+
+/** What the adapter reaches at best, measured. */
+export interface Peaks {
+  readonly fmaGflops: number;
+  readonly copyGigabytesPerSecond: number;
+}
+
+/** A convolution row held to the roofline: what the peaks allow at its ratio of arithmetic to memory traffic. */
+export interface RooflineShare {
+  readonly name: string;
+  readonly pass: Pass;
+  readonly gflops: number;
+  readonly attainableGflops: number;
+  readonly share: number;
+}
+
+/** Everything a run of the bench found. */
+export interface Report {
+  readonly adapter: AdapterDescription;
+  readonly driver: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly commit: string;
+  readonly date: string;
+  readonly tuned: boolean;
+  readonly rows: readonly Row[];
+  readonly failures: readonly Failure[];
+  readonly peaks?: Peaks;
+  readonly roofline: readonly RooflineShare[];
+}

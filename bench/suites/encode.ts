@@ -1,0 +1,45 @@
+import { networkByName } from '../../src/models/resnet.js';
+import { oursInference } from '../ours.js';
+import { peerInference } from '../peerNetwork.js';
+import type { Row } from '../rows.js';
+import { type Bench, rowOf, type Task } from '../tasks.js';
+import type { Contender } from '../timing.js';
+import { seededState } from '../values.js';
+import { imagesFor } from './model.js';
+
+const pairs = 30;
+const fewestPairs = 5;
+/** Where computing takes long between the samples, fewer have to do. */
+const longest = 60_000;
+const note = 'encode: time of the calls that encode and submit one inference, not of computing it.';
+
+/** What a CPU does for one inference: the calls until it is submitted, with nothing under way on the device. */
+export function encodeTasks(): Task[] {
+  const network = networkByName('ic-resnet50');
+  const head = { suite: 'encode', name: `${network.name} b1`, pass: 'forward' } as const;
+  return [{ ...head, run }];
+
+  async function run({ device, ours: side, peer, keep }: Bench): Promise<Row> {
+    const values = seededState(network, 1);
+    const images = imagesFor(network, 1);
+    const ours = keep(await oursInference(side, network, 1, values, images));
+    const theirs = peer && keep(peerInference(peer, network, 1, values, images));
+    const sample = async (contender: Contender): Promise<number> => {
+      const start = performance.now();
+      contender.submit(1);
+      const time = performance.now() - start;
+      await device.queue.onSubmittedWorkDone();
+      return time;
+    };
+    await sample(ours);
+    if (theirs) await sample(theirs);
+    const samples = { ours: [] as number[], peer: [] as number[] };
+    const start = performance.now();
+    for (let pair = 0; pair < pairs; pair++) {
+      if (pair >= fewestPairs && performance.now() - start > longest) break;
+      samples.ours.push(await sample(ours));
+      if (theirs) samples.peer.push(await sample(theirs));
+    }
+    return rowOf(head, samples, { family: ours.family, note });
+  }
+}

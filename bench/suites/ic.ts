@@ -1,0 +1,64 @@
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
+import { checkSame, sumTolerance } from '../check.js';
+import { bindOperation, convolutionCase, planPass } from '../ours.js';
+import type { Row } from '../rows.js';
+import { type NamedShape, namedShapes } from '../shapes.js';
+import { type Bench, preparedNote, rowOf, type Task } from '../tasks.js';
+import { timePair } from '../timing.js';
+import { uniformValues, type Values } from '../values.js';
+
+/** What the IC unit costs: IC convolutions beside plain ones of this package. */
+export function icTasks(): Task[] {
+  return namedShapes().map(icTask);
+}
+
+function icTask({ name, shape }: NamedShape): Task {
+  const head = { suite: 'ic', name, pass: 'forward' } as const;
+  return { ...head, run };
+
+  async function run({ device, ours, seconds, keep }: Bench): Promise<Row> {
+    const { values, terms } = convolutionCase(shape, 'forward');
+    const adjust = uniformValues(shape.outChannels, 4);
+    const ic = keep(
+      await bindOperation(device, await planPass(ours, shape, 'forward', 'output'), { ...values, adjust }),
+    );
+    const plain = keep(await bindOperation(device, await planPass(ours, shape, 'forward'), values));
+    ic.submit(1);
+    plain.submit(1);
+    const expected = icOutput(await plain.output(), windowSums(shape, values.input!), adjust);
+    // z twice, and adjust times the window sum.
+    checkSame(await ic.output(), expected, 3 * sumTolerance(terms));
+    const samples = await timePair(device, ic, plain, { seconds });
+    const { multiplyAdds } = checkConvolution('bench', shape);
+    return rowOf(head, samples, {
+      family: ic.family,
+      multiplyAdds,
+      ...(ic.prepared && { note: preparedNote }),
+    });
+  }
+}
+
+/** y = z + relu(z - adjust S) */
+function icOutput(plain: Float32Array, sums: Float32Array, adjust: Values): Float32Array {
+  return plain.map((z, i) => z + Math.max(0, z - adjust[i % adjust.length]! * sums[Math.floor(i / adjust.length)]!));
+}
+
+/** The sum of the input under each output's window, a convolution of one group. */
+export function windowSums(shape: ConvolutionShape, input: Values): Float32Array {
+  const { batch, outHeight, outWidth } = checkConvolution('bench', shape);
+  const { inHeight, inWidth, inChannels, kernel, stride, padding } = shape;
+  const pixels = new Float64Array(batch * inHeight * inWidth);
+  for (let i = 0; i < input.length; i++) pixels[Math.floor(i / inChannels)]! += input[i]!;
+  return new Float32Array(batch * outHeight * outWidth).map((_, index) => {
+    const image = Math.floor(index / (outHeight * outWidth));
+    const top = (Math.floor(index / outWidth) % outHeight) * stride[0] - padding[0];
+    const left = (index % outWidth) * stride[1] - padding[1];
+    let sum = 0;
+    for (let y = Math.max(top, 0); y < Math.min(top + kernel[0], inHeight); y++) {
+      for (let x = Math.max(left, 0); x < Math.min(left + kernel[1], inWidth); x++) {
+        sum += pixels[(image * inHeight + y) * inWidth + x]!;
+      }
+    }
+    return sum;
+  });
+}

@@ -1,0 +1,103 @@
+import { checkConvolution } from '../../src/ops/convolution.js';
+import { type OperationPlan, threadGroups } from '../../src/ops/plan.js';
+import { checkSame } from '../check.js';
+import copyText from '../kernels/copy.wgsl?raw';
+import fmaText from '../kernels/fma.wgsl?raw';
+import { bindOperation } from '../ours.js';
+import type { Peaks, RooflineShare, Row } from '../rows.js';
+import { namedShapes } from '../shapes.js';
+import { type Bench, rowOf, type Task } from '../tasks.js';
+import { timePair } from '../timing.js';
+import { uniformValues, type Values } from '../values.js';
+
+const threads = 64 * 4096;
+const rounds = 64;
+const repeats = 4;
+const chains = 12;
+const fmaName = 'multiply-adds';
+
+/** Beyond the caches of GPUs. */
+const copyBytes = 64 * 2 ** 20;
+const copyName = 'copy of 64 MiB';
+
+/** The adapter's peaks, measured. */
+export function rooflineTasks(): Task[] {
+  return [
+    peakTask(fmaName, fmaPlan(), {}, threads * rounds * repeats * chains),
+    peakTask(copyName, copyPlan(), { input: uniformValues(copyBytes / 4, 6) }),
+  ];
+}
+
+function fmaPlan(): OperationPlan {
+  return {
+    operation: 'fma',
+    operands: { output: { bytes: 4 * threads, use: 'output' } },
+    steps: [
+      {
+        kernel: { name: 'fma', text: fmaText },
+        constants: { ROUNDS: rounds, REPEATS: repeats, CHAINS: chains },
+        workgroups: threadGroups(threads),
+        operands: { output: 'output' },
+      },
+    ],
+  };
+}
+
+function copyPlan(): OperationPlan {
+  return {
+    operation: 'copy',
+    operands: { input: { bytes: copyBytes, use: 'input' }, output: { bytes: copyBytes, use: 'output' } },
+    steps: [
+      {
+        kernel: { name: 'copy', text: copyText },
+        constants: { VECTORS: copyBytes / 16 },
+        workgroups: threadGroups(copyBytes / 16),
+        operands: { input: 'input', output: 'output' },
+      },
+    ],
+  };
+}
+
+function peakTask(name: string, plan: OperationPlan, values: Record<string, Values>, multiplyAdds?: number): Task {
+  const head = { suite: 'roofline', name, pass: 'forward' } as const;
+  return { ...head, run };
+
+  async function run({ device, seconds, keep }: Bench): Promise<Row> {
+    const operation = keep(await bindOperation(device, plan, values));
+    operation.submit(1);
+    if (values.input) checkSame(await operation.output(), values.input, 0);
+    else await device.queue.onSubmittedWorkDone();
+    const samples = await timePair(device, operation, undefined, { seconds });
+    return rowOf(head, samples, { family: operation.family, ...(multiplyAdds !== undefined && { multiplyAdds }) });
+  }
+}
+
+/** The peaks out of their rows, by the fastest samples; undefined unless both were measured. */
+export function peaksOf(rows: readonly Row[]): Peaks | undefined {
+  const fastest = (name: string): number | undefined => {
+    const row = rows.find((candidate) => candidate.suite === 'roofline' && candidate.name === name);
+    return row && Math.min(...row.samples.ours);
+  };
+  const [fma, copy] = [fastest(fmaName), fastest(copyName)];
+  if (fma === undefined || copy === undefined) return undefined;
+  return {
+    fmaGflops: (2 * threads * rounds * repeats * chains) / fma / 1e6,
+    copyGigabytesPerSecond: (2 * copyBytes) / copy / 1e6,
+  };
+}
+
+/**
+ * What the convolution rows reach of the roofline: the peak of multiply-adds, or what copying every operand once allows
+ * where that is less. By the direct algorithm's count, which a Winograd form may surpass.
+ */
+export function rooflineShares(rows: readonly Row[], { fmaGflops, copyGigabytesPerSecond }: Peaks): RooflineShare[] {
+  const shapes = new Map(namedShapes().map(({ name, shape }) => [name, shape]));
+  return rows.flatMap(({ suite, name, pass, gflops }) => {
+    const shape = shapes.get(name);
+    if (suite !== 'conv' || gflops === null || !shape) return [];
+    const { multiplyAdds, inputBytes, filterBytes, outputBytes } = checkConvolution('roofline', shape);
+    const operationsPerByte = (2 * multiplyAdds) / (inputBytes + filterBytes + outputBytes);
+    const attainableGflops = Math.min(fmaGflops, operationsPerByte * copyGigabytesPerSecond);
+    return [{ name, pass, gflops, attainableGflops, share: gflops / attainableGflops }];
+  });
+}

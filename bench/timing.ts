@@ -1,0 +1,67 @@
+import type { Samples } from './rows.js';
+
+/** One side of a comparison. */
+export interface Contender {
+  /** Puts a number of runs into the device's queue, and submits all of them. */
+  submit(runs: number): void;
+}
+
+export interface TimingOptions {
+  /** For the samples of one row, both sides together. */
+  readonly seconds: number;
+}
+
+/** In milliseconds. A shorter sample would time the submit and the wait for its end, which take up to half of one. */
+const shortestSample = 20;
+const fewestPairs = 5;
+/** Where a pair alone takes this long, three have to do. */
+const slowPair = 500;
+const fewestSlowPairs = 3;
+const mostPairs = 200;
+
+/**
+ * Times contenders in turn, each sample beside its counterpart, the order swapped from pair to pair. Every contender has
+ * run before, so that everything is compiled and uploaded.
+ *
+ * @param peer - left out where there is nobody to compare with
+ * @returns milliseconds a run
+ */
+export async function timePair(
+  device: GPUDevice,
+  ours: Contender,
+  peer: Contender | undefined,
+  { seconds }: TimingOptions,
+): Promise<Samples> {
+  const sides = peer ? [ours, peer] : [ours];
+  const runs: number[] = [];
+  let pairTime = 0;
+  for (const side of sides) {
+    const once = await sample(device, side, 1);
+    runs.push(await enoughRuns(device, side, once));
+    pairTime += once * runs.at(-1)!;
+  }
+  const fewest = pairTime > slowPair ? fewestSlowPairs : fewestPairs;
+  const times: number[][] = sides.map(() => []);
+  const start = performance.now();
+  for (let pair = 0; pair < mostPairs; pair++) {
+    if (pair >= fewest && performance.now() - start >= seconds * 1000) break;
+    const order = sides.map((_, index) => (pair % 2 === 0 ? index : sides.length - 1 - index));
+    for (const index of order) times[index]!.push(await sample(device, sides[index]!, runs[index]!));
+  }
+  return { ours: times[0]!, peer: times[1] ?? [] };
+}
+
+/** Runs that fill a sample; a single run also holds the latency of a submit, so a handful is timed where one is short. */
+async function enoughRuns(device: GPUDevice, side: Contender, once: number): Promise<number> {
+  if (once >= shortestSample) return 1;
+  const several = Math.ceil(shortestSample / once) + 1;
+  return Math.ceil(shortestSample / (await sample(device, side, several))) + 1;
+}
+
+/** Milliseconds a run from the first call until the device is done. */
+async function sample(device: GPUDevice, side: Contender, runs: number): Promise<number> {
+  const start = performance.now();
+  side.submit(runs);
+  await device.queue.onSubmittedWorkDone();
+  return (performance.now() - start) / runs;
+}

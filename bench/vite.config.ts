@@ -1,0 +1,17 @@
+import { defineConfig } from 'vite';
+
+/** The bench as Node runs it, in a folder that git ignores and npm does not publish. */
+export default defineConfig({
+  build: {
+    outDir: 'bench/dist',
+    target: 'node20',
+    ssr: true,
+    minify: false,
+    rollupOptions: {
+      input: { main: 'bench/main.ts', coldOurs: 'bench/coldOurs.ts', coldPeer: 'bench/coldPeer.ts' },
+      output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+    },
+  },
+  // One instance of TensorFlow.js with the gradients that its Node build leaves out.
+  ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium'] },
+});

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Report } from '../../bench/rows.js';
+
+const root = resolve(import.meta.dirname, '../..');
+const adapter = process.env.ICNET_TEST_ADAPTER ?? 'auto';
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icnet-bench-'));
+  await build({ root, configFile: join(root, 'bench/vite.config.ts'), logLevel: 'error' });
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs the built bench. */
+function bench(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((done, fail) => {
+    const script = join(root, 'bench/dist/main.js');
+    const child = spawn(process.execPath, [script, '--adapter', adapter, ...words], { cwd: root, timeout: 100_000 });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, stdout, stderr }));
+  });
+}
+
+it('times every pass of a convolution beside the peer and writes what it found', async () => {
+  const [json, html] = [join(folder, 'bench.json'), join(folder, 'bench.html')];
+  const filter = 'resnet20 b32 1x1/2 16x16 32->64';
+  const files = ['--json', json, '--html', html];
+  const ended = await bench('--suite', 'conv', 'ic', '--filter', filter, '--seconds', '0.05', ...files);
+  expect(ended.code, ended.stdout + ended.stderr).toBe(0);
+  expect(ended.stdout).toContain('Geometric means');
+
+  const found = JSON.parse(await readFile(json, 'utf8')) as Report;
+  expect(found.tuned).toBe(false);
+  expect(found.failures).toEqual([]);
+  expect(found.driver).toBe(found.adapter.description);
+  expect(found.versions).toMatchObject({ '@tensorflow/tfjs-core': '4.22.0', node: process.versions.node });
+  expect(new Date(found.date).getTime()).toBeGreaterThan(0);
+  expect(found.rows.map(({ suite, name, pass }) => `${suite} ${name} ${pass}`)).toEqual([
+    `conv ${filter} forward`,
+    `conv ${filter} inputGradient`,
+    `conv ${filter} filterGradient`,
+    `ic ${filter} forward`,
+  ]);
+  for (const row of found.rows) {
+    const { ours, peer } = row.samples;
+    expect(ours.length).toBeGreaterThanOrEqual(3);
+    expect(peer.length).toBe(ours.length);
+    const ratio = row.suite === 'ic' ? row.oursMs / row.peerMs! : row.peerMs! / row.oursMs;
+    expect(row.ratio).toBeCloseTo(ratio, 9);
+    expect(row.ratioLow!).toBeLessThanOrEqual(row.ratio!);
+    expect(row.ratioHigh!).toBeGreaterThanOrEqual(row.ratio!);
+    expect(row.gflops! * row.oursMs).toBeCloseTo((2 * 32 * 8 * 8 * 32 * 64) / 1e6, 6);
+  }
+  expect(await readFile(html, 'utf8')).toContain('</html>');
+});
+
+it('says in one sentence that a filter leaves nothing', async () => {
+  const { code, stderr } = await bench('--filter', 'no such row');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^bench: bench: filter: .*no such row/m);
+});

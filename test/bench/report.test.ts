@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { reportPage } from '../../bench/report/page.js';
+import { bar, reportLines } from '../../bench/report/table.js';
+import { namedShapes } from '../../bench/shapes.js';
+import { peaksOf, rooflineShares } from '../../bench/suites/roofline.js';
+import { rowOf } from '../../bench/tasks.js';
+import { report, row } from './rows.js';
+
+describe('rowOf', () => {
+  const samples = { ours: [1, 2, 3], peer: [10, 8, 6] };
+
+  it('tells how many times as fast ours is, and its speed', () => {
+    const made = rowOf({ suite: 'conv', name: 'n', pass: 'forward' }, samples, { family: 'f', multiplyAdds: 3e6 });
+    expect(made).toMatchObject({ oursMs: 2, peerMs: 8, ratio: 4, gflops: 3, samples });
+  });
+
+  it('tells how many times as long IC takes in suite ic', () => {
+    const made = rowOf({ suite: 'ic', name: 'n', pass: 'forward' }, samples, { family: 'f' });
+    expect(made).toMatchObject({ ratio: 0.25, gflops: null });
+  });
+
+  it('has no ratio without a peer', () => {
+    const alone = { ours: [1, 2, 3], peer: [] };
+    const made = rowOf({ suite: 'conv', name: 'n', pass: 'forward' }, alone, { family: 'f' });
+    expect(made).toMatchObject({ peerMs: null, ratio: null, ratioLow: null, ratioHigh: null });
+  });
+});
+
+describe('the table', () => {
+  it('draws the largest ratio as a whole bar and half of it as half a bar', () => {
+    expect(bar(8, 8)).toBe('█'.repeat(20));
+    expect(bar(4, 8)).toBe('█'.repeat(10));
+    expect(bar(0.2, 8)).toBe('▌');
+  });
+
+  it('names rows, notes, means and failures', () => {
+    const failure = { suite: 'ic', name: 'broken', pass: 'forward', message: 'results differ' } as const;
+    const rows = [row({ note: '* prepared' }), row({ name: 'other', ratio: 1, peerMs: 2 })];
+    const lines = reportLines(report({ rows, failures: [failure] }));
+    expect(lines[1]).toMatch(
+      /^conv net b1 3x3 8x8 4->4 +forward +conv2d_subgroup \* +2\.00 +8\.00 +4\.00 .*12\.3 +█{20}$/,
+    );
+    expect(lines).toContain('* prepared');
+    expect(lines.find((line) => line.startsWith('conv forward'))).toMatch(/ 2 +2\.00$/);
+    expect(lines.at(-1)).toBe('FAILED ic broken forward: results differ');
+  });
+});
+
+describe('the page', () => {
+  const page = reportPage(report({ rows: [row(), row({ suite: 'ic', ratio: 1.02 })] }));
+
+  it('needs nothing from elsewhere', () => {
+    expect(page).not.toMatch(/<script|<link|<img|url\(|@import/);
+    expect(
+      page.replaceAll('http://www.w3.org/2000/svg', '').replaceAll('http://www.w3.org/1999/xlink', ''),
+    ).not.toMatch(/https?:/);
+  });
+
+  it('has a ratio and a speed chart a suite', () => {
+    expect(page.match(/<svg/g)).toHaveLength(4);
+    expect(page).toContain('net b1 3x3 8x8 4-&gt;4 forward');
+  });
+
+  it('escapes what it did not write', () => {
+    expect(page).toContain('driver &lt;1&gt;');
+    expect(page).not.toContain('driver <1>');
+  });
+});
+
+describe('the roofline', () => {
+  const peaks = { fmaGflops: 100, copyGigabytesPerSecond: 1 };
+
+  it('needs both peaks', () => {
+    const fma = row({ suite: 'roofline', name: 'multiply-adds', samples: { ours: [4, 2], peer: [] } });
+    const copy = row({ suite: 'roofline', name: 'copy of 64 MiB', samples: { ours: [50, 64], peer: [] } });
+    expect(peaksOf([fma])).toBeUndefined();
+    const found = peaksOf([fma, copy])!;
+    // 64 MiB read and written in 50 ms.
+    expect(found.copyGigabytesPerSecond).toBeCloseTo(2.684, 3);
+    expect(found.fmaGflops).toBeCloseTo((2 * 64 * 4096 * 64 * 4 * 12) / 2e6, 6);
+  });
+
+  it('is the memory for a convolution that computes little', () => {
+    const { name } = namedShapes().find((candidate) => candidate.name === 'resnet50 b1 1x1 7x7 512->2048')!;
+    const [share] = rooflineShares([row({ name, gflops: 10 }), row({ name: 'unknown' })], peaks);
+    const operations = 2 * 49 * 512 * 2048;
+    const bytes = 4 * (49 * 512 + 512 * 2048 + 49 * 2048);
+    expect(share!.attainableGflops).toBeCloseTo(operations / bytes, 9);
+    expect(share!.share).toBeCloseTo((10 * bytes) / operations, 9);
+  });
+
+  it('is the arithmetic for one that computes much', () => {
+    const [share] = rooflineShares([row({ name: 'resnet50 b1 3x3 56x56 64->64', gflops: 50 })], {
+      ...peaks,
+      copyGigabytesPerSecond: 10,
+    });
+    expect(share).toMatchObject({ attainableGflops: 100, share: 0.5 });
+  });
+});
