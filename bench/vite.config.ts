@@ -8,7 +8,12 @@ export default defineConfig({
     ssr: true,
     minify: false,
     rollupOptions: {
-      input: { main: 'bench/main.ts', coldOurs: 'bench/coldOurs.ts', coldPeer: 'bench/coldPeer.ts' },
+      input: {
+        main: 'bench/main.ts',
+        coldOurs: 'bench/coldOurs.ts',
+        machineCode: 'bench/machineCode.ts',
+        coldPeer: 'bench/coldPeer.ts',
+      },
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
     },
   },

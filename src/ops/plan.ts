@@ -91,11 +91,19 @@ export async function compilePlan(device: GPUDevice, plan: OperationPlan): Promi
   return { ...plan, device, pipelines, preparePipelines };
 }
 
+/** The kernel of a step with all its shared texts and constants, as it is compiled. */
+export function kernelOf(step: KernelStep): { readonly kernel: KernelSource; readonly constants: Constants } {
+  const [width] = gridOf(step.workgroups);
+  return {
+    kernel: { ...step.kernel, shared: [gridText, ...(step.kernel.shared ?? [])] },
+    constants: { ...step.constants, WORKGROUPS: step.workgroups, GRID_WIDTH: width },
+  };
+}
+
 function compileStep(device: GPUDevice, operation: string, step: KernelStep): Promise<KernelPipeline> {
   const [width, height] = gridOf(step.workgroups);
   checkWorkgroups(device, operation, [width, height, 1]);
-  const constants = { ...step.constants, WORKGROUPS: step.workgroups, GRID_WIDTH: width };
-  const kernel = { ...step.kernel, shared: [gridText, ...(step.kernel.shared ?? [])] };
+  const { kernel, constants } = kernelOf(step);
   return kernelPipeline(device, kernel, constants);
 }
 

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { ConvolutionShape } from '../src/ops/convolution.js';
+import { planConvolutionFilterGradient } from '../src/ops/convolutionFilterGradient.js';
+import { planConvolution } from '../src/ops/convolutionForward.js';
+import type { FormRequest } from '../src/ops/forms.js';
+import { type KernelStep, kernelOf, type OperationPlan } from '../src/ops/plan.js';
+import type { DeviceTraits } from '../src/ops/traits.js';
+import { assemble } from '../src/wgsl/assemble.js';
+
+/*
+ * Hands every hot kernel, as it is compiled, to a program that says what machine code a GPU's compiler makes of it.
+ */
+
+const shape: ConvolutionShape = {
+  batch: 1,
+  inHeight: 28,
+  inWidth: 28,
+  inChannels: 128,
+  outChannels: 128,
+  kernel: [3, 3],
+  stride: [1, 1],
+  padding: [1, 1],
+  dilation: [1, 1],
+  groups: 1,
+};
+
+const gpu: DeviceTraits = { subgroup: 32, software: false };
+
+/** The cheapest form of a family, in float16 where `half` says so. */
+function formOf(family: string, half = false) {
+  return ({ forms }: FormRequest) => {
+    const own = forms.filter((form) => form.family === family && (form.tile.half ?? 0) === (half ? 1 : 0));
+    return own[0] ?? forms[0]!;
+  };
+}
+
+const hot: readonly [name: string, plan: OperationPlan][] = [
+  ['tiled', planConvolution(shape, {}, { ...gpu, choose: formOf('tiled') })],
+  ['tiled, IC unit', planConvolution(shape, { adjust: 'output' }, { ...gpu, choose: formOf('tiled') })],
+  ['tiled, float16', planConvolution(shape, {}, { ...gpu, half: true, choose: formOf('tiled', true) })],
+  ['Winograd', planConvolution(shape, {}, { ...gpu, choose: formOf('winograd') })],
+  ['filter gradient', planConvolutionFilterGradient(shape, {}, { ...gpu, choose: formOf('subgroup') })],
+];
+
+function describe(tool: string, folder: string, step: KernelStep): string {
+  const { kernel, constants } = kernelOf(step);
+  const file = join(folder, `${kernel.name}.wgsl`);
+  writeFileSync(file, assemble(kernel, constants));
+  return execFileSync(tool, [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+const program = new Command('machine-code')
+  .description('What a compiler outside of this project makes of the hot kernels at 28x28, 128 to 128 channels.')
+  .requiredOption('--tool <program>', 'is given the name of a WGSL file, and prints registers and instructions')
+  .parse();
+
+const folder = mkdtempSync(join(tmpdir(), 'ic-networks-'));
+try {
+  const { tool } = program.opts<{ tool: string }>();
+  for (const [name, plan] of hot) {
+    for (const step of plan.steps) {
+      const tile = Object.entries(step.constants).filter(
+        ([key]) => key.startsWith('BLOCK_') || key.startsWith('THREAD_'),
+      );
+      process.stdout.write(`${name}: ${step.kernel.name} ${tile.map((pair) => pair.join(' ')).join(', ')}\n`);
+      process.stdout.write(`${describe(tool, folder, step)}\n`);
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
