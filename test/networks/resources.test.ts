@@ -18,6 +18,7 @@ import { deviceTraits } from '../../src/ops/traits.js';
 import { randomState } from '../graph/networks.js';
 import { convolution, pool } from '../models/layers.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
+import { chooseDirect } from '../support/directTraits.js';
 import { randomArray } from '../support/random.js';
 import { submit } from './deviceRun.js';
 
@@ -79,17 +80,28 @@ describe('the plan of IC-ResNet-20', () => {
     { subgroup: 4 },
     { subgroup: 8 },
     { subgroup: 32 },
-  ])('has one dispatch for each convolution, pool and dense layer with traits %o', (traits) => {
-    const { forward } = planInference(network, batch, traits);
+  ])('has one dispatch for each direct convolution, pool and dense layer with traits %o', (traits) => {
+    const { forward } = planInference(network, batch, { ...traits, choose: chooseDirect });
     const own = network.layers.filter(({ kind }) => /convolution|Pool|dense/.test(kind));
     expect(dispatchesOf(forward)).toBeLessThanOrEqual(own.length + 2);
     expect(dispatchesOf(forward)).toBeGreaterThanOrEqual(own.length);
   });
 
   it('infers in a small part of what all activations need', () => {
-    const { forward, output } = planInference(network, batch, { subgroup: 4 });
+    const { forward, output } = planInference(network, batch, { subgroup: 4, choose: chooseDirect });
     const { arenaBytes } = planArena(forward, isExternal, [output], 256);
     expect(arenaBytes).toBeLessThan(activations / 8);
+  });
+
+  it('needs little more for Winograd convolutions than their transformed filters', () => {
+    const { forward, output } = planInference(network, batch, { subgroup: 4, software: true });
+    const { arenaBytes } = planArena(forward, isExternal, [output], 256);
+    const prepared = forward
+      .flatMap(({ plan }) => Object.values(plan.operands))
+      .filter(({ use }) => use === 'prepared')
+      .reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(prepared).toBeGreaterThan(0);
+    expect(arenaBytes - prepared).toBeLessThan(activations / 4);
   });
 
   it('trains in less than all its tensors need', () => {

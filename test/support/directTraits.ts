@@ -1,9 +1,11 @@
-import { chooseByCost } from '../../src/ops/forms.js';
+import { type ChooseForm, chooseByCost } from '../../src/ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
+
+/** Chooses by cost among all forms but Winograd's, which take more dispatches and memory. */
+export const chooseDirect: ChooseForm = ({ forms }) =>
+  chooseByCost({ forms: forms.filter(({ family }) => family !== 'winograd') });
 
 /** The device's traits without Winograd convolutions, whose error is not that of a plain sum. */
 export function directTraits(device: GPUDevice): DeviceTraits {
-  return deviceTraits(device, (request) =>
-    chooseByCost({ ...request, forms: request.forms.filter(({ family }) => family !== 'winograd') }),
-  );
+  return deviceTraits(device, chooseDirect);
 }
