@@ -28,7 +28,7 @@ const network: Network = {
 const batch = 2;
 const images = randomArray(batch * 8 * 8 * 8, 1);
 const labels = randomIntegers(batch, 2, 4);
-const tune = { seconds: 0.01, candidates: 3, largestBody: 120 };
+const tune = { seconds: 0.01, candidates: 2, largestBody: 120 };
 
 let device: GPUDevice;
 let state: NetworkState;
