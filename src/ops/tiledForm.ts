@@ -56,7 +56,6 @@ const fullSizes: readonly TileSizes[] = [
 
 /** Longer steps, since each adds its float16 sums to the float32 ones. */
 const halfSizes: readonly TileSizes[] = [
-  [128, 64, 32, 8, 4],
   [64, 64, 16, 8, 4],
   [64, 32, 16, 8, 4],
   [64, 16, 16, 4, 4],

@@ -32,7 +32,7 @@ const asking =
   (...requests: FormRequest[]) =>
   ({ choose }: DeviceTraits) =>
     requests.map((request) => request.plan(choose!(request)));
-const slow = 64 * 200;
+const slow = 64 * 80;
 const naive: SumForm = { family: 'naive', cost: 40, work: slow };
 
 /** The number of the form that is taken. */
@@ -229,8 +229,8 @@ describe('tune', () => {
 describe('a convolution', () => {
   const shape: ConvolutionShape = {
     batch: 2,
-    inHeight: 8,
-    inWidth: 8,
+    inHeight: 6,
+    inWidth: 6,
     inChannels: 16,
     outChannels: 16,
     kernel: [3, 3],
@@ -253,7 +253,7 @@ describe('a convolution', () => {
     }
 
     const inputs = {
-      input: randomArray(2 * 8 * 8 * 16, 1),
+      input: randomArray(2 * 6 * 6 * 16, 1),
       filter: randomArray(9 * 16 * 16, 2),
       adjust: randomArray(16, 3),
     };
