@@ -119,6 +119,9 @@ function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Re
   };
 }
 
+/** Edge of the blocks of channels in filter_transpose. */
+const block = 16;
+
 function transposeStep(geometry: ConvolutionGeometry): KernelStep {
   const { kernel, groups, groupIn, groupOut } = geometry;
   return {
@@ -130,7 +133,7 @@ function transposeStep(geometry: ConvolutionGeometry): KernelStep {
       GROUP_IN: groupIn,
       GROUP_OUT: groupOut,
     },
-    workgroups: threadGroups(kernel[0] * kernel[1] * groupIn * groups * groupOut),
+    workgroups: kernel[0] * kernel[1] * groups * Math.ceil(groupIn / block) * Math.ceil(groupOut / block),
     operands: { filters: 'filter', output: 'turnedFilter' },
   };
 }
