@@ -1,0 +1,51 @@
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { installChromium } from './chromium.js';
+
+export interface LaunchOptions {
+  /** SwiftShader computes for WebGPU; without, the page finds no `navigator.gpu`. Default true. */
+  readonly webgpu?: boolean;
+}
+
+/**
+ * Starts headless Chromium with WebGPU on SwiftShader, with a GPU process of its own.
+ *
+ * The caller closes it. On loading, a page is slow on a busy machine: give tests a generous timeout.
+ */
+export async function launchBrowser({ webgpu = true }: LaunchOptions = {}): Promise<Browser> {
+  const { executable, environment } = await installChromium();
+  const graphics = webgpu
+    ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+    : ['--disable-features=WebGPU', '--disable-gpu'];
+  return chromium.launch({
+    executablePath: executable,
+    env: { ...process.env, ...environment },
+    chromiumSandbox: false,
+    args: ['--no-zygote', '--disable-dev-shm-usage', ...graphics],
+  });
+}
+
+/** A page whose complaints are collected. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors on the console and exceptions that nobody caught, in the page and its workers. */
+  readonly complaints: string[];
+}
+
+/** Opens a page in a fresh context. */
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(`${message.text()} (${message.location().url})`);
+  });
+  page.on('pageerror', (error) => complaints.push(error.stack ?? error.message));
+  return { page, complaints };
+}
+
+/** Ends Chromium's GPU process, as a driver's crash does; every WebGPU device of the browser is lost. */
+export async function crashGpuProcess(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  await session.send('Browser.crashGpuProcess');
+  await session.detach();
+}
