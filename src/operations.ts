@@ -13,6 +13,7 @@ export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops
 export { type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
 export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolutionInputGradient.js';
 export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
+export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
 export { planIcUnitGradient } from './ops/icUnitGradient.js';
 export {

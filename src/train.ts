@@ -1,5 +1,10 @@
 /** Training: losses, optimisers, schedules, the training loop, evaluation, checkpoints. Browser-safe. */
-export { compileTraining, type TrainingNetwork } from './graph/training.js';
+export {
+  compileTraining,
+  type TrainingDistillation,
+  type TrainingNetwork,
+  type TrainingOptions,
+} from './graph/training.js';
 export {
   type Checkpoint,
   decodeCheckpoint,
@@ -8,6 +13,7 @@ export {
   restoreTrainer,
   type TrainingRecord,
 } from './train/checkpoint.js';
+export { type DistillationOptions, type DistillationSchedule, distillationWeightAt } from './train/distillation.js';
 export { compileEvaluation, type Evaluation, type EvaluationResult } from './train/evaluation.js';
 export {
   type AdamWOptions,

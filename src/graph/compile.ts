@@ -29,9 +29,12 @@ export interface CompileOptions {
 export interface BoundOperations {
   readonly dispatches: number;
   readonly arenaBytes: number;
+  /** Dispatches of the operations that go by a name. */
+  dispatchesOf(operation: string): number;
   /** Where a tensor lies. */
   range(tensor: string): BufferRange;
-  encode(pass: GPUComputePassEncoder): void;
+  /** Encodes all operations but those that go by the name `without`. */
+  encode(pass: GPUComputePassEncoder, without?: string): void;
   /** Encodes what is made of constant operands, once they have changed. */
   prepare(pass: GPUComputePassEncoder): void;
   dispose(): void;
@@ -116,12 +119,17 @@ export async function bindOperations(
     const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => [name, range(tensors[name]!, bytes)]);
     return bindPlan(plans[index]!, Object.fromEntries(ranges));
   });
+  const named = (index: number): string => operations[index]!.plan.operation;
   return {
     dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
     arenaBytes,
+    dispatchesOf: (name) =>
+      bound.reduce((sum, { dispatches }, index) => sum + (named(index) === name ? dispatches : 0), 0),
     range,
-    encode(pass) {
-      for (const operation of bound) operation.encode(pass);
+    encode(pass, without) {
+      bound.forEach((operation, index) => {
+        if (without === undefined || named(index) !== without) operation.encode(pass);
+      });
     },
     prepare(pass) {
       for (const operation of bound) operation.prepare(pass);

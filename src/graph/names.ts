@@ -17,3 +17,7 @@ export const foldedNorm = (layer: string): string => `folded ${layer}`;
 /** Each example's loss, and how many classes are ahead of its label. */
 export const lossesTensor = 'losses';
 export const ranksTensor = 'ranks';
+/** A teacher's logits, how far each example's logits are from them, and how much that weighs. */
+export const teacherTensor = 'teacher logits';
+export const distancesTensor = 'distances';
+export const distillationWeightTensor = 'distillation weight';

@@ -1,9 +1,18 @@
 import { destroyBuffer } from '../device/buffers.js';
 import { assertAlive } from '../device/device.js';
+import { type DistillationLoss, distillationWeightBytes, logitDistillation } from '../ops/distillation.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
-import { inputTensor, labelsTensor, lossesTensor, ranksTensor } from './names.js';
+import {
+  distancesTensor,
+  distillationWeightTensor,
+  inputTensor,
+  labelsTensor,
+  lossesTensor,
+  ranksTensor,
+  teacherTensor,
+} from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
 import { planTraining } from './trainingPlan.js';
@@ -12,6 +21,7 @@ import { planTraining } from './trainingPlan.js';
 export interface TrainingNetwork {
   readonly batch: number;
   readonly inputShape: Shape;
+  /** Of a step without the teacher. */
   readonly dispatches: number;
   readonly arenaBytes: number;
   /** Where the images (NHWC float32) and labels (uint32) are read from. */
@@ -21,11 +31,33 @@ export interface TrainingNetwork {
   readonly logits: BufferRange;
   readonly losses: BufferRange;
   readonly ranks: BufferRange;
+  /** With a teacher. */
+  readonly distillation?: TrainingDistillation;
   /** The gradients of everything trained, laid out as the state's `trained`. */
   readonly gradients: GPUBuffer;
-  /** Encodes one step. The running statistics move; the trained parameters stay. */
-  encode(pass: GPUComputePassEncoder): void;
+  /** Encodes one step, with or without the teacher. The running statistics move; the trained parameters stay. */
+  encode(pass: GPUComputePassEncoder, distil?: boolean): void;
   dispose(): void;
+}
+
+/** What a teacher adds to training steps. */
+export interface TrainingDistillation {
+  /** Its dispatches in a step: the loss alone, as the teacher is another network. */
+  readonly dispatches: number;
+  /** Left by a step: how far each example's logits are from the teacher's, not weighted. */
+  readonly distances: BufferRange;
+  /** Sets what the distance weighs in the steps that are submitted from here on. */
+  setWeight(weight: number): void;
+}
+
+/** A training step's options. */
+export interface TrainingOptions extends CompileOptions {
+  readonly batch: number;
+  readonly labelSmoothing?: number;
+  /** Where the images are read from; a buffer of its own where left out. */
+  readonly input?: BufferRange;
+  /** A loss beside cross entropy, and where the teacher's logits of the batch lie. */
+  readonly distillation?: DistillationLoss & { readonly teacherLogits: BufferRange };
 }
 
 /**
@@ -33,27 +65,32 @@ export interface TrainingNetwork {
  *
  * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
  */
-export async function compileTraining(
-  state: NetworkState,
-  options: CompileOptions & { readonly batch: number; readonly labelSmoothing?: number },
-): Promise<TrainingNetwork> {
+export async function compileTraining(state: NetworkState, options: TrainingOptions): Promise<TrainingNetwork> {
   const { device, network } = state;
   assertAlive(device, 'compile');
-  const { batch, labelSmoothing = 0 } = options;
-  const planner = (traits: DeviceTraits) => planTraining(network, batch, { labelSmoothing }, traits);
+  const { batch, labelSmoothing = 0, distillation } = options;
+  const losses = { labelSmoothing, ...(distillation && { distillation }) };
+  const planner = (traits: DeviceTraits) => planTraining(network, batch, losses, traits);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;
   const own = await createBuffers(device, [
     { label: 'gradients', size: state.trained.size, usage: storage },
-    { label: 'input', size: tensorBytes(...inputShape), usage: storage },
     { label: 'labels', size: tensorBytes(batch), usage: storage },
+    ...(options.input ? [] : [{ label: 'input', size: tensorBytes(...inputShape), usage: storage }]),
+    ...(distillation ? [{ label: 'distillation weight', size: distillationWeightBytes, usage: 0x40 | 0x08 }] : []),
   ]);
-  const [gradients, input, labels] = own as [GPUBuffer, GPUBuffer, GPUBuffer];
+  const named = (label: string): GPUBuffer => own.find((buffer) => buffer.label === label)!;
+  const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });
+  const gradients = named('gradients');
   const external = stateRanges(state, gradients);
-  external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
-  external.set(labelsTensor, { buffer: labels, offset: 0, size: labels.size });
-  const kept = [plan.logits, lossesTensor, ranksTensor];
+  external.set(inputTensor, options.input ?? whole(named('input')));
+  external.set(labelsTensor, whole(named('labels')));
+  if (distillation) {
+    external.set(teacherTensor, distillation.teacherLogits);
+    external.set(distillationWeightTensor, whole(named('distillation weight')));
+  }
+  const kept = [plan.logits, lossesTensor, ranksTensor, distancesTensor];
   let bound: BoundOperations;
   try {
     bound = await bindOperations(device, plan.operations, external, kept, options);
@@ -64,7 +101,7 @@ export async function compileTraining(
   return {
     batch,
     inputShape,
-    dispatches: bound.dispatches,
+    dispatches: bound.dispatches - bound.dispatchesOf(logitDistillation),
     arenaBytes: bound.arenaBytes,
     input: external.get(inputTensor)!,
     labels: external.get(labelsTensor)!,
@@ -72,8 +109,17 @@ export async function compileTraining(
     losses: { ...bound.range(lossesTensor), size: tensorBytes(batch) },
     ranks: { ...bound.range(ranksTensor), size: tensorBytes(batch) },
     gradients,
-    encode(pass) {
-      bound.encode(pass);
+    ...(distillation && {
+      distillation: {
+        dispatches: bound.dispatchesOf(logitDistillation),
+        distances: { ...bound.range(distancesTensor), size: tensorBytes(batch) },
+        setWeight(weight: number) {
+          device.queue.writeBuffer(named('distillation weight'), 0, Float32Array.of(weight, 0, 0, 0));
+        },
+      },
+    }),
+    encode(pass, distil = true) {
+      bound.encode(pass, distil ? undefined : logitDistillation);
       state.batchesTracked++;
       state.version++;
     },

@@ -6,6 +6,7 @@ import { planConvolutionFilterGradient } from '../ops/convolutionFilterGradient.
 import { planConvolution } from '../ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../ops/convolutionInputGradient.js';
 import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../ops/dense.js';
+import { type DistillationLoss, planLogitDistillation } from '../ops/distillation.js';
 import { planIcUnitGradient } from '../ops/icUnitGradient.js';
 import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import type { OperationPlan } from '../ops/plan.js';
@@ -17,6 +18,8 @@ import { addInputs, convolutionParameters, denseParameters, normParameters } fro
 import { batchNormShape, convolutionShape, denseShape, poolShape } from './layerShapes.js';
 import {
   activationOf,
+  distancesTensor,
+  distillationWeightTensor,
   gradientOf,
   keptBy,
   labelsTensor,
@@ -24,6 +27,7 @@ import {
   parameter,
   parameterGradient,
   ranksTensor,
+  teacherTensor,
 } from './names.js';
 import type { ConvolutionLayer, DenseLayer, Network } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
@@ -46,15 +50,15 @@ interface Planner {
 }
 
 /**
- * The operations of a training step: forward with batch statistics, mean cross entropy and the ranks of the labels,
- * and backward to every parameter. Batch norm runs together with the sum and ReLU behind it.
+ * The operations of a training step: forward with batch statistics, mean cross entropy and the ranks of the labels, with
+ * `distillation` the distance from a teacher's logits, and backward to every parameter. Batch norm runs together with the sum and ReLU behind it.
  *
  * @throws ShapeError where the network is not well formed.
  */
 export function planTraining(
   network: Network,
   batch: number,
-  options: { readonly labelSmoothing: number },
+  options: { readonly labelSmoothing: number; readonly distillation?: DistillationLoss },
   traits: DeviceTraits,
 ): TrainingOperations {
   const shapes = inferShapes(network, batch);
@@ -67,13 +71,22 @@ export function planTraining(
   const logits = activationOf(last);
   const logitsShape = shapes.get(last)!;
   const classes = elementCount(logitsShape.slice(1));
-  const { labelSmoothing } = options;
+  const { labelSmoothing, distillation } = options;
   list.append('loss', planCrossEntropy({ batch, classes }, { labelSmoothing, gradient: true }), {
     logits,
     labels: labelsTensor,
     losses: lossesTensor,
     gradient: gradientOf(last),
   });
+  if (distillation) {
+    list.append('loss', planLogitDistillation({ batch, classes }, distillation), {
+      logits,
+      teacher: teacherTensor,
+      distances: distancesTensor,
+      gradient: gradientOf(last),
+      weight: distillationWeightTensor,
+    });
+  }
   list.append('loss', planLabelRank({ batch, classes }), { logits, labels: labelsTensor, ranks: ranksTensor });
   planner.reached.add(last);
 

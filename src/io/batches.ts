@@ -25,9 +25,10 @@ export interface Batcher {
    * @param step counted from 0 across epochs
    * @param images [batch, height, width, channels], (value / 255 - mean) / deviation
    * @param labels [batch]
+   * @param examples [batch], which of the data set's examples they are; not told where left out
    * @throws ShapeError for a buffer of another size or a step that is not an integer from 0 up
    */
-  fill(step: number, images: Float32Array, labels: Uint32Array): void;
+  fill(step: number, images: Float32Array, labels: Uint32Array, examples?: Uint32Array): void;
 }
 
 /** How an image is moved: output pixel (y, x) is input pixel (y + down, x + right), of the mirrored x where `mirror`. */
@@ -76,16 +77,18 @@ export function createBatcher(dataset: ImageDataset, options: BatchOptions): Bat
     return { down, right, mirror: random.below(2) === 1 && flip };
   }
 
-  function fill(step: number, images: Float32Array, labels: Uint32Array): void {
+  function fill(step: number, images: Float32Array, labels: Uint32Array, examples?: Uint32Array): void {
     requireInteger('fill', 'step', step, 0);
     requireLength('fill', 'images', images, batch * imageSize(dataset));
     requireLength('fill', 'labels', labels, batch);
+    if (examples) requireLength('fill', 'examples', examples, batch);
     const epoch = Math.floor(step / steps);
     const order = orderOf(epoch);
     const first = (step % steps) * batch;
     for (let slot = 0; slot < batch; slot++) {
       const example = order[first + slot]!;
       labels[slot] = dataset.labels[example]!;
+      if (examples) examples[slot] = example;
       writeImage(dataset, example, table, placementOf(epoch, example), images, slot);
     }
   }

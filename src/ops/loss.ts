@@ -87,12 +87,18 @@ export function planLabelRank(shape: LogitsShape): OperationPlan {
 }
 
 /**
- * Keeps a step's mean loss and number of right examples in a ring of `ring` steps, and notes the first step whose loss is
- * not finite.
+ * Keeps a step's mean loss and number of right examples in a ring of `ring` steps, with `distances` also the mean distance
+ * from a teacher's logits, and notes the first step where one of the means is not finite.
  *
- * Operands: losses, ranks [N], ring [ring, 2], status [1] (u32: 0, or 1 + that step), stepState (uniform).
+ * Operands: losses, ranks [N], ring [ring, 2], status [1] (u32: 0, or 1 + that step), stepState (uniform); with
+ * `distances` also distances [N] and distanceRing [ring].
  */
-export function planStepMetrics(batch: number, ring: number): OperationPlan {
+export function planStepMetrics(
+  batch: number,
+  ring: number,
+  options: { readonly distances?: boolean } = {},
+): OperationPlan {
+  const { distances = false } = options;
   const operation = 'stepMetrics';
   requireInteger(batch, 1, 'batch', { operation, prefix: '' });
   requireInteger(ring, 1, 'ring', { operation, prefix: '' });
@@ -103,14 +109,25 @@ export function planStepMetrics(batch: number, ring: number): OperationPlan {
       ranks: { bytes: tensorBytes(batch), use: 'input' },
       ring: { bytes: tensorBytes(ring, 2), use: 'inout' },
       status: { bytes: tensorBytes(1), use: 'inout' },
+      ...(distances && {
+        distances: { bytes: tensorBytes(batch), use: 'input' as const },
+        distanceRing: { bytes: tensorBytes(ring), use: 'inout' as const },
+      }),
       stepState: { bytes: stepStateBytes, use: 'uniform' },
     },
     steps: [
       {
         kernel: { name: 'step_metrics', text: stepText, shared: [stepStateText] },
-        constants: { BATCH: batch, RING: ring },
+        constants: { BATCH: batch, RING: ring, DISTANCES: distances },
         workgroups: 1,
-        operands: { losses: 'losses', ranks: 'ranks', ring: 'ring', status: 'status', step_state: 'stepState' },
+        operands: {
+          losses: 'losses',
+          ranks: 'ranks',
+          ring: 'ring',
+          status: 'status',
+          step_state: 'stepState',
+          ...(distances && { distances: 'distances', distance_ring: 'distanceRing' }),
+        },
       },
     ],
   };
@@ -146,7 +163,8 @@ export function planEvaluationMetrics(batch: number, top: number): OperationPlan
   };
 }
 
-function checkLogits(operation: string, { batch, classes }: LogitsShape): void {
+/** Refuses sizes that are no positive integers. */
+export function checkLogits(operation: string, { batch, classes }: LogitsShape): void {
   requireInteger(batch, 1, 'batch', { operation, prefix: '' });
   requireInteger(classes, 1, 'classes', { operation, prefix: '' });
 }

@@ -24,6 +24,8 @@ export interface TrainingRecord {
   readonly batch: number;
   readonly dataset: string;
   readonly optimiser: 'sgd' | 'adamW';
+  /** The loss of its distillation, where it has a teacher. */
+  readonly distillation?: 'mse' | 'kl';
 }
 
 /** A checkpoint read from a file: a network, its state, and where its training stood. */
@@ -67,8 +69,9 @@ export async function encodeCheckpoint(
 }
 
 function trainingRecord({ step, options }: Trainer): TrainingRecord {
-  const { steps, seed, batch, dataset, optimiser } = options;
-  return { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
+  const { steps, seed, batch, dataset, optimiser, distillation } = options;
+  const record = { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
+  return { ...record, ...(distillation && { distillation: distillation.loss }) };
 }
 
 function counter(value: number): SafetensorsTensor {
@@ -183,12 +186,14 @@ function parseNormalisation(value: unknown, { input }: Network, name: string): N
 
 function parseTraining(value: unknown, name: string): TrainingRecord {
   const record = (value ?? {}) as Record<keyof TrainingRecord, unknown>;
-  const { step, steps, seed, batch, dataset, optimiser } = record;
+  const { step, steps, seed, batch, dataset, optimiser, distillation } = record;
   const integer = (entry: unknown): entry is number => Number.isSafeInteger(entry);
   const counts = integer(step) && integer(steps) && step >= 0 && steps >= Math.max(step, 1);
   const rest = integer(seed) && integer(batch) && batch >= 1 && typeof dataset === 'string';
-  if (counts && rest && (optimiser === 'sgd' || optimiser === 'adamW')) return record as TrainingRecord;
-  throw refusal(`${name}, training`, 'step, steps, seed, batch, dataset and optimiser', describeJson(value));
+  const kinds = [undefined, 'mse', 'kl'].includes(distillation as undefined);
+  if (counts && rest && kinds && (optimiser === 'sgd' || optimiser === 'adamW')) return record as TrainingRecord;
+  const expected = 'step, steps, seed, batch, dataset, optimiser and perhaps distillation';
+  throw refusal(`${name}, training`, expected, describeJson(value));
 }
 
 /** A network's state on a device, as a checkpoint holds it. */
@@ -201,15 +206,20 @@ export function restoreState(device: GPUDevice, checkpoint: Checkpoint): Network
 /**
  * Puts a trainer where a checkpoint was taken: step and what the optimiser carries. The state is restored beforehand.
  *
- * @throws FormatError where the checkpoint's training was another one: its optimiser, seed, batch, steps or data set.
+ * @throws FormatError where the checkpoint's training was another one: its optimiser, seed, batch, steps, data set or
+ * distillation.
  */
 export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
   const { training, moments } = checkpoint;
   if (!training) throw refusal('checkpoint', 'a training to resume', 'a network without one');
   const current = trainingRecord(trainer);
-  for (const key of ['optimiser', 'seed', 'batch', 'steps', 'dataset'] as const) {
+  for (const key of ['optimiser', 'seed', 'batch', 'steps', 'dataset', 'distillation'] as const) {
     if (training[key] === current[key]) continue;
-    throw refusal(`checkpoint, training.${key}`, `${current[key]}, as asked for`, `${training[key]}`);
+    throw refusal(
+      `checkpoint, training.${key}`,
+      `${current[key] ?? 'none'}, as asked for`,
+      `${training[key] ?? 'none'}`,
+    );
   }
   const { layout, device } = trainer.state;
   const writes = [...trainer.optimiser.moments].flatMap(([moment, buffer]) =>

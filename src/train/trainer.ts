@@ -3,11 +3,18 @@ import { NumericError, ShapeError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
 import { elementCount } from '../graph/parameters.js';
 import type { NetworkState } from '../graph/state.js';
-import { compileTraining, type TrainingNetwork } from '../graph/training.js';
+import { compileTraining, type TrainingNetwork, type TrainingOptions } from '../graph/training.js';
 import { createBatcher } from '../io/batches.js';
 import type { ImageDataset, Normalisation } from '../io/dataset.js';
 import { planStepMetrics, stepStateBytes } from '../ops/loss.js';
 import { bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
+import {
+  checkDistillation,
+  compileTeacher,
+  type DistillationOptions,
+  distillationWeightAt,
+  type Teacher,
+} from './distillation.js';
 import { checkDataset } from './evaluation.js';
 import { compileOptimiser, type Optimiser, type OptimiserOptions } from './optimiser.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
@@ -27,16 +34,26 @@ export interface TrainerOptions extends CompileOptions {
   readonly labelSmoothing?: number;
   /** Random crops out of the image with a border of zeros this wide, and mirroring. */
   readonly augmentation?: { readonly padding?: number; readonly flip?: boolean };
+  /** A teacher whose logits lead at first. */
+  readonly distillation?: DistillationOptions;
 }
 
 /** What a finished step tells. */
 export interface StepReport {
   /** Counted from 0. */
   readonly step: number;
+  /** Mean cross entropy, and with a teacher its weight times the distance from its logits. */
   readonly loss: number;
   /** Share of the batch that was right. */
   readonly accuracy: number;
   readonly learningRate: number;
+  /** The parts of the loss in a step with a teacher. */
+  readonly distillation?: {
+    readonly crossEntropy: number;
+    /** From the teacher's logits; not weighted. */
+    readonly distance: number;
+    readonly weight: number;
+  };
 }
 
 export interface RunOptions {
@@ -57,8 +74,10 @@ export interface Trainer {
   readonly optimiser: Optimiser;
   /** The next step. */
   step: number;
-  /** Dispatches of one step. */
+  /** Dispatches of one step, without what a teacher adds. */
   readonly dispatches: number;
+  /** What a teacher adds to a step, as long as it has a weight: its own dispatches and that of the loss; else 0. */
+  readonly distillationDispatches: number;
   readonly arenaBytes: number;
   /**
    * Trains on.
@@ -82,22 +101,32 @@ const storage = 0x80 | 0x04 | 0x08;
 export async function createTrainer(state: NetworkState, options: TrainerOptions): Promise<Trainer> {
   const { device } = state;
   const { batch, dataset, normalisation, seed, augmentation = {}, schedule, optimiser: optimiserOptions } = options;
+  const { distillation } = options;
   checkSchedule(schedule);
   checkSteps('steps', options.steps);
   checkDataset(state.network, dataset);
+  if (distillation) checkDistillation(state, distillation, augmentation);
   const batcher = createBatcher(dataset, { batch, seed, shuffle: true, ...augmentation, ...normalisation });
   const compiled = await compileStep(state, options);
-  const { training, optimiser, stepState, status, ring } = compiled;
+  const { training, optimiser, teacher, stepState, status, ring, distanceRing } = compiled;
   const images = new Float32Array(batch * elementCount(training.inputShape.slice(1)));
   const labels = new Uint32Array(batch);
+  const examples = new Uint32Array(batch);
   const rateAt = (step: number): number => learningRateAt(schedule, optimiserOptions.learningRate, step, options.steps);
+  const weightAt = (step: number): number => (distillation ? distillationWeightAt(distillation, step) : 0);
 
   async function report(first: number, end: number, onStep: RunOptions['onStep']): Promise<void> {
-    const [ringBytes, statusBytes] = await Promise.all([readBuffer(device, ring), readBuffer(device, status)]);
-    const values = new Float32Array(ringBytes);
-    const bad = new Uint32Array(statusBytes)[0]!;
+    const buffers = [ring, status, ...(distanceRing ? [distanceRing] : [])];
+    const [ringBytes, statusBytes, distanceBytes] = await Promise.all(buffers.map((kept) => readBuffer(device, kept)));
+    const values = new Float32Array(ringBytes!);
+    const distances = new Float32Array(distanceBytes ?? new ArrayBuffer(0));
+    const bad = new Uint32Array(statusBytes!)[0]!;
     for (let step = first; step < end; step++) {
-      const loss = values[(step % ringSteps) * 2]!;
+      const slot = step % ringSteps;
+      const crossEntropy = values[slot * 2]!;
+      const weight = weightAt(step);
+      const distance = weight > 0 ? distances[slot]! : 0;
+      const loss = crossEntropy + weight * distance;
       if (bad !== 0 && step >= bad - 1) {
         throw new NumericError({
           operation: 'train',
@@ -106,7 +135,13 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
           got: String(loss),
         });
       }
-      onStep?.({ step, loss, accuracy: values[(step % ringSteps) * 2 + 1]! / batch, learningRate: rateAt(step) });
+      onStep?.({
+        step,
+        loss,
+        accuracy: values[slot * 2 + 1]! / batch,
+        learningRate: rateAt(step),
+        ...(weight > 0 && { distillation: { crossEntropy, distance, weight } }),
+      });
     }
   }
 
@@ -116,6 +151,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     optimiser,
     step: 0,
     dispatches: compiled.dispatches,
+    distillationDispatches: compiled.distillationDispatches,
     arenaBytes: training.arenaBytes,
     async run({ steps, signal, onStep, reportEvery = 10 } = {}) {
       checkReportEvery(reportEvery);
@@ -124,12 +160,17 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
       let reported = trainer.step;
       let reading = Promise.resolve();
       while (trainer.step < end && !signal?.aborted) {
-        batcher.fill(trainer.step, images, labels);
+        batcher.fill(trainer.step, images, labels, examples);
+        const weight = weightAt(trainer.step);
         await queue.room();
         device.queue.writeBuffer(training.input.buffer, training.input.offset, images);
         device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels);
         device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
-        queue.submit('training step', compiled.encode);
+        if (weight > 0) {
+          teacher?.announce(examples);
+          training.distillation?.setWeight(weight);
+        }
+        queue.submit('training step', (pass) => compiled.encode(pass, weight > 0));
         trainer.step++;
         if (trainer.step - reported >= reportEvery) {
           await reading;
@@ -147,64 +188,115 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   return trainer;
 }
 
-/** A whole step: forward, loss, backward, metrics, update. */
+/** A whole step: the teacher where there is one, forward, loss, backward, metrics, update. */
 interface CompiledStep {
   readonly training: TrainingNetwork;
   readonly optimiser: Optimiser;
+  readonly teacher?: Teacher;
   readonly stepState: GPUBuffer;
   readonly status: GPUBuffer;
   readonly ring: GPUBuffer;
+  readonly distanceRing?: GPUBuffer;
   readonly dispatches: number;
-  encode(pass: GPUComputePassEncoder): void;
+  readonly distillationDispatches: number;
+  encode(pass: GPUComputePassEncoder, distil: boolean): void;
   dispose(): void;
 }
 
 /** Compiles a step; where that fails, nothing is left on the device. */
 async function compileStep(state: NetworkState, options: TrainerOptions): Promise<CompiledStep> {
-  const { device } = state;
-  const training = await compileTraining(state, options);
-  const made: GPUBuffer[] = [];
+  const made: { dispose(): void }[] = [];
+  const keep = <Made extends { dispose(): void }>(one: Made): Made => {
+    made.push(one);
+    return one;
+  };
+  const dispose = (): void => {
+    for (const one of made) one.dispose();
+  };
   try {
-    const buffers = await createBuffers(device, [
-      { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 },
-      { label: 'training status', size: tensorBytes(1), usage: storage },
-      { label: 'step losses', size: tensorBytes(ringSteps, 2), usage: storage },
-    ]);
-    made.push(...buffers);
-    const [stepState, status, ring] = buffers as [GPUBuffer, GPUBuffer, GPUBuffer];
-    const whole = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
-    const metrics = bindPlan(await compilePlan(device, planStepMetrics(options.batch, ringSteps)), {
-      losses: training.losses,
-      ranks: training.ranks,
+    const { distillation } = options;
+    const teacher = distillation && keep(await compileTeacher(distillation, options.dataset.count, options));
+    const training = keep(await compileTraining(state, trainingOptions(options, teacher)));
+    const metrics = keep(await compileMetrics(state.device, options.batch, training));
+    const { stepState, status } = metrics;
+    const shared = { gradients: training.gradients, stepState, status };
+    const optimiser = keep(await compileOptimiser(state, options.optimiser, shared));
+    return {
+      ...metrics,
+      training,
+      optimiser,
+      ...(teacher && { teacher }),
+      dispatches: training.dispatches + metrics.dispatches + optimiser.dispatches,
+      distillationDispatches: (teacher?.dispatches ?? 0) + (training.distillation?.dispatches ?? 0),
+      encode(pass, distil) {
+        if (distil) teacher?.encode(pass);
+        training.encode(pass, distil);
+        metrics.encode(pass, distil);
+        optimiser.encode(pass);
+      },
+      dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** The teacher's input is the student's, too. */
+function trainingOptions(options: TrainerOptions, teacher: Teacher | undefined): TrainingOptions {
+  const { distillation, ...rest } = options;
+  if (!distillation || !teacher) return rest;
+  const { loss, temperature } = distillation;
+  const measure = { loss, ...(temperature !== undefined && { temperature }) };
+  return { ...rest, input: teacher.input, distillation: { ...measure, teacherLogits: teacher.logits } };
+}
+
+/** What is kept of the steps. */
+interface Metrics {
+  readonly stepState: GPUBuffer;
+  readonly status: GPUBuffer;
+  readonly ring: GPUBuffer;
+  readonly distanceRing?: GPUBuffer;
+  readonly dispatches: number;
+  encode(pass: GPUComputePassEncoder, distil: boolean): void;
+  dispose(): void;
+}
+
+async function compileMetrics(device: GPUDevice, batch: number, training: TrainingNetwork): Promise<Metrics> {
+  const { losses, ranks, distillation } = training;
+  const plans = [false, ...(distillation ? [true] : [])].map((distances) =>
+    compilePlan(device, planStepMetrics(batch, ringSteps, { distances })),
+  );
+  const compiled = await Promise.all(plans);
+  const buffers = await createBuffers(device, [
+    { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 },
+    { label: 'training status', size: tensorBytes(1), usage: storage },
+    { label: 'step losses', size: tensorBytes(ringSteps, 2), usage: storage },
+    ...(distillation ? [{ label: 'step distances', size: tensorBytes(ringSteps), usage: storage }] : []),
+  ]);
+  const [stepState, status, ring, distanceRing] = buffers as [GPUBuffer, GPUBuffer, GPUBuffer, GPUBuffer | undefined];
+  const whole = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
+  const bound = compiled.map((plan) =>
+    bindPlan(plan, {
+      losses,
+      ranks,
       ring: whole(ring),
       status: whole(status),
       stepState: whole(stepState),
-    });
-    const shared = { gradients: training.gradients, stepState, status };
-    const optimiser = await compileOptimiser(state, options.optimiser, shared);
-    return {
-      training,
-      optimiser,
-      stepState,
-      status,
-      ring,
-      dispatches: training.dispatches + metrics.dispatches + optimiser.dispatches,
-      encode(pass) {
-        training.encode(pass);
-        metrics.encode(pass);
-        optimiser.encode(pass);
-      },
-      dispose() {
-        training.dispose();
-        optimiser.dispose();
-        for (const buffer of made) destroyBuffer(device, buffer);
-      },
-    };
-  } catch (error) {
-    training.dispose();
-    for (const buffer of made) destroyBuffer(device, buffer);
-    throw error;
-  }
+      ...(distillation && distanceRing && { distances: distillation.distances, distanceRing: whole(distanceRing) }),
+    }),
+  );
+  return {
+    stepState,
+    status,
+    ring,
+    ...(distanceRing && { distanceRing }),
+    dispatches: bound[0]!.dispatches,
+    encode: (pass, distil) => bound[distil ? 1 : 0]!.encode(pass),
+    dispose() {
+      for (const buffer of buffers) destroyBuffer(device, buffer);
+    },
+  };
 }
 
 function checkSteps(parameter: string, value: number): void {

@@ -170,6 +170,40 @@ describe('step metrics', () => {
   });
 });
 
+describe('step metrics with distances', () => {
+  const ring = 4;
+
+  async function metrics(losses: Floats, distances: Floats): Promise<Outputs> {
+    return runPlan(device, planStepMetrics(losses.length, ring, { distances: true }), {
+      losses,
+      distances,
+      ranks: new Uint32Array(losses.length),
+      ring: new Float32Array(2 * ring),
+      distanceRing: Float32Array.of(-1, -2, -3, -4),
+      status: Uint32Array.of(0),
+      stepState: stepState({ step: 5 }),
+    });
+  }
+
+  it.each([1, 65, 200])('hold the mean distance of %i examples, too', async (n) => {
+    const [losses, distances] = [randomArray(n, 11, 0, 4), randomArray(n, 12, 0, 9)];
+    const result = await metrics(losses, distances);
+    const [loss, distance] = [losses, distances].map((all) => all.reduce((sum, value) => sum + value, 0) / n);
+    const bound = Float64Array.of(0, (n + 3) * EPSILON * distance!, 0, 0);
+    expectClose(result.floats('distanceRing'), [-1, distance!, -3, -4], bound, 'step distances');
+    expectClose(result.floats('ring').subarray(2, 4), [loss!, n], [(n + 3) * EPSILON * loss!, 0], 'step losses');
+    expect([...result.integers('status')]).toEqual([0]);
+  });
+
+  it.each([
+    ['losses', Number.NaN, 1],
+    ['distances', 1, Infinity],
+  ])('note the step where %s are not finite', async (_, loss, distance) => {
+    const result = await metrics(Float32Array.of(1, loss), Float32Array.of(distance, 1));
+    expect([...result.integers('status')]).toEqual([6]);
+  });
+});
+
 describe('evaluation metrics', () => {
   it.each([1, 64, 150])('add %i examples to the totals', async (n) => {
     const losses = randomArray(n, 8, 0, 4);

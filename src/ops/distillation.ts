@@ -1,0 +1,102 @@
+import distillationText from '../../kernels/logit_distillation.wgsl?raw';
+import rowsText from '../../kernels/table_rows.wgsl?raw';
+import { ShapeError } from '../errors.js';
+import { checkLogits, type LogitsShape } from './loss.js';
+import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { requireInteger } from './windows.js';
+
+/** How the distance between a student's logits and a teacher's is measured. */
+export interface DistillationLoss {
+  /**
+   * `mse`: mean over batch and classes of the squared difference. `kl`: T^2 KL(softmax(teacher / T) || softmax(student /
+   * T)), mean over the batch.
+   */
+  readonly loss: 'mse' | 'kl';
+  /** T of `kl`; 1 where left out. */
+  readonly temperature?: number;
+}
+
+/** Bytes of the distillation's uniform: its weight, a float32, and padding. */
+export const distillationWeightBytes = 16;
+
+/** Name of the operation that {@link planLogitDistillation} plans. */
+export const logitDistillation = 'logitDistillation';
+
+/**
+ * Weak logit distillation: the distance between a student's logits and a teacher's, and its weighted gradient.
+ *
+ * Operands: logits, teacher [N, C], distances [N] (overwritten, not weighted), gradient [N, C] (of the mean over the
+ * batch, times the weight, added to what is there), weight (uniform, one float32).
+ *
+ * @throws ShapeError for a size that is no positive integer, another loss, or a temperature that is no positive number or
+ * given with `mse`.
+ */
+export function planLogitDistillation(shape: LogitsShape, { loss, temperature }: DistillationLoss): OperationPlan {
+  const operation = logitDistillation;
+  checkLogits(operation, shape);
+  const refuse = (parameter: string, expected: string, got: unknown): never => {
+    throw new ShapeError({ operation, parameter, expected, got: String(got) });
+  };
+  if (loss !== 'mse' && loss !== 'kl') refuse('loss', 'mse or kl', loss);
+  if (loss === 'mse' && temperature !== undefined) refuse('temperature', 'none with mse', temperature);
+  const divisor = temperature ?? 1;
+  if (!(divisor > 0 && Number.isFinite(divisor))) refuse('temperature', 'a positive number', divisor);
+  const { batch, classes } = shape;
+  return {
+    operation,
+    operands: {
+      logits: { bytes: tensorBytes(batch, classes), use: 'input' },
+      teacher: { bytes: tensorBytes(batch, classes), use: 'input' },
+      distances: { bytes: tensorBytes(batch), use: 'output' },
+      gradient: { bytes: tensorBytes(batch, classes), use: 'inout' },
+      weight: { bytes: distillationWeightBytes, use: 'uniform' },
+    },
+    steps: [
+      {
+        kernel: { name: 'logit_distillation', text: distillationText },
+        constants: { BATCH: batch, CLASSES: classes, KL: loss === 'kl', TEMPERATURE: { f32: divisor } },
+        workgroups: threadGroups(batch),
+        operands: {
+          logits: 'logits',
+          teacher: 'teacher',
+          distances: 'distances',
+          gradient: 'gradient',
+          step_weight: 'weight',
+        },
+      },
+    ],
+  };
+}
+
+/**
+ * Puts rows into a table by index, or takes them from there.
+ *
+ * Operands: table [entries, columns], rows [rows, columns], indices [rows] (u32; different ones where rows are stored).
+ *
+ * @throws ShapeError for a size that is no positive integer.
+ */
+export function planTableRows(
+  shape: { readonly entries: number; readonly rows: number; readonly columns: number },
+  direction: 'store' | 'load',
+): OperationPlan {
+  const operation = 'tableRows';
+  for (const [name, size] of Object.entries(shape)) requireInteger(size, 1, name, { operation, prefix: '' });
+  const { entries, rows, columns } = shape;
+  const store = direction === 'store';
+  return {
+    operation,
+    operands: {
+      table: { bytes: tensorBytes(entries, columns), use: store ? 'inout' : 'input' },
+      rows: { bytes: tensorBytes(rows, columns), use: store ? 'input' : 'output' },
+      indices: { bytes: tensorBytes(rows), use: 'input' },
+    },
+    steps: [
+      {
+        kernel: { name: 'table_rows', text: rowsText },
+        constants: { ENTRIES: entries, ROWS: rows, COLUMNS: columns, STORE: store },
+        workgroups: threadGroups(rows * columns),
+        operands: { table: 'table', rows: 'rows', indices: 'indices' },
+      },
+    ],
+  };
+}
