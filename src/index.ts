@@ -2,6 +2,7 @@
 export { type AdapterDescription, describeAdapter } from './device/adapter.js';
 export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
 export { requestDevice } from './device/device.js';
+export { type ImageSource, imageTexture } from './device/images.js';
 export {
   DeviceLostError,
   type ErrorDetails,
@@ -18,19 +19,6 @@ export type * from './graph/network.js';
 export { networkParameters, type ParameterRole, type ParameterSpec } from './graph/parameters.js';
 export { inferShapes, type Shape } from './graph/shapes.js';
 export { createState, type NetworkState, readState, writeState } from './graph/state.js';
-export { initialParameters } from './models/initialise.js';
-export {
-  type CifarOptions,
-  type CifarResNetOptions,
-  cifarResNet,
-  type ImageNetDepth,
-  type ImageNetResNetOptions,
-  imageNetResNet,
-  networkByName,
-  type ResNetOptions,
-} from './models/resnet.js';
-export { type LayerSummary, type NetworkSummary, summarise } from './models/summary.js';
-export { type ICAdjust, type ToICOptions, toIC } from './models/toIC.js';
 export * from './operations.js';
 export { type IndexedDBTuningStoreOptions, indexedDBTuningStore } from './tune/indexedDBStore.js';
 export type { MeasuredForm, TuningResult } from './tune/measure.js';

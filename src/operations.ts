@@ -17,22 +17,35 @@ export { type DistillationLoss, planLogitDistillation, planTableRows } from './o
 export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
 export { planIcUnitGradient } from './ops/icUnitGradient.js';
 export {
+  type ChannelNormalisation,
+  type ImageRegion,
+  type ImageToTensorOptions,
+  type ImageToTensorShape,
+  planImageToTensor,
+  planTensorToImage,
+} from './ops/image.js';
+export {
   type LogitsShape,
   planCrossEntropy,
   planEvaluationMetrics,
   planLabelRank,
   planStepMetrics,
 } from './ops/loss.js';
+export { createOperation, type Operation } from './ops/operation.js';
 export { parameterBlock, planAdamW, planGradientClip, planSgd } from './ops/optimisers.js';
 export {
   type BoundPlan,
   type BufferRange,
+  type BufferResource,
   bindPlan,
   type CompiledPlan,
   compilePlan,
   type KernelStep,
   type Operand,
   type OperationPlan,
+  type PlanResource,
+  type PlanResources,
+  type TextureOperand,
 } from './ops/plan.js';
 export { planAdd, planAddGradient, planRelu, planReluGradient } from './ops/pointwise.js';
 export {

@@ -11,11 +11,31 @@ export interface BufferRange {
   readonly size: number;
 }
 
+/** A buffer, or a piece of one: up to its end where `size` is left out, from its start where `offset` is. */
+export type BufferResource =
+  | GPUBuffer
+  | { readonly buffer: GPUBuffer; readonly offset?: number | undefined; readonly size?: number | undefined };
+
+/** What an operand is bound to: a buffer, or for the operands of {@link OperationPlan.textures} a texture. */
+export type PlanResource = BufferResource | GPUTexture | GPUTextureView | GPUExternalTexture;
+
+export type PlanResources = Readonly<Record<string, PlanResource | undefined>>;
+
 /** What an operation reads, writes or needs as scratch, by name. */
 export interface Operand {
   readonly bytes: number;
   /** `prepared` is scratch that the plan's `prepare` steps write and that lasts from run to run. */
   readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'prepared' | 'uniform';
+}
+
+/** A texture that an operation reads or writes. */
+export interface TextureOperand {
+  readonly kind: 'texture' | 'externalTexture' | 'storageTexture';
+  /** Pixels that it must have at least. */
+  readonly width: number;
+  readonly height: number;
+  /** Of a storage texture. */
+  readonly format?: GPUTextureFormat;
 }
 
 /** One dispatch of an operation: a kernel, its constants, and which operand each of its bindings gets. */
@@ -30,6 +50,8 @@ export interface KernelStep {
 export interface OperationPlan {
   readonly operation: string;
   readonly operands: Readonly<Record<string, Operand>>;
+  /** Operands that are textures, by names that differ from those of {@link operands}. */
+  readonly textures?: Readonly<Record<string, TextureOperand>>;
   readonly steps: readonly KernelStep[];
   /** What runs ahead of the first run, and again whenever the constant operands have changed. */
   readonly prepare?: readonly KernelStep[];
@@ -108,33 +130,40 @@ function compileStep(device: GPUDevice, operation: string, step: KernelStep): Pr
 }
 
 /**
- * Joins a compiled operation with buffers. Nothing is submitted, read back or destroyed.
+ * Joins a compiled operation with buffers and textures. Nothing is submitted, read back or destroyed, and no error scope is
+ * opened. An external texture lasts until its task ends: bind anew for every frame.
  *
- * @throws ShapeError for a buffer that is missing, too small, misaligned or without STORAGE usage, and for two operands of
- * one dispatch that share memory, which WebGPU refuses at submit.
+ * @param resources - one for every operand, scratch included ({@link createOperation} makes scratch of its own)
+ * @throws ShapeError for a buffer that is missing, too small, misaligned or without STORAGE usage, for a texture that is
+ * missing, too small, of another format or without the usage, and for two operands of one dispatch that share memory, which
+ * WebGPU refuses at submit.
  */
-export function bindPlan(plan: CompiledPlan, ranges: Readonly<Record<string, BufferRange>>): BoundPlan {
-  for (const [operandName, operand] of Object.entries(plan.operands))
-    checkRange(plan, operandName, operand, ranges[operandName]);
+export function bindPlan(plan: CompiledPlan, resources: PlanResources): BoundPlan {
+  const bound: BoundResources = { ranges: bufferRanges(plan, resources), textures: textureResources(plan, resources) };
   const prepareSteps = plan.prepare ?? [];
-  for (const step of [...plan.steps, ...prepareSteps]) checkApart(plan, step, ranges);
-  const encode = dispatches(plan, plan.steps, plan.pipelines, ranges);
+  for (const step of [...plan.steps, ...prepareSteps]) checkApart(plan, step, bound);
   return {
     dispatches: plan.steps.length,
-    encode,
-    prepare: dispatches(plan, prepareSteps, plan.preparePipelines, ranges),
+    encode: dispatches(plan, plan.steps, plan.pipelines, bound),
+    prepare: dispatches(plan, prepareSteps, plan.preparePipelines, bound),
   };
+}
+
+/** Checked resources by operand. */
+interface BoundResources {
+  readonly ranges: Readonly<Record<string, BufferRange>>;
+  readonly textures: Readonly<Record<string, GPUTextureView | GPUExternalTexture>>;
 }
 
 function dispatches(
   plan: CompiledPlan,
   steps: readonly KernelStep[],
   pipelines: readonly KernelPipeline[],
-  ranges: Readonly<Record<string, BufferRange>>,
+  bound: BoundResources,
 ): (pass: GPUComputePassEncoder) => void {
   const ready = steps.map((step, index) => ({
     pipeline: pipelines[index]!.pipeline,
-    group: bindGroup(plan, pipelines[index]!, step, ranges),
+    group: bindGroup(plan, pipelines[index]!, step, bound),
     grid: gridOf(step.workgroups),
   }));
   return (pass) => {
@@ -146,9 +175,23 @@ function dispatches(
   };
 }
 
-function checkRange(plan: CompiledPlan, parameter: string, operand: Operand, range: BufferRange | undefined): void {
-  const fault = range ? rangeFault(plan.device.limits, operand, range) : { expected: 'a buffer range', got: 'none' };
-  if (fault) throw new ShapeError({ operation: plan.operation, parameter, ...fault });
+function bufferRanges(plan: CompiledPlan, resources: PlanResources): Record<string, BufferRange> {
+  const ranges: Record<string, BufferRange> = {};
+  for (const [parameter, operand] of Object.entries(plan.operands)) {
+    const range = rangeOf(resources[parameter]);
+    const fault = range ? rangeFault(plan.device.limits, operand, range) : { expected: 'a buffer range', got: 'none' };
+    if (fault) throw new ShapeError({ operation: plan.operation, parameter, ...fault });
+    ranges[parameter] = range!;
+  }
+  return ranges;
+}
+
+function rangeOf(resource: PlanResource | undefined): BufferRange | undefined {
+  if (!resource) return undefined;
+  if ('mapState' in resource) return { buffer: resource, offset: 0, size: resource.size };
+  if (!('buffer' in resource)) return undefined;
+  const { buffer, offset = 0, size = buffer.size - offset } = resource;
+  return { buffer, offset, size };
 }
 
 function rangeFault(
@@ -159,19 +202,66 @@ function rangeFault(
   const uniform = operand.use === 'uniform';
   const alignment = uniform ? limits.minUniformBufferOffsetAlignment : limits.minStorageBufferOffsetAlignment;
   const usage = uniform ? uniformUsage : storageUsage;
-  if (size < operand.bytes) return { expected: `at least ${operand.bytes} bytes`, got: `${size} bytes` };
+  if (!(offset >= 0 && offset % alignment === 0)) {
+    return { expected: `an offset that is a multiple of ${alignment}`, got: `${offset}` };
+  }
+  if (!(size >= operand.bytes)) return { expected: `at least ${operand.bytes} bytes`, got: `${size} bytes` };
   if (offset + size > buffer.size) {
     return { expected: `a range inside the buffer of ${buffer.size} bytes`, got: `${offset} + ${size}` };
   }
-  if (offset % alignment !== 0) return { expected: `an offset that is a multiple of ${alignment}`, got: `${offset}` };
   if ((buffer.usage & usage) === 0) {
     return { expected: `a buffer with ${uniform ? 'UNIFORM' : 'STORAGE'} usage`, got: `usage ${buffer.usage}` };
   }
   return undefined;
 }
 
-function checkApart(plan: CompiledPlan, step: KernelStep, ranges: Readonly<Record<string, BufferRange>>): void {
-  const names = Object.values(step.operands).filter((name) => plan.operands[name]!.use !== 'uniform');
+function textureResources(
+  plan: CompiledPlan,
+  resources: PlanResources,
+): Record<string, GPUTextureView | GPUExternalTexture> {
+  const textures: Record<string, GPUTextureView | GPUExternalTexture> = {};
+  for (const [parameter, operand] of Object.entries(plan.textures ?? {})) {
+    const resource = resources[parameter];
+    const fault = textureFault(operand, resource);
+    if (fault) throw new ShapeError({ operation: plan.operation, parameter, ...fault });
+    textures[parameter] = isTexture(resource) ? resource.createView() : (resource as GPUTextureView);
+  }
+  return textures;
+}
+
+function textureFault(
+  { kind, width, height, format }: TextureOperand,
+  resource: PlanResource | undefined,
+): { expected: string; got: string } | undefined {
+  if (!resource || 'mapState' in resource || 'buffer' in resource) {
+    return {
+      expected: kind === 'externalTexture' ? 'an external texture' : 'a texture',
+      got: resource ? 'a buffer' : 'none',
+    };
+  }
+  if (!isTexture(resource)) return undefined;
+  if (kind === 'externalTexture') return { expected: 'an external texture', got: `the texture "${resource.label}"` };
+  const [name, usage] = kind === 'texture' ? ['TEXTURE_BINDING', 0x04] : (['STORAGE_BINDING', 0x08] as const);
+  if ((resource.usage & Number(usage)) === 0) {
+    return { expected: `a texture with ${name} usage`, got: `usage ${resource.usage}` };
+  }
+  if (resource.width < width || resource.height < height) {
+    return { expected: `at least ${width} x ${height} pixels`, got: `${resource.width} x ${resource.height}` };
+  }
+  if (format !== undefined && resource.format !== format)
+    return { expected: `the format ${format}`, got: resource.format };
+  return undefined;
+}
+
+function isTexture(resource: PlanResource | undefined): resource is GPUTexture {
+  return resource !== undefined && 'createView' in resource;
+}
+
+function checkApart(plan: CompiledPlan, step: KernelStep, { ranges }: BoundResources): void {
+  const names = Object.values(step.operands).filter((name) => {
+    const operand = plan.operands[name];
+    return operand !== undefined && operand.use !== 'uniform';
+  });
   names.forEach((name, index) => {
     const { buffer, offset } = ranges[name]!;
     const end = offset + plan.operands[name]!.bytes;
@@ -207,20 +297,20 @@ function bindGroup(
   plan: CompiledPlan,
   pipeline: KernelPipeline,
   step: KernelStep,
-  ranges: Readonly<Record<string, BufferRange>>,
+  { ranges, textures }: BoundResources,
 ): GPUBindGroup {
-  const entries = pipeline.bindings.map(({ binding, name }) => {
+  const resourceOf = (binding: number, name: string): GPUBindingResource => {
     const operand = step.operands[name];
     if (operand === undefined) {
-      const unused = { buffer: unusedBuffer(plan.device), offset: binding * unusedStride, size: unusedStride };
-      return { binding, resource: unused };
+      return { buffer: unusedBuffer(plan.device), offset: binding * unusedStride, size: unusedStride };
     }
+    if (textures[operand]) return textures[operand];
     const { buffer, offset } = ranges[operand]!;
-    return { binding, resource: { buffer, offset, size: plan.operands[operand]!.bytes } };
-  });
+    return { buffer, offset, size: plan.operands[operand]!.bytes };
+  };
   return plan.device.createBindGroup({
     label: `${plan.operation}: ${pipeline.label}`,
     layout: pipeline.pipeline.getBindGroupLayout(0),
-    entries,
+    entries: pipeline.bindings.map(({ binding, name }) => ({ binding, resource: resourceOf(binding, name) })),
   });
 }

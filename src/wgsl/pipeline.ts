@@ -1,8 +1,8 @@
 import { UnsupportedError } from '../errors.js';
 import { assemble, type Constants, type KernelSource, specialisation } from './assemble.js';
-import { type KernelBinding, kernelBindings } from './bindings.js';
+import { type KernelBinding, kernelBindings, storageTextureFormat } from './bindings.js';
 
-/** A compiled kernel with the buffers it declares. */
+/** A compiled kernel with the buffers and textures it declares. */
 export interface KernelPipeline {
   readonly label: string;
   readonly bindings: readonly KernelBinding[];
@@ -76,6 +76,19 @@ async function compile(
 function bindGroupLayout(device: GPUDevice, label: string, bindings: readonly KernelBinding[]): GPUBindGroupLayout {
   return device.createBindGroupLayout({
     label,
-    entries: bindings.map(({ binding, access }) => ({ binding, visibility: 4, buffer: { type: access } })),
+    entries: bindings.map((declared) => ({ binding: declared.binding, visibility: 4, ...resourceLayout(declared) })),
   });
+}
+
+function resourceLayout({ kind, type }: KernelBinding): Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'> {
+  switch (kind) {
+    case 'texture':
+      return { texture: { sampleType: 'unfilterable-float' } };
+    case 'externalTexture':
+      return { externalTexture: {} };
+    case 'storageTexture':
+      return { storageTexture: { access: 'write-only', format: storageTextureFormat(type) } };
+    default:
+      return { buffer: { type: kind } };
+  }
 }

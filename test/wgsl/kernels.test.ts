@@ -14,9 +14,9 @@ describe('kernelBindings', () => {
       @group(0) @binding(2) var<uniform> step_state: StepState;
       var<workgroup> partials: array<f32, 64>;`;
     expect(kernelBindings(text)).toEqual([
-      { binding: 0, name: 'input', access: 'storage' },
-      { binding: 1, name: 'output', access: 'storage' },
-      { binding: 2, name: 'step_state', access: 'uniform' },
+      { binding: 0, name: 'input', kind: 'storage', type: 'array<vec4<f32>>' },
+      { binding: 1, name: 'output', kind: 'storage', type: 'array<f32>' },
+      { binding: 2, name: 'step_state', kind: 'uniform', type: 'StepState' },
     ]);
   });
 });
@@ -40,7 +40,7 @@ describe.each(names)('%s', (name) => {
   });
 
   it('stays within the storage buffers that every device has', () => {
-    expect(bindings.filter(({ access }) => access === 'storage').length).toBeLessThanOrEqual(8);
+    expect(bindings.filter(({ kind }) => kind === 'storage').length).toBeLessThanOrEqual(8);
   });
 
   it('has one entry point, and says what each of its buffers is', () => {

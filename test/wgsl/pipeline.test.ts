@@ -42,8 +42,8 @@ it('compiles a kernel once for every set of constants', async () => {
   expect(compiled.label).toBe('fill(SIZE=8)');
   expect(compiled.pipeline.label).toBe('fill(SIZE=8)');
   expect(compiled.bindings).toEqual([
-    { binding: 0, name: 'output', access: 'storage' },
-    { binding: 1, name: 'value', access: 'uniform' },
+    { binding: 0, name: 'output', kind: 'storage', type: 'array<f32>' },
+    { binding: 1, name: 'value', kind: 'uniform', type: 'vec4<f32>' },
   ]);
   expect((await other).pipeline).not.toBe(compiled.pipeline);
   expect(kernelPipeline(device, kernel, { SIZE: 8 })).toBe(first);

@@ -1,0 +1,127 @@
+import * as operations from '../../src/operations.js';
+import type { ConvolutionShape } from '../../src/ops/convolution.js';
+import type { Family } from '../../src/ops/forms.js';
+import type { OperationPlan } from '../../src/ops/plan.js';
+import type { DeviceTraits } from '../../src/ops/traits.js';
+
+const {
+  planAdamW,
+  planAdd,
+  planAddGradient,
+  planBatchNormFold,
+  planBatchNormGradient,
+  planBatchNormInference,
+  planBatchNormTraining,
+  planChannelSums,
+  planConvolution,
+  planConvolutionFilterGradient,
+  planConvolutionInputGradient,
+  planCrossEntropy,
+  planDense,
+  planDenseInputGradient,
+  planDenseWeightGradient,
+  planEvaluationMetrics,
+  planGradientClip,
+  planIcUnitGradient,
+  planImageToTensor,
+  planLabelRank,
+  planLogitDistillation,
+  planMaxPool,
+  planMaxPoolGradient,
+  planMeanPool,
+  planMeanPoolGradient,
+  planRelu,
+  planReluGradient,
+  planSgd,
+  planStepMetrics,
+  planTableRows,
+  planTensorToImage,
+} = operations;
+
+/** Small shapes that every family takes. */
+const convolution: ConvolutionShape = {
+  batch: 1,
+  inHeight: 6,
+  inWidth: 6,
+  inChannels: 4,
+  outChannels: 16,
+  kernel: [3, 3],
+  stride: [1, 1],
+  padding: [1, 1],
+  dilation: [1, 1],
+  groups: 1,
+};
+const pool = {
+  batch: 1,
+  inHeight: 4,
+  inWidth: 4,
+  channels: 3,
+  kernel: [2, 2],
+  stride: [2, 2],
+  padding: [0, 0],
+} as const;
+const norm = { pixels: 12, channels: 4 };
+const dense = { batch: 3, inFeatures: 8, outFeatures: 4 };
+const image = { imageWidth: 5, imageHeight: 4, width: 3, height: 2, channels: 3 } as const;
+const everything = {
+  adjust: 'output',
+  bias: true,
+  scaleShift: true,
+  residual: true,
+  relu: true,
+  storeSums: true,
+} as const;
+
+/**
+ * Plans of every exported operation, by the function that makes them: what tests hold to what is promised of all operations.
+ * A new `plan...` function needs an entry here.
+ *
+ * @param families the families of convolution kernels that the traits allow
+ */
+export function catalogue(traits: DeviceTraits, families: readonly Family[]): Record<string, OperationPlan[]> {
+  const perFamily = (make: (family: Family) => OperationPlan): OperationPlan[] => families.map(make);
+  const filterFamilies = families.filter((family) => family === 'naive' || family === 'subgroup');
+  return {
+    planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
+    planAdd: [planAdd(12, { relu: true })],
+    planAddGradient: [planAddGradient(12, { accumulate: true })],
+    planBatchNormFold: [planBatchNormFold(4, 1e-5)],
+    planBatchNormGradient: [planBatchNormGradient(norm, { residual: true, relu: true })],
+    planBatchNormInference: [planBatchNormInference(norm, { residual: true, relu: true })],
+    planBatchNormTraining: [planBatchNormTraining(norm, { epsilon: 1e-5, momentum: 0.1, relu: true })],
+    planChannelSums: [planChannelSums(12, 4, { factors: true })],
+    planConvolution: [
+      ...perFamily((family) => planConvolution(convolution, { ...everything, family }, traits)),
+      planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
+    ],
+    planConvolutionFilterGradient: filterFamilies.map((family) =>
+      planConvolutionFilterGradient(convolution, { family }, traits),
+    ),
+    planConvolutionInputGradient: perFamily((family) =>
+      planConvolutionInputGradient(convolution, { windowSums: 'input', accumulate: true, family }, traits),
+    ),
+    planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
+    planDense: [planDense(dense, { bias: true }, traits)],
+    planDenseInputGradient: [planDenseInputGradient(dense, {}, traits)],
+    planDenseWeightGradient: [planDenseWeightGradient(dense, traits)],
+    planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
+    planGradientClip: [planGradientClip(64, 1)],
+    planIcUnitGradient: [planIcUnitGradient(convolution, 'output'), planIcUnitGradient(convolution, 'input')],
+    planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
+    planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
+    planLogitDistillation: [planLogitDistillation({ batch: 3, classes: 5 }, { loss: 'kl', temperature: 2 })],
+    planMaxPool: [planMaxPool(pool, { storeWinners: true })],
+    planMaxPoolGradient: [planMaxPoolGradient(pool)],
+    planMeanPool: [planMeanPool(pool)],
+    planMeanPoolGradient: [planMeanPoolGradient(pool)],
+    planRelu: [planRelu(12)],
+    planReluGradient: [planReluGradient(12)],
+    planSgd: [planSgd(64, { groups: 1, clip: true })],
+    planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
+    planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
+    planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
+  };
+}
+
+/** The exported functions that make plans. */
+export const planFunctions = Object.keys(operations).filter((name) => name.startsWith('plan'));
