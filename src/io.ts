@@ -1,7 +1,9 @@
-/** Files and data sets, browser-safe. */
+/** Files, weights and data sets, browser-safe. */
 export { type Batcher, type BatchOptions, createBatcher, fillSequential, stepsPerEpoch } from './io/batches.js';
+export { type ByteSource, type FileLike, type OpenOptions, openBytes } from './io/byteSource.js';
 export { type CifarKind, type NamedBytes, readCifar } from './io/cifar.js';
 export { channelStatistics, fromIdx, type ImageDataset, type Normalisation, subset } from './io/dataset.js';
+export type { FloatType } from './io/floats.js';
 export { type IdxArray, readIdx } from './io/idx.js';
 export {
   float32Tensor,
@@ -12,3 +14,8 @@ export {
   toFloat32,
   writeSafetensors,
 } from './io/safetensors.js';
+export type { SafetensorsEntry } from './io/safetensorsHeader.js';
+export { type LoadProgress, type LoadReport, type LoadWeightsOptions, loadWeights } from './weights/load.js';
+export type { Names, WeightsMapping } from './weights/match.js';
+export { encodeWeights, type SaveWeightsOptions } from './weights/save.js';
+export { openWeights, type WeightsFile } from './weights/weightsFile.js';

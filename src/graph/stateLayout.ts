@@ -62,8 +62,60 @@ function axesInMemory(
 }
 
 /** A tensor from PyTorch's layout to memory's. */
-export function toMemory({ axes, order }: PlacedParameter, data: Float32Array): Float32Array {
-  return permute(data, axes, order);
+export function toMemory(place: PlacedParameter, data: Float32Array): Float32Array {
+  const result = new Float32Array(data.length);
+  placeRows(place, data, 0, result);
+  return result;
+}
+
+/** Rows that are written side by side, so that both what is read and what is written stays within a few cache lines. */
+const rowBlock = 16;
+
+/**
+ * Puts some rows of a tensor in PyTorch's layout where they lie in memory's.
+ *
+ * @param rows - whole slices along the first axis
+ * @param firstRow - the index of the first of them
+ * @param memory - the whole tensor in memory's layout
+ */
+export function placeRows(
+  { axes, order }: PlacedParameter,
+  rows: Float32Array,
+  firstRow: number,
+  memory: Float32Array,
+): void {
+  const [height = 1, ...inner] = axes;
+  const rowSize = elementCount(inner);
+  if (order.every((axis, index) => axis === index) || height === 0) {
+    memory.set(rows, firstRow * rowSize);
+    return;
+  }
+  const [b = 1, c = 1, d = 1] = inner;
+  const [stepA, stepB, stepC, stepD] = [0, 1, 2, 3].map((axis) => strideInMemory(axes, order, axis)) as Stride4;
+  const count = rows.length / rowSize;
+  for (let block = 0; block < count; block += rowBlock) {
+    const end = Math.min(block + rowBlock, count);
+    let column = 0;
+    for (let j = 0; j < b; j++) {
+      for (let k = 0; k < c; k++) {
+        for (let l = 0; l < d; l++) {
+          let to = (firstRow + block) * stepA + j * stepB + k * stepC + l * stepD;
+          for (let row = block; row < end; row++) {
+            memory[to] = rows[row * rowSize + column]!;
+            to += stepA;
+          }
+          column++;
+        }
+      }
+    }
+  }
+}
+
+type Stride4 = [number, number, number, number];
+
+/** How far apart in memory neighbours along an axis of the PyTorch layout lie. */
+function strideInMemory(axes: readonly number[], order: readonly number[], axis: number): number {
+  return elementCount(order.slice(order.indexOf(axis) + 1).map((later) => axes[later]!));
 }
 
 /** A tensor from memory's layout to PyTorch's. */

@@ -14,9 +14,14 @@ import { type RandomStream, randomStream } from './random.js';
  * so a plain network and its IC form start from the same filters.
  *
  * @param seed - a non-negative integer
+ * @param wanted - picks by name the entries that are made; all unless told
  * @throws ShapeError where the seed is none or the network is not well formed
  */
-export function initialParameters(network: Network, seed: number): Map<string, Float32Array> {
+export function initialParameters(
+  network: Network,
+  seed: number,
+  wanted: (name: string) => boolean = () => true,
+): Map<string, Float32Array> {
   requireInteger(seed, 0, 'seed', { operation: 'initialParameters', prefix: '' });
   const fanIns = new Map<string, number>();
   const parameters = new Map<string, Float32Array>();
@@ -24,6 +29,7 @@ export function initialParameters(network: Network, seed: number): Map<string, F
     // A layer's weight comes ahead of what depends on its size.
     if (spec.role === 'filter' || spec.role === 'denseWeight')
       fanIns.set(spec.layer, elementCount(spec.shape.slice(1)));
+    if (!wanted(spec.name)) continue;
     const draw = distribution(spec, fanIns.get(spec.layer) ?? 1, randomStream(seed, spec.name));
     parameters.set(spec.name, new Float32Array(elementCount(spec.shape)).map(draw));
   }

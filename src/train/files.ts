@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type Checkpoint, decodeCheckpoint } from './checkpoint.js';
 
 /**
@@ -6,12 +6,15 @@ import { type Checkpoint, decodeCheckpoint } from './checkpoint.js';
  *
  * @throws what the file system says; an older file of the name is then as it was.
  */
-export async function writeAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  bytes: Uint8Array | string | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const beside = `${path}.${process.pid}.part`;
   try {
     const file = await open(beside, 'w');
     try {
-      await file.writeFile(bytes);
+      await writeFile(file, bytes);
       await file.sync();
     } finally {
       await file.close();
