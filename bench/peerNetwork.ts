@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type FusedLayers, fuseLayers, isConvolution } from '../src/graph/fusion.js';
-import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Network, PoolLayer } from '../src/graph/network.js';
+import type {
+  BatchNormLayer,
+  ConvolutionLayer,
+  DenseLayer,
+  Network,
+  PoolLayer,
+  ReluLayer,
+} from '../src/graph/network.js';
 import { inferShapes, type Shape } from '../src/graph/shapes.js';
 import { layoutState, toMemory } from '../src/graph/stateLayout.js';
 import { type Peer, type PeerOperation, paddingOf, peerOperation } from './peer.js';
@@ -73,10 +80,14 @@ function inferenceStep(
     case 'add':
       return step([], (left, right) => {
         const sum = tf.add(left!, right!);
-        return group.relu ? tf.relu(sum) : sum;
+        return group.relu ? rectify(sum, group.relu) : sum;
       });
+    case 'concat':
+      return step([], (...inputs) => tf.concat(inputs, -1));
+    case 'softmax':
+      return step([], (x) => tf.softmax(x!));
     case 'relu':
-      return step([], (x) => tf.relu(x!));
+      return step([], (x) => rectify(x!, head));
     case 'maxPool':
     case 'meanPool':
       return step([], (x) => pool(head, x as tf.Tensor4D, shapes.get(head.inputs[0]!)!));
@@ -103,13 +114,13 @@ function convolutionStep(
       const z = tf.conv2d(x, filter, strides, pad);
       const excess = tf.relu(tf.sub(z, tf.mul(adjust, windowSums(x, layer, ones!))));
       const y = tf.add(residual ? tf.addN([z, excess, residual]) : tf.add(z, excess), shift);
-      return group.relu ? tf.relu(y) : y;
+      return group.relu ? rectify(y, group.relu) : y;
     }
-    const fusedRelu = group.relu && !residual ? { activation: 'relu' as const } : {};
+    const fusedRelu = group.relu && !residual ? { activation: activationName(group.relu) } : {};
     const y = tf.fused.conv2d({ x, filter, strides, pad, bias: shift, ...fusedRelu });
     if (!residual) return y;
     const sum = tf.add(y, residual);
-    return group.relu ? tf.relu(sum) : sum;
+    return group.relu ? rectify(sum, group.relu) : sum;
   };
   return {
     tensors: [filter, shift, ...(adjust ? [adjust, ones!] : [])],
@@ -154,12 +165,22 @@ export function windowSums(x: tf.Tensor4D, layer: ConvolutionLayer, ones: tf.Ten
   return tf.conv2d(sums, ones, [...layer.stride], paddingOf(layer.padding));
 }
 
+/** ReLU, or ReLU6. */
+export function rectify(x: tf.Tensor, layer: ReluLayer): tf.Tensor {
+  return activationName(layer) === 'relu6' ? tf.relu6(x) : tf.relu(x);
+}
+
+function activationName({ name, maximum }: ReluLayer): 'relu' | 'relu6' {
+  if (maximum !== undefined && maximum !== 6) throw new Error(`${name}: TensorFlow.js fuses no bound but 6`);
+  return maximum === undefined ? 'relu' : 'relu6';
+}
+
 export function pool(layer: PoolLayer, x: tf.Tensor4D, [, height, width]: Shape): tf.Tensor4D {
   if (layer.kernel === 'global') {
     if (layer.kind === 'meanPool') return tf.mean<tf.Tensor4D>(x, [1, 2], true);
     return tf.maxPool(x, [height, width], 1, 'valid');
   }
-  if (layer.kind === 'meanPool' && paddingOf(layer.padding) !== 'valid') {
+  if (layer.kind === 'meanPool' && layer.countPadding !== false && paddingOf(layer.padding) !== 'valid') {
     throw new Error(`${layer.name}: TensorFlow.js leaves padding out of its means`);
   }
   const pooling = layer.kind === 'maxPool' ? tf.maxPool : tf.avgPool;

@@ -5,7 +5,7 @@ import { inferShapes } from '../src/graph/shapes.js';
 import { layoutState } from '../src/graph/stateLayout.js';
 import type { TrainingSettings } from './ours.js';
 import type { Peer } from './peer.js';
-import { type Activations, dense, denseParameters, peerParameters, pool, windowSums } from './peerNetwork.js';
+import { type Activations, dense, denseParameters, peerParameters, pool, rectify, windowSums } from './peerNetwork.js';
 import type { Contender } from './timing.js';
 import type { Values } from './values.js';
 
@@ -55,14 +55,19 @@ export function peerTraining(
     return tf.losses.softmaxCrossEntropy(wanted, activations.get(last)!);
   };
 
-  function forward(layer: Layer, [x, other]: tf.Tensor[]): tf.Tensor {
+  function forward(layer: Layer, inputs: tf.Tensor[]): tf.Tensor {
+    const [x, other] = inputs;
     switch (layer.kind) {
       case 'convolution':
         return convolution(layer, x as tf.Tensor4D);
       case 'batchNorm':
         return normalise(layer, x as tf.Tensor4D);
       case 'relu':
-        return tf.relu(x!);
+        return rectify(x!, layer);
+      case 'concat':
+        return tf.concat(inputs, -1);
+      case 'softmax':
+        throw new Error(`${layer.name}: training works on the logits`);
       case 'add':
         return tf.add(x!, other!);
       case 'maxPool':

@@ -1,4 +1,4 @@
-// output[i] = left[i] + right[i], with RELU max(sum, 0)
+// output[i] = left[i] + right[i], with RELU rectified as in shared/relu.wgsl
 //
 // left, right, output  [COUNT]; output overwritten
 // Grid: one thread a vector, 64 a workgroup. VECTOR divides COUNT.
@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let sum = left[element] + right[element];
   if (RELU) {
-    output[element] = rectify(sum);
+    output[element] = relu(sum);
   } else {
     output[element] = sum;
   }

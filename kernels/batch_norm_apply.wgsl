@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     value += residual[element];
   }
   if (RELU) {
-    value = rectify(value);
+    value = relu(value);
   }
   output[element] = value;
 }

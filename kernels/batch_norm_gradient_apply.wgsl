@@ -1,6 +1,6 @@
 // Gradient of batch normalisation with respect to its input, and of the residual added behind it.
 //
-//   g = gradient, where the ReLU behind the normalisation passed it (activation > 0, with RELU)
+//   g = gradient, where the ReLU behind the normalisation passed it (told by its output, with RELU)
 //   input_gradient[i,c]    = steps[0,c] * g + steps[1,c] * (input[i,c] - steps[3,c]) + steps[2,c]
 //   residual_gradient[i,c] = g                                                              with RESIDUAL
 //
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let c = element % VECTORS;
   var incoming = gradient[element];
   if (RELU) {
-    incoming = select(Vector(), incoming, activation[element] > Vector());
+    incoming = relu_gradient(incoming, activation[element]);
   }
   let distance = input[element] - steps[3u * VECTORS + c];
   input_gradient[element] = steps[c] * incoming + steps[VECTORS + c] * distance + steps[2u * VECTORS + c];

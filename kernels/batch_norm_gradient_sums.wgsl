@@ -1,6 +1,6 @@
 // Sums for the gradients of batch normalisation, channel by channel, one partial a slice.
 //
-//   g = gradient, where the ReLU behind the normalisation passed it (activation > 0, with RELU)
+//   g = gradient, where the ReLU behind the normalisation passed it (told by its output, with RELU)
 //   partials[slice,0,c] = sum over the slice's pixels of g
 //   partials[slice,1,c] = sum over the slice's pixels of g * (input - mean[c]) * inverseDeviation[c]
 //
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let element = pixel * VECTORS + c;
     var incoming = gradient[element];
     if (RELU) {
-      incoming = select(Vector(), incoming, activation[element] > Vector());
+      incoming = relu_gradient(incoming, activation[element]);
     }
     sum += incoming;
     products += incoming * (input[element] - mean);

@@ -1,6 +1,7 @@
-// Mean under each window; padding counts as zeros, as PyTorch's default does.
+// Mean under each window; with COUNT_PADDING padding counts as zeros, else as nothing.
 //
-//   output[n,p,q,c] = 1 / (WINDOW_HEIGHT * WINDOW_WIDTH) * sum over r,s of input[n, p*STRIDE+r-PADDING, ..., c]
+//   output[n,p,q,c] = 1 / pixels * sum over r,s of input[n, p*STRIDE+r-PADDING, ..., c]
+//   pixels = WINDOW_HEIGHT * WINDOW_WIDTH with COUNT_PADDING, else those of the window that are in the image
 //
 // input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]
 // output  [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
@@ -20,6 +21,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let p = pixel / OUT_WIDTH % OUT_HEIGHT;
   let n = pixel / OUT_WIDTH / OUT_HEIGHT;
   var sum = 0.0;
+  var pixels = 0u;
   for (var r = 0u; r < WINDOW_HEIGHT; r++) {
     let h = i32(p * STRIDE_HEIGHT + r) - PADDING_HEIGHT;
     if (u32(h) >= IN_HEIGHT) {
@@ -29,8 +31,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let w = i32(q * STRIDE_WIDTH + s) - PADDING_WIDTH;
       if (u32(w) < IN_WIDTH) {
         sum += input[((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * CHANNELS + c];
+        pixels++;
       }
     }
   }
-  output[element] = sum / f32(WINDOW_HEIGHT * WINDOW_WIDTH);
+  output[element] = sum / f32(select(pixels, WINDOW_HEIGHT * WINDOW_WIDTH, COUNT_PADDING));
 }

@@ -1,7 +1,7 @@
 // Gradient of mean pooling: every window's gradient is shared by its pixels.
 //
-//   input_gradient[n,h,w,c] = 1 / (WINDOW_HEIGHT * WINDOW_WIDTH) * sum over the windows (p,q) that contain the pixel
-//                             of gradient[n,p,q,c]
+//   input_gradient[n,h,w,c] = sum over the windows (p,q) that contain the pixel of gradient[n,p,q,c] / pixels(p,q)
+//   pixels = WINDOW_HEIGHT * WINDOW_WIDTH with COUNT_PADDING, else those of the window that are in the image
 //
 // gradient        [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]
 // input_gradient  [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS], overwritten, or added to with ACCUMULATE
@@ -12,6 +12,12 @@
 // The first and one past the last window along an axis that contain a padded position.
 fn first_window(position: u32, window: u32, stride: u32) -> u32 {
   return select(0u, (position - window) / stride + 1u, position >= window);
+}
+
+// How many positions of a window along an axis are in the image.
+fn inside(window: u32, stride: u32, padding: u32, length: u32, size: u32) -> u32 {
+  let first = window * stride;
+  return min(first + length, padding + size) - max(first, padding);
 }
 
 @compute @workgroup_size(64)
@@ -30,10 +36,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var sum = 0.0;
   for (var p = first_window(h, WINDOW_HEIGHT, STRIDE_HEIGHT); p <= last_p; p++) {
     for (var q = first_window(w, WINDOW_WIDTH, STRIDE_WIDTH); q <= last_q; q++) {
-      sum += gradient[((n * OUT_HEIGHT + p) * OUT_WIDTH + q) * CHANNELS + c];
+      var pixels = WINDOW_HEIGHT * WINDOW_WIDTH;
+      if (!COUNT_PADDING) {
+        pixels = inside(p, STRIDE_HEIGHT, u32(PADDING_HEIGHT), WINDOW_HEIGHT, IN_HEIGHT);
+        pixels *= inside(q, STRIDE_WIDTH, u32(PADDING_WIDTH), WINDOW_WIDTH, IN_WIDTH);
+      }
+      sum += gradient[((n * OUT_HEIGHT + p) * OUT_WIDTH + q) * CHANNELS + c] / f32(pixels);
     }
   }
-  sum /= f32(WINDOW_HEIGHT * WINDOW_WIDTH);
   if (ACCUMULATE) {
     sum += input_gradient[element];
   }

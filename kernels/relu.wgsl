@@ -1,4 +1,4 @@
-// output[i] = max(input[i], 0), NaN kept
+// output[i] = max(input[i], 0), at most RELU_MAXIMUM where that is not 0; NaN kept
 //
 // input, output  [COUNT]; output overwritten
 // Grid: one thread a vector, 64 a workgroup. VECTOR divides COUNT.
@@ -11,5 +11,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (element >= COUNT / VECTOR) {
     return;
   }
-  output[element] = rectify(input[element]);
+  output[element] = relu(input[element]);
 }

@@ -14,8 +14,8 @@ export {
   UnsupportedError,
 } from './errors.js';
 export type { CompileOptions, CompileProgress } from './graph/compile.js';
-export { compileInference, type InferenceNetwork } from './graph/inference.js';
-export type * from './graph/network.js';
+export { compileInference, type InferenceNetwork, type InferenceOptions } from './graph/inference.js';
+export * from './graph/network.js';
 export { networkParameters, type ParameterRole, type ParameterSpec } from './graph/parameters.js';
 export { inferShapes, type Shape } from './graph/shapes.js';
 export { createState, type NetworkState, readState, writeState } from './graph/state.js';

@@ -8,6 +8,7 @@ export {
 } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
 export { planChannelSums } from './ops/channelSums.js';
+export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
 export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolutionFilterGradient.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
@@ -49,10 +50,13 @@ export {
 } from './ops/plan.js';
 export { planAdd, planAddGradient, planRelu, planReluGradient } from './ops/pointwise.js';
 export {
+  type MeanPoolOptions,
   type PoolShape,
   planMaxPool,
   planMaxPoolGradient,
   planMeanPool,
   planMeanPoolGradient,
 } from './ops/pool.js';
+export type { ReluOptions } from './ops/relu.js';
+export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';

@@ -20,7 +20,13 @@ import {
   runningStatisticsReference,
 } from './reference/normalisation.js';
 import { adamWStepReference, clipByGlobalNormReference, sgdStepReference } from './reference/optimisers.js';
-import { reluBackwardReference, reluReference } from './reference/pointwise.js';
+import {
+  concatBackwardReference,
+  concatReference,
+  reluBackwardReference,
+  reluReference,
+  softmaxReference,
+} from './reference/pointwise.js';
 import {
   maxPoolBackwardReference,
   maxPoolReference,
@@ -279,8 +285,12 @@ describe('pooling', () => {
     ['max', maxPoolReference, maxPoolBackwardReference],
     ['mean', meanPoolReference, meanPoolBackwardReference],
   ] as const)('%s has the gradients of central differences', (name, forward, backward) => {
-    for (const kernel of [geometry.kernel, 'global'] as const) {
-      const operands = { ...geometry, kernel, x };
+    for (const [kernel, countPadding] of [
+      [geometry.kernel, true],
+      [geometry.kernel, false],
+      ['global', true],
+    ] as const) {
+      const operands = { ...geometry, kernel, x, countPadding };
       const { y, outShape } = forward(operands);
       expect(outShape).toEqual(kernel === 'global' ? [2, 1, 1, 3] : [2, 3, 7, 3]);
       const dy = randomArray(y.length, 22);
@@ -302,15 +312,50 @@ describe('pooling', () => {
     ]);
   });
 
-  it('counts padding in the mean', () => {
+  it('counts padding in the mean, or leaves it out', () => {
     const line = { shape: [1, 1, 3, 1], kernel: [1, 3], stride: [1, 1], padding: [0, 1] } as const;
     expectClose(meanPoolReference({ ...line, x: [3, 6, 12] }).y, [3, 7, 6], 1e-12, 'mean pool with padding');
+    const without = meanPoolReference({ ...line, x: [3, 6, 12], countPadding: false });
+    expectClose(without.y, [4.5, 7, 9], 1e-12, 'mean pool without padding');
   });
 });
 
 it('relu passes the gradient where its input is positive', () => {
   expect([...reluReference([-1, 0, 2, Number.NaN])]).toEqual([0, 0, 2, Number.NaN]);
   expect([...reluBackwardReference([-1, 0, 2], [3, 4, 5])]).toEqual([0, 0, 5]);
+});
+
+it('a bounded relu passes it below the bound alone', () => {
+  expect([...reluReference([-1, 0, 2, 6, 7, Number.NaN], 6)]).toEqual([0, 0, 2, 6, 6, Number.NaN]);
+  expect([...reluBackwardReference([-1, 0, 2, 6, 7], [3, 4, 5, 6, 7], 6)]).toEqual([0, 0, 5, 0, 0]);
+  const x = randomArray(40, 23, -1, 2);
+  const dy = randomArray(40, 24);
+  const dx = reluBackwardReference(x, dy, 1);
+  expectGradient((value) => dot(reluReference(value, 1), dy), x, dx, 'bounded relu dx');
+});
+
+it('concat puts channels side by side, and has the gradients of central differences', () => {
+  expect([
+    ...concatReference(
+      [
+        [1, 2, 3, 4],
+        [5, 6],
+      ],
+      [2, 1],
+    ),
+  ]).toEqual([1, 2, 5, 3, 4, 6]);
+  const inputs = [randomArray(6, 25), randomArray(12, 26)] as const;
+  const dy = randomArray(18, 27);
+  const [left, right] = concatBackwardReference(dy, [2, 4]);
+  const lossWith = (a: ArrayLike<number>, b: ArrayLike<number>) => dot(concatReference([a, b], [2, 4]), dy);
+  expectGradient((value) => lossWith(value, inputs[1]), inputs[0], left!, 'concat left');
+  expectGradient((value) => lossWith(inputs[0], value), inputs[1], right!, 'concat right');
+});
+
+it('softmax gives the shares of the exponentials', () => {
+  const [one, two] = [Math.exp(1), Math.exp(2)];
+  const expected = [1 / (1 + one + two), one / (1 + one + two), two / (1 + one + two), 0.5, 0.5, 0];
+  expectClose(softmaxReference([0, 1, 2, 1000, 1000, -Infinity], 3), expected, 1e-15, 'softmax');
 });
 
 it('dense has the gradients of central differences', () => {

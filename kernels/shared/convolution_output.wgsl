@@ -74,7 +74,7 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: f32, terms: Chan
     y += residual[element];
   }
   if (RELU) {
-    y = rectify(y);
+    y = relu(y);
   }
   if (ACCUMULATE) {
     y += output[element];

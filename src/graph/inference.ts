@@ -7,6 +7,7 @@ import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
 import { planInference } from './inferencePlan.js';
 import { inputTensor } from './names.js';
+import { withoutSoftmax } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
 
@@ -18,14 +19,14 @@ export interface InferenceNetwork {
   /** Dispatches of one batch. */
   readonly dispatches: number;
   readonly arenaBytes: number;
-  /** Where the images, NHWC float32, are read from, and where the logits are left. */
+  /** Where the images, NHWC float32, are read from, and where the output is left. */
   readonly input: BufferRange;
   readonly output: BufferRange;
   /** Encodes one batch; the first time after the state changed, batch norms are made into scales and shifts, and
    * filters transformed, beforehand. */
   encode(pass: GPUComputePassEncoder): void;
   /**
-   * Logits of up to `batch` images.
+   * The output for up to `batch` images: logits, or probabilities of a network that ends in a softmax.
    *
    * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
    */
@@ -33,18 +34,22 @@ export interface InferenceNetwork {
   dispose(): void;
 }
 
+export interface InferenceOptions extends CompileOptions {
+  readonly batch: number;
+  /** Ends in the logits where the network ends in a softmax. Default false. */
+  readonly logits?: boolean;
+}
+
 /**
  * Compiles a network for inference: every convolution with its batch norm, sum and ReLU in one dispatch.
  *
  * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
  */
-export async function compileInference(
-  state: NetworkState,
-  options: CompileOptions & { readonly batch: number },
-): Promise<InferenceNetwork> {
-  const { device, network } = state;
+export async function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
+  const { device } = state;
   assertAlive(device, 'compile');
-  const { batch } = options;
+  const { batch, logits = false } = options;
+  const network = logits ? withoutSoftmax(state.network) : state.network;
   const planner = (traits: DeviceTraits) => planInference(network, batch, traits);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;

@@ -1,13 +1,25 @@
 import { planBatchNormFold, planBatchNormInference } from '../ops/batchNorm.js';
+import { planConcat } from '../ops/concat.js';
 import { planConvolution } from '../ops/convolutionForward.js';
 import { planDense } from '../ops/dense.js';
+import type { OperationPlan } from '../ops/plan.js';
 import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
+import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from './fusion.js';
-import { batchNormShape, convolutionShape, denseShape, poolShape } from './layerShapes.js';
+import {
+  batchNormShape,
+  concatShape,
+  convolutionShape,
+  denseShape,
+  meanPoolOptions,
+  poolShape,
+  reluBound,
+  reluOptions,
+} from './layerShapes.js';
 import { activationOf, foldedNorm, parameter } from './names.js';
-import type { ConvolutionLayer, Network } from './network.js';
+import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
 import { inLayer, type NetworkOperation, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, type Shape } from './shapes.js';
@@ -41,8 +53,8 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
     const output = activationOf(group.output);
     const from = activationOf(group.head.inputs[0]!);
     const residual: Record<string, string> = group.residual ? { residual: activationOf(group.residual) } : {};
-    const behind = { residual: group.add !== undefined, relu: group.relu !== undefined };
-    const append = (plan: Parameters<typeof forward.append>[1], tensors: Record<string, string>): void =>
+    const behind = { residual: group.add !== undefined, ...reluOptions(group.relu) };
+    const append = (plan: OperationPlan, tensors: Record<string, string>): void =>
       forward.append(group.head.name, plan, { input: from, output, ...tensors });
     switch (group.head.kind) {
       case 'convolution': {
@@ -61,22 +73,28 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
         break;
       }
       case 'add':
-        append(planAdd(elementCount(input), { relu: behind.relu }), addInputs(group));
+        append(planAdd(elementCount(input), reluOptions(group.relu)), addInputs(group));
         break;
       case 'relu':
-        append(planRelu(elementCount(input)), {});
+        append(planRelu(elementCount(input), reluBound(group.head)), {});
+        break;
+      case 'concat':
+        append(planConcat(concatShape(group.head, shapes)), concatInputs(group.head));
         break;
       case 'maxPool':
         append(planMaxPool(poolShape(group.head, input)), {});
         break;
       case 'meanPool':
-        append(planMeanPool(poolShape(group.head, input)), {});
+        append(planMeanPool(poolShape(group.head, input), meanPoolOptions(group.head)), {});
         break;
       case 'dense': {
         const { name, bias } = group.head;
         append(planDense(denseShape(group.head, input), { bias }, traits), denseParameters(name, bias));
         break;
       }
+      case 'softmax':
+        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), {});
+        break;
     }
   };
   for (const group of groups) inLayer(group.head.name, () => appendGroup(group));
@@ -93,6 +111,11 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
 /** The two tensors that an add layer sums. */
 export function addInputs({ head }: FusedLayers): { left: string; right: string } {
   return { left: activationOf(head.inputs[0]!), right: activationOf(head.inputs[1]!) };
+}
+
+/** The tensors that a concat layer puts side by side. */
+export function concatInputs({ inputs }: ConcatLayer): Record<string, string> {
+  return Object.fromEntries(inputs.map((name, index) => [`input${index}`, activationOf(name)]));
 }
 
 /** The state entries of a convolution as operands. */

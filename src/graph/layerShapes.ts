@@ -1,8 +1,10 @@
 import type { BatchNormShape } from '../ops/batchNorm.js';
+import type { ConcatShape } from '../ops/concat.js';
 import type { ConvolutionShape } from '../ops/convolution.js';
 import type { DenseShape } from '../ops/dense.js';
-import type { PoolShape } from '../ops/pool.js';
-import type { ConvolutionLayer, DenseLayer, PoolLayer } from './network.js';
+import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
+import type { ReluOptions } from '../ops/relu.js';
+import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
 
@@ -28,4 +30,26 @@ export function denseShape(layer: DenseLayer, [batch, ...rest]: Shape): DenseSha
 /** Batch normalisation on an input of a shape. */
 export function batchNormShape([batch, height, width, channels]: Shape): BatchNormShape {
   return { pixels: batch * height * width, channels };
+}
+
+/** A concatenation of layers of these shapes. */
+export function concatShape(layer: ConcatLayer, shapes: ReadonlyMap<string, Shape>): ConcatShape {
+  const inputs = layer.inputs.map((name) => shapes.get(name)!);
+  return { pixels: elementCount(inputs[0]!.slice(0, 3)), channels: inputs.map(([, , , channels]) => channels) };
+}
+
+/** What a mean pooling layer divides by. */
+export function meanPoolOptions({ countPadding }: PoolLayer): MeanPoolOptions {
+  return countPadding === undefined ? {} : { countPadding };
+}
+
+/** The ReLU at the end of an operation. */
+export function reluOptions(layer: ReluLayer | undefined): ReluOptions {
+  if (!layer) return { relu: false };
+  return { relu: true, ...reluBound(layer) };
+}
+
+/** The bound of a ReLU that is an operation of its own. */
+export function reluBound({ maximum }: ReluLayer): Pick<ReluOptions, 'maximum'> {
+  return maximum === undefined ? {} : { maximum };
 }

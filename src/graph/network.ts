@@ -33,6 +33,8 @@ export interface BatchNormLayer extends LayerBase {
 
 export interface ReluLayer extends LayerBase {
   readonly kind: 'relu';
+  /** What it lets through at most, 6 for ReLU6; any value where left out. */
+  readonly maximum?: number;
 }
 
 /** Element-wise sum of two inputs of one shape. */
@@ -40,23 +42,46 @@ export interface AddLayer extends LayerBase {
   readonly kind: 'add';
 }
 
-/** Max or mean over windows; the mean counts padding, as PyTorch's default does. */
+/** Concatenation along the channels, of inputs that are alike in height and width. */
+export interface ConcatLayer extends LayerBase {
+  readonly kind: 'concat';
+}
+
+/** Max or mean over windows. */
 export interface PoolLayer extends LayerBase {
   readonly kind: 'maxPool' | 'meanPool';
   /** `global` spans the whole image. */
   readonly kernel: Pair | 'global';
   readonly stride: Pair;
   readonly padding: Pair;
+  /** Of a mean: whether padding counts as zeros, the default as in PyTorch, or not at all. */
+  readonly countPadding?: boolean;
 }
 
-/** Fully connected, over all elements of one example; parameters NAME.weight [out, in] and NAME.bias. */
+/**
+ * Fully connected, over all elements of one example in the order channels, height, width, as behind PyTorch's flatten;
+ * parameters NAME.weight [out, in] and NAME.bias.
+ */
 export interface DenseLayer extends LayerBase {
   readonly kind: 'dense';
   readonly outFeatures: number;
   readonly bias: boolean;
 }
 
-export type Layer = ConvolutionLayer | BatchNormLayer | ReluLayer | AddLayer | PoolLayer | DenseLayer;
+/** Probabilities out of logits, the last layer where there is one. Training and evaluation work on the logits ahead of it. */
+export interface SoftmaxLayer extends LayerBase {
+  readonly kind: 'softmax';
+}
+
+export type Layer =
+  | ConvolutionLayer
+  | BatchNormLayer
+  | ReluLayer
+  | AddLayer
+  | ConcatLayer
+  | PoolLayer
+  | DenseLayer
+  | SoftmaxLayer;
 
 /** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */
 export interface Network {
@@ -64,4 +89,10 @@ export interface Network {
   /** Height, width and channels of one input image. */
   readonly input: { readonly height: number; readonly width: number; readonly channels: number };
   readonly layers: readonly Layer[];
+}
+
+/** The network that ends in the logits, without the softmax that may follow them. */
+export function withoutSoftmax(network: Network): Network {
+  if (network.layers.at(-1)?.kind !== 'softmax') return network;
+  return { ...network, layers: network.layers.slice(0, -1) };
 }

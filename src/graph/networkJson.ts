@@ -13,6 +13,12 @@ const window: Check = (value) => value === 'global' || pair(value);
 const names: Check = (value) => Array.isArray(value) && value.every(text);
 const adjust: Check = (value) => value === 'none' || value === 'output' || value === 'input';
 
+/** A field that may be left out. */
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+
 const poolFields = { kernel: window, stride: pair, padding: pair };
 
 /** The fields of each kind of layer besides name, kind and inputs. */
@@ -28,11 +34,13 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
     adjust,
   },
   batchNorm: { epsilon: number, momentum: number },
-  relu: {},
+  relu: { maximum: optional(number) },
   add: {},
+  concat: {},
   maxPool: poolFields,
-  meanPool: poolFields,
+  meanPool: { ...poolFields, countPadding: optional(flag) },
   dense: { outFeatures: integer, bias: flag },
+  softmax: {},
 };
 
 /**
@@ -68,8 +76,9 @@ function record(value: unknown, where: string, fields: Readonly<Record<string, C
     if (!Object.hasOwn(fields, name)) throw refusal(where, `the fields ${Object.keys(fields).join(', ')}`, name);
   }
   for (const [name, check] of Object.entries(fields)) {
-    if (!Object.hasOwn(value, name)) throw refusal(`${where}.${name}`, 'a value', 'none');
-    if (!check(value[name])) throw refusal(`${where}.${name}`, `a ${name}`, describeJson(value[name]));
+    const present = Object.hasOwn(value, name);
+    if (!present && !check(undefined)) throw refusal(`${where}.${name}`, 'a value', 'none');
+    if (present && !check(value[name])) throw refusal(`${where}.${name}`, `a ${name}`, describeJson(value[name]));
   }
   return value;
 }

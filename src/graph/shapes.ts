@@ -1,6 +1,15 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
 import { type ErrorPlace, requireInteger, windowOutput } from '../ops/windows.js';
-import type { AddLayer, ConvolutionLayer, DenseLayer, Layer, Network, PoolLayer } from './network.js';
+import type {
+  AddLayer,
+  ConcatLayer,
+  ConvolutionLayer,
+  DenseLayer,
+  Layer,
+  Network,
+  PoolLayer,
+  ReluLayer,
+} from './network.js';
 
 /** The shape of an activation, NHWC. */
 export type Shape = readonly [batch: number, height: number, width: number, channels: number];
@@ -32,6 +41,9 @@ export function inferShapes(network: Network, batch: number): Map<string, Shape>
   for (const layer of network.layers) {
     if (shapes.has(layer.name)) throw layerError(layer, 'name', 'a name used once, and not `input`', layer.name);
     shapes.set(layer.name, outputShape(layer, shapes));
+    if (layer.kind === 'softmax' && layer !== network.layers.at(-1)) {
+      throw layerError(layer, 'name', 'a softmax as the last layer alone', layer.name);
+    }
   }
   return shapes;
 }
@@ -41,10 +53,14 @@ function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {
     case 'convolution':
       return convolutionShape(layer, onlyInput(layer, shapes));
     case 'batchNorm':
-    case 'relu':
+    case 'softmax':
       return onlyInput(layer, shapes);
+    case 'relu':
+      return reluShape(layer, onlyInput(layer, shapes));
     case 'add':
       return addShape(layer, shapes);
+    case 'concat':
+      return concatShape(layer, shapes);
     case 'maxPool':
     case 'meanPool':
       return poolShape(layer, onlyInput(layer, shapes));
@@ -103,6 +119,24 @@ function addShape(layer: AddLayer, shapes: ReadonlyMap<string, Shape>): Shape {
   return first;
 }
 
+function concatShape(layer: ConcatLayer, shapes: ReadonlyMap<string, Shape>): Shape {
+  if (layer.inputs.length === 0) throw layerError(layer, 'inputs', 'at least 1', '0');
+  const inputs = layer.inputs.map((_, index) => inputShape(layer, index, shapes));
+  const [batch, height, width] = inputs[0]!;
+  const other = inputs.find((shape) => shape[1] !== height || shape[2] !== width);
+  if (other) {
+    const expected = `images of one size, the first is ${list([height, width])}`;
+    throw layerError(layer, 'inputs', expected, list(other.slice(1, 3)));
+  }
+  return [batch, height, width, inputs.reduce((sum, shape) => sum + shape[3], 0)];
+}
+
+function reluShape(layer: ReluLayer, input: Shape): Shape {
+  const { maximum } = layer;
+  if (maximum === undefined || (maximum > 0 && Number.isFinite(maximum))) return input;
+  throw layerError(layer, 'maximum', 'a positive number', String(maximum));
+}
+
 function onlyInput(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {
   requireArity(layer, 1);
   return inputShape(layer, 0, shapes);
@@ -126,7 +160,7 @@ function refuseKind(layer: never): never {
   throw new UnsupportedError({
     operation: 'inferShapes',
     parameter: `${name}.kind`,
-    expected: 'convolution, batchNorm, relu, add, maxPool, meanPool or dense',
+    expected: 'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense or softmax',
     got: String(kind),
   });
 }

@@ -1,6 +1,7 @@
 import { planBatchNormTraining } from '../ops/batchNorm.js';
 import { planBatchNormGradient } from '../ops/batchNormGradient.js';
 import { planChannelSums } from '../ops/channelSums.js';
+import { planConcat, planConcatGradient } from '../ops/concat.js';
 import { checkConvolution } from '../ops/convolution.js';
 import { planConvolutionFilterGradient } from '../ops/convolutionFilterGradient.js';
 import { planConvolution } from '../ops/convolutionForward.js';
@@ -14,8 +15,17 @@ import { planAdd, planAddGradient, planRelu, planReluGradient } from '../ops/poi
 import { planMaxPool, planMaxPoolGradient, planMeanPool, planMeanPoolGradient } from '../ops/pool.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
-import { addInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
-import { batchNormShape, convolutionShape, denseShape, poolShape } from './layerShapes.js';
+import { addInputs, concatInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
+import {
+  batchNormShape,
+  concatShape,
+  convolutionShape,
+  denseShape,
+  meanPoolOptions,
+  poolShape,
+  reluBound,
+  reluOptions,
+} from './layerShapes.js';
 import {
   activationOf,
   distancesTensor,
@@ -29,7 +39,7 @@ import {
   ranksTensor,
   teacherTensor,
 } from './names.js';
-import type { ConvolutionLayer, DenseLayer, Network } from './network.js';
+import { type ConvolutionLayer, type DenseLayer, type Network, withoutSoftmax } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, type Shape } from './shapes.js';
@@ -51,16 +61,18 @@ interface Planner {
 
 /**
  * The operations of a training step: forward with batch statistics, mean cross entropy and the ranks of the labels, with
- * `distillation` the distance from a teacher's logits, and backward to every parameter. Batch norm runs together with the sum and ReLU behind it.
+ * `distillation` the distance from a teacher's logits, and backward to every parameter. A softmax at the end is left to the
+ * loss. Batch norm runs together with the sum and ReLU behind it.
  *
  * @throws ShapeError where the network is not well formed.
  */
 export function planTraining(
-  network: Network,
+  given: Network,
   batch: number,
   options: { readonly labelSmoothing: number; readonly distillation?: DistillationLoss },
   traits: DeviceTraits,
 ): TrainingOperations {
+  const network = withoutSoftmax(given);
   const shapes = inferShapes(network, batch);
   const list = operationList();
   const planner: Planner = { shapes, traits, list, reached: new Set() };
@@ -113,7 +125,7 @@ function appendForward({ shapes, traits, list }: Planner, group: FusedLayers): v
     }
     case 'batchNorm': {
       const { epsilon, momentum } = head;
-      const behind = { residual: group.add !== undefined, relu: group.relu !== undefined };
+      const behind = { residual: group.add !== undefined, ...reluOptions(group.relu) };
       append(planBatchNormTraining(batchNormShape(shape), { ...behind, epsilon, momentum }), {
         ...normParameters(head.name),
         coefficients: keptBy(head.name, 'coefficients'),
@@ -125,13 +137,16 @@ function appendForward({ shapes, traits, list }: Planner, group: FusedLayers): v
       append(planAdd(elementCount(shape)), addInputs(group));
       return;
     case 'relu':
-      append(planRelu(elementCount(shape)));
+      append(planRelu(elementCount(shape), reluBound(head)));
+      return;
+    case 'concat':
+      append(planConcat(concatShape(head, shapes)), concatInputs(head));
       return;
     case 'maxPool':
       append(planMaxPool(poolShape(head, shape), { storeWinners: true }), { winners: keptBy(head.name, 'winners') });
       return;
     case 'meanPool':
-      append(planMeanPool(poolShape(head, shape)));
+      append(planMeanPool(poolShape(head, shape), meanPoolOptions(head)));
       return;
     case 'dense':
       append(planDense(denseShape(head, shape), { bias: head.bias }, traits), denseParameters(head.name, head.bias));
@@ -163,17 +178,29 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
         );
       }
       return;
+    case 'concat':
+      head.inputs.forEach((layer, index) => {
+        contribute(planner, layer, (inputGradient, accumulate) =>
+          list.append(head.name, planConcatGradient(concatShape(head, shapes), index, { accumulate }), {
+            gradient: gradientOf(head.name),
+            inputGradient,
+          }),
+        );
+      });
+      return;
     default:
       contribute(planner, head.inputs[0]!, (inputGradient, accumulate) => {
         const tensors = { gradient: gradientOf(head.name), inputGradient };
         if (head.kind === 'relu') {
           const activation = activationOf(head.name);
-          list.append(head.name, planReluGradient(elementCount(shape), { accumulate }), { ...tensors, activation });
+          const plan = planReluGradient(elementCount(shape), { accumulate, ...reluBound(head) });
+          list.append(head.name, plan, { ...tensors, activation });
         } else if (head.kind === 'maxPool') {
           const winners = keptBy(head.name, 'winners');
           list.append(head.name, planMaxPoolGradient(poolShape(head, shape), { accumulate }), { ...tensors, winners });
-        } else {
-          list.append(head.name, planMeanPoolGradient(poolShape(head, shape), { accumulate }), tensors);
+        } else if (head.kind === 'meanPool') {
+          const options = { accumulate, ...meanPoolOptions(head) };
+          list.append(head.name, planMeanPoolGradient(poolShape(head, shape), options), tensors);
         }
       });
   }
@@ -245,7 +272,7 @@ function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape):
   const source = head.inputs[0]!;
   const accumulateResidual = residual !== undefined && reached.has(residual);
   const passesResidual = residual !== undefined && residual !== 'input';
-  const behind = { residual: passesResidual, relu: group.relu !== undefined, accumulateResidual };
+  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual };
   const tensors = {
     gradient: gradientOf(group.output),
     activation: activationOf(group.output),

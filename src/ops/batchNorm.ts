@@ -4,6 +4,7 @@ import foldText from '../../kernels/batch_norm_fold.wgsl?raw';
 import statisticsText from '../../kernels/batch_norm_statistics.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { type ReluOptions, reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
 import { vectorText, widestVector } from './vectors.js';
 import { requireInteger } from './windows.js';
@@ -16,10 +17,9 @@ export interface BatchNormShape {
 }
 
 /** What happens behind the normalisation, in the same dispatch. */
-export interface BehindNorm {
+export interface BehindNorm extends ReluOptions {
   /** Adds a tensor of the output's shape. */
   readonly residual?: boolean;
-  readonly relu?: boolean;
 }
 
 export function checkBatchNorm(operation: string, { pixels, channels }: BatchNormShape, epsilon = 1e-5): void {
@@ -100,7 +100,7 @@ export function planBatchNormTraining(
           running_variance: 'runningVariance',
         },
       },
-      applyStep(shape, options, 'coefficients'),
+      applyStep(operation, shape, options, 'coefficients'),
     ],
   };
 }
@@ -116,7 +116,7 @@ export function planBatchNormInference(shape: BatchNormShape, options: BehindNor
   return {
     operation,
     operands: { ...applyOperands(shape, options), scaleShift: { bytes: tensorBytes(2, shape.channels), use: 'input' } },
-    steps: [applyStep(shape, options, 'scaleShift')],
+    steps: [applyStep(operation, shape, options, 'scaleShift')],
   };
 }
 
@@ -164,12 +164,17 @@ function applyOperands({ pixels, channels }: BatchNormShape, { residual }: Behin
   };
 }
 
-function applyStep({ pixels, channels }: BatchNormShape, behind: BehindNorm, scaleShift: string): KernelStep {
+function applyStep(
+  operation: string,
+  { pixels, channels }: BatchNormShape,
+  behind: BehindNorm,
+  scaleShift: string,
+): KernelStep {
   const vector = widestVector(channels);
-  const { residual = false, relu = false } = behind;
+  const { residual = false } = behind;
   return {
-    kernel: { name: 'batch_norm_apply', text: applyText, shared: [vectorText(vector)] },
-    constants: { PIXELS: pixels, CHANNELS: channels, RESIDUAL: residual, RELU: relu },
+    kernel: { name: 'batch_norm_apply', text: applyText, shared: [vectorText(vector), reluText] },
+    constants: { PIXELS: pixels, CHANNELS: channels, RESIDUAL: residual, ...reluConstants(operation, behind) },
     workgroups: threadGroups((pixels * channels) / vector),
     operands: { input: 'input', scale_shift: scaleShift, output: 'output', ...(residual && { residual: 'residual' }) },
   };

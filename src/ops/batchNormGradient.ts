@@ -3,6 +3,7 @@ import finishText from '../../kernels/batch_norm_gradient_finish.wgsl?raw';
 import sumsText from '../../kernels/batch_norm_gradient_sums.wgsl?raw';
 import { type BatchNormShape, type BehindNorm, checkBatchNorm } from './batchNorm.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
 import { vectorText, widestVector } from './vectors.js';
 
@@ -31,6 +32,7 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
   const full = { bytes: tensorBytes(pixels, channels), use: 'input' } as const;
   const activation = relu ? { activation: 'activation' } : {};
   const constants = { PIXELS: pixels, CHANNELS: channels };
+  const rectified = { ...constants, ...reluConstants(operation, options) };
   return {
     operation,
     operands: {
@@ -49,8 +51,8 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
     },
     steps: [
       {
-        kernel: { name: 'batch_norm_gradient_sums', text: sumsText, shared: [vectorText(split.vector)] },
-        constants: { ...constants, RELU: relu, ...split.constants },
+        kernel: { name: 'batch_norm_gradient_sums', text: sumsText, shared: [vectorText(split.vector), reluText] },
+        constants: { ...rectified, ...split.constants },
         workgroups: split.workgroups,
         operands: {
           gradient: 'gradient',
@@ -73,8 +75,8 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
         },
       },
       {
-        kernel: { name: 'batch_norm_gradient_apply', text: applyText, shared: [vectorText(vector)] },
-        constants: { ...constants, RELU: relu, RESIDUAL: residual, ACCUMULATE: accumulateResidual },
+        kernel: { name: 'batch_norm_gradient_apply', text: applyText, shared: [vectorText(vector), reluText] },
+        constants: { ...rectified, RESIDUAL: residual, ACCUMULATE: accumulateResidual },
         workgroups: threadGroups((pixels * channels) / vector),
         operands: {
           gradient: 'gradient',

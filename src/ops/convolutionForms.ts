@@ -1,7 +1,7 @@
 import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
-import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
+import { outputTexts } from './convolutionOutput.js';
 import { chooseByCost, type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
 import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
@@ -100,7 +100,7 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ke
     return tiledStep(geometry, flags, { ...bindings }, tile, up);
   }
   return {
-    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), outputText] },
+    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), ...outputTexts] },
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(geometry.outputBytes / 4),
     operands: bindings,
@@ -177,6 +177,7 @@ export const plainFlags: OutputFlags = {
   SCALE_SHIFT: false,
   RESIDUAL: false,
   RELU: false,
+  RELU_MAXIMUM: { f32: 0 },
   STORE_SUMS: false,
   ADD_SUMS: false,
   SUMS_FACTOR: false,

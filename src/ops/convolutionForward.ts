@@ -10,10 +10,11 @@ import {
 } from './convolutionForms.js';
 import { type Family, type FormRequest, planChosen, rankForms } from './forms.js';
 import { type Operand, type OperationPlan, tensorBytes } from './plan.js';
+import { type ReluOptions, reluConstants } from './relu.js';
 import type { DeviceTraits } from './traits.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
-export interface ConvolutionOptions {
+export interface ConvolutionOptions extends ReluOptions {
   /** Default `none`. */
   readonly adjust?: Adjust;
   readonly bias?: boolean;
@@ -21,7 +22,6 @@ export interface ConvolutionOptions {
   readonly scaleShift?: boolean;
   /** Adds a tensor of the output's shape. */
   readonly residual?: boolean;
-  readonly relu?: boolean;
   /** Also stores the window sums [batch, outHeight, outWidth, groups], which the backward pass reads. */
   readonly storeSums?: boolean;
   /**
@@ -62,7 +62,7 @@ export function planConvolution(
     BIAS: options.bias ?? false,
     SCALE_SHIFT: options.scaleShift ?? false,
     RESIDUAL: options.residual ?? false,
-    RELU: options.relu ?? false,
+    ...reluConstants(operation, options),
     STORE_SUMS: options.storeSums ?? false,
   };
   const operands: Record<string, Operand> = {

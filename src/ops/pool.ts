@@ -7,6 +7,12 @@ import type { Constants } from '../wgsl/assemble.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { type Pair, requireInteger, windowOutput } from './windows.js';
 
+/** What mean pooling divides by. */
+export interface MeanPoolOptions {
+  /** Whether padding counts as zeros, the default, or not at all. */
+  readonly countPadding?: boolean;
+}
+
 /** Pooling over windows of NHWC activations. */
 export interface PoolShape {
   readonly batch: number;
@@ -65,8 +71,8 @@ export function planMaxPoolGradient(shape: PoolShape, options: { readonly accumu
   };
 }
 
-/** Mean pooling; padding counts as zeros. Operands: input [N, H, W, C], output [N, P, Q, C]. */
-export function planMeanPool(shape: PoolShape): OperationPlan {
+/** Mean pooling. Operands: input [N, H, W, C], output [N, P, Q, C]. */
+export function planMeanPool(shape: PoolShape, { countPadding = true }: MeanPoolOptions = {}): OperationPlan {
   const { constants, inputBytes, outputBytes, outputs } = checkPool('meanPool', shape);
   return {
     operation: 'meanPool',
@@ -74,7 +80,7 @@ export function planMeanPool(shape: PoolShape): OperationPlan {
     steps: [
       {
         kernel: { name: 'mean_pool', text: meanText },
-        constants,
+        constants: { ...constants, COUNT_PADDING: countPadding },
         workgroups: threadGroups(outputs),
         operands: { input: 'input', output: 'output' },
       },
@@ -86,7 +92,10 @@ export function planMeanPool(shape: PoolShape): OperationPlan {
  * Gradient of mean pooling. Operands: gradient [N, P, Q, C], inputGradient [N, H, W, C], overwritten, or added to with
  * `accumulate`.
  */
-export function planMeanPoolGradient(shape: PoolShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
+export function planMeanPoolGradient(
+  shape: PoolShape,
+  options: MeanPoolOptions & { readonly accumulate?: boolean } = {},
+): OperationPlan {
   const { constants, inputBytes, outputBytes, inputs } = checkPool('meanPoolGradient', shape);
   const accumulate = options.accumulate ?? false;
   return {
@@ -98,7 +107,7 @@ export function planMeanPoolGradient(shape: PoolShape, options: { readonly accum
     steps: [
       {
         kernel: { name: 'mean_pool_gradient', text: meanGradientText },
-        constants: { ...constants, ACCUMULATE: accumulate },
+        constants: { ...constants, COUNT_PADDING: options.countPadding ?? true, ACCUMULATE: accumulate },
         workgroups: threadGroups(inputs),
         operands: { gradient: 'gradient', input_gradient: 'inputGradient' },
       },

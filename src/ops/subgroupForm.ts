@@ -1,7 +1,7 @@
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
-import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
+import { outputTexts } from './convolutionOutput.js';
 import type { RankedForm } from './forms.js';
 import type { KernelStep } from './plan.js';
 import type { DeviceTraits } from './traits.js';
@@ -65,7 +65,7 @@ export function subgroupStep(
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
   const chunk = Math.min(lanes, geometry.groupIn);
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector), outputText] },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector), ...outputTexts] },
     constants: {
       ...geometryConstants(geometry),
       ...flags,

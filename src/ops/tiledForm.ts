@@ -1,5 +1,4 @@
 import tiledText from '../../kernels/conv2d_tiled.wgsl?raw';
-import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
 import inputScalarsText from '../../kernels/shared/input_scalars.wgsl?raw';
 import inputVectorsText from '../../kernels/shared/input_vectors.wgsl?raw';
 import half1Text from '../../kernels/shared/tile_f16_1.wgsl?raw';
@@ -8,6 +7,7 @@ import half4Text from '../../kernels/shared/tile_f16_4.wgsl?raw';
 import fullText from '../../kernels/shared/tile_f32.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
+import { outputTexts } from './convolutionOutput.js';
 import type { RankedForm } from './forms.js';
 import type { KernelStep } from './plan.js';
 import type { DeviceTraits } from './traits.js';
@@ -147,7 +147,7 @@ export function tiledStep(
     kernel: {
       name: 'conv2d_tiled',
       text: tiledText,
-      shared: [vectorText(vector), outputText, inputText(geometry.groupIn), precisionText(tile.half, vector)],
+      shared: [vectorText(vector), ...outputTexts, inputText(geometry.groupIn), precisionText(tile.half, vector)],
     },
     constants: {
       ...geometryConstants(geometry),

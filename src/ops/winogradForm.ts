@@ -1,4 +1,3 @@
-import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
 import tile2Text from '../../kernels/shared/winograd_2.wgsl?raw';
 import tile4Text from '../../kernels/shared/winograd_4.wgsl?raw';
 import filterText from '../../kernels/winograd_filter.wgsl?raw';
@@ -7,6 +6,7 @@ import outputKernelText from '../../kernels/winograd_output.wgsl?raw';
 import sumsText from '../../kernels/winograd_sums.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
+import { outputTexts } from './convolutionOutput.js';
 import type { RankedForm } from './forms.js';
 import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
 import { type VectorWidth, vectorText, widestVector } from './vectors.js';
@@ -169,7 +169,7 @@ export function winogradOutputStep(
   const vector = widestVector(geometry.outChannels);
   const { tiles } = winogradSizes(geometry, tile);
   return {
-    kernel: { name: 'winograd_output', text: outputKernelText, shared: [...transforms(tile, vector), outputText] },
+    kernel: { name: 'winograd_output', text: outputKernelText, shared: [...transforms(tile, vector), ...outputTexts] },
     constants: { ...geometryConstants(geometry), ...flags, ...tileCounts(geometry, tile) },
     workgroups: threadGroups((tiles * geometry.outChannels) / vector),
     operands: { ...operands, products: 'products' },

@@ -129,7 +129,7 @@ export async function compileTeacher(
   examples: number,
   options: CompileOptions & { readonly batch: number },
 ): Promise<Teacher> {
-  const inference = await compileInference(teacher, { ...options, onProgress: () => {} });
+  const inference = await compileInference(teacher, { ...options, logits: true, onProgress: () => {} });
   const { input, output, dispatches } = inference;
   const plain: Teacher = {
     input,

@@ -15,7 +15,9 @@ describe('inferShapes', () => {
       convolution({ name: 'e', inputs: ['d'], kernel: [2, 3], padding: [1, 0], dilation: [1, 3] }),
       pool({ name: 'f', inputs: ['e'], kernel: [3, 2], stride: [2, 1], padding: [1, 0] }),
       pool({ kind: 'meanPool', name: 'g', inputs: ['f'], kernel: 'global', stride: [1, 1] }),
+      { kind: 'concat', name: 'i', inputs: ['f', 'f', 'f'] },
       { kind: 'dense', name: 'h', inputs: ['g'], outFeatures: 10, bias: true },
+      { kind: 'softmax', name: 'j', inputs: ['h'] },
     );
     expect(Object.fromEntries(inferShapes(network, 3))).toEqual({
       input: [3, 6, 8, 4],
@@ -26,7 +28,9 @@ describe('inferShapes', () => {
       e: [3, 3, 2, 8],
       f: [3, 2, 1, 8],
       g: [3, 1, 1, 8],
+      i: [3, 2, 1, 24],
       h: [3, 1, 1, 10],
+      j: [3, 1, 1, 10],
     });
   });
 
@@ -52,6 +56,8 @@ describe('inferShapes', () => {
 
   const relu = (name: string, ...inputs: string[]): Layer => ({ kind: 'relu', name, inputs });
   const add = (...inputs: string[]): Layer => ({ kind: 'add', name: 'add', inputs });
+  const concat = (...inputs: string[]): Layer => ({ kind: 'concat', name: 'cat', inputs });
+  const softmax = (name: string, ...inputs: string[]): Layer => ({ kind: 'softmax', name, inputs });
   const dense = (outFeatures: number): Layer => ({
     kind: 'dense',
     name: 'fc',
@@ -102,6 +108,18 @@ describe('inferShapes', () => {
       [pool({ kind: 'meanPool', kernel: [3, 3], padding: [2, 0] })],
     ],
     ['a padded global pool', 'maxPool', 'pool.padding', '[0, 1]', [pool({ kernel: 'global', padding: [0, 1] })]],
+    ['a relu bounded by 0', 'relu', 'a.maximum', '0', [{ ...relu('a', 'input'), maximum: 0 } as Layer]],
+    [
+      'a relu bounded by none',
+      'relu',
+      'a.maximum',
+      'Infinity',
+      [{ ...relu('a', 'input'), maximum: Infinity } as Layer],
+    ],
+    ['a concat of nothing', 'concat', 'cat.inputs', '0', [concat()]],
+    ['a concat of two sizes', 'concat', 'cat.inputs', '[3, 4]', [pool(), concat('input', 'pool')]],
+    ['a concat with an unknown input', 'concat', 'cat.inputs', 'b', [concat('input', 'b')]],
+    ['a softmax in the middle', 'softmax', 'a.name', 'a', [softmax('a', 'input'), relu('b', 'a')]],
     ['a dense layer without outputs', 'dense', 'fc.outFeatures', '0', [dense(0)]],
     ['a dense layer of half an output', 'dense', 'fc.outFeatures', '2.5', [dense(2.5)]],
   ];
@@ -110,7 +128,7 @@ describe('inferShapes', () => {
   });
 
   it('refuses a kind of layer it does not know', () => {
-    const layer = { kind: 'softmax', name: 'a', inputs: ['input'] } as unknown as Layer;
-    expectError(() => inferShapes(networkOf(layer), 1), UnsupportedError, { parameter: 'a.kind', got: 'softmax' });
+    const layer = { kind: 'attention', name: 'a', inputs: ['input'] } as unknown as Layer;
+    expectError(() => inferShapes(networkOf(layer), 1), UnsupportedError, { parameter: 'a.kind', got: 'attention' });
   });
 });

@@ -192,7 +192,14 @@ async function readBranches(state: NetworkState, bound: BoundOperations, batch: 
   const shapes = inferShapes(network, batch);
   for (const layer of network.layers) {
     const count = elementCount(shapes.get(layer.name)!);
-    if (layer.kind === 'relu') branches.set(layer.name, await read(activationOf(layer.name), count));
+    if (layer.kind === 'relu') {
+      const { maximum = Infinity } = layer;
+      const output = await read(activationOf(layer.name), count);
+      branches.set(
+        layer.name,
+        output.map((value) => Math.min(value, maximum - value)),
+      );
+    }
     if (layer.kind !== 'convolution' || layer.adjust === 'none') continue;
     const { outChannels, groups } = layer;
     const output = await read(activationOf(layer.name), count);

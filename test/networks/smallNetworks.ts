@@ -9,6 +9,8 @@ const norm = (name: string, input: string): Layer => ({
   momentum: 0.2,
 });
 const relu = (name: string, input: string): Layer => ({ kind: 'relu', name, inputs: [input] });
+const relu6 = (name: string, input: string, maximum = 6): Layer => ({ kind: 'relu', name, inputs: [input], maximum });
+const concat = (name: string, ...inputs: string[]): Layer => ({ kind: 'concat', name, inputs });
 const add = (name: string, ...inputs: [string, string]): Layer => ({ kind: 'add', name, inputs });
 const dense = (input: string, bias = true): Layer => ({
   kind: 'dense',
@@ -112,6 +114,60 @@ export const smallNetworks: readonly Network[] = [
       convolution({ name: 'third', inputs: ['relu2'], stride: [2, 2], bias: true }),
       norm('norm3', 'third'),
       dense('norm3'),
+    ],
+  },
+  {
+    name: 'bounded relus behind everything, depthwise filters, a mean that leaves padding out, a softmax',
+    input: { height: 8, width: 7, channels: 6 },
+    layers: [
+      convolution({ name: 'bare', bias: true, outChannels: 8, adjust: 'output' }),
+      relu6('bare-relu', 'bare', 1.5),
+      convolution({
+        name: 'depthwise',
+        inputs: ['bare-relu'],
+        outChannels: 8,
+        groups: 8,
+        stride: [2, 1],
+        adjust: 'output',
+      }),
+      norm('norm', 'depthwise'),
+      relu6('norm-relu', 'norm', 0.75),
+      convolution({ name: 'input-form', inputs: ['norm-relu'], outChannels: 8, groups: 8, adjust: 'input' }),
+      norm('norm2', 'input-form'),
+      add('sum', 'norm2', 'norm-relu'),
+      relu6('sum-relu', 'sum', 1),
+      pool({
+        kind: 'meanPool',
+        name: 'mean',
+        inputs: ['sum-relu'],
+        kernel: [3, 2],
+        padding: [1, 1],
+        stride: [2, 2],
+        countPadding: false,
+      }),
+      add('twice', 'mean', 'mean'),
+      relu6('twice-relu', 'twice', 1),
+      dense('twice-relu'),
+      { kind: 'softmax', name: 'probabilities', inputs: ['fc'] },
+    ],
+  },
+  {
+    name: 'concatenations of the input, of a tensor with itself, of what others read too',
+    input: { height: 5, width: 6, channels: 3 },
+    layers: [
+      convolution({ name: 'first', outChannels: 4, bias: true }),
+      concat('with-input', 'input', 'first'),
+      norm('norm1', 'with-input'),
+      relu('relu1', 'norm1'),
+      convolution({ name: 'second', inputs: ['relu1'], outChannels: 4, adjust: 'output' }),
+      concat('grown', 'with-input', 'second', 'first'),
+      convolution({ name: 'third', inputs: ['second'], outChannels: 8 }),
+      concat('doubled', 'third', 'third'),
+      concat('all', 'grown', 'doubled'),
+      norm('norm2', 'all'),
+      relu('relu2', 'norm2'),
+      pool({ kind: 'meanPool', name: 'half', inputs: ['relu2'] }),
+      dense('half'),
     ],
   },
   {

@@ -1,4 +1,4 @@
-import type { Network } from '../../src/graph/network.js';
+import { type Network, withoutSoftmax } from '../../src/graph/network.js';
 import { networkBackward, networkForward, type Parameters } from '../reference/network.js';
 import { type SgdOptions, sgdStepReference } from '../reference/optimisers.js';
 import { disturbance, roundingBound } from '../support/rounding.js';
@@ -50,7 +50,7 @@ export function trainReference(
   for (let step = 0; step < steps; step++) {
     const off = seed === undefined ? undefined : disturbance(network, labels.length, true, 100 * seed + step);
     const parameters: Parameters = off ? off.parameters(state) : state;
-    const pass = networkForward(network, parameters, images, { training: true });
+    const pass = networkForward(withoutSoftmax(network), parameters, images, { training: true });
     const { loss, gradients } = networkBackward(pass, labels, smoothing, {
       ...(branches && { branches: branches[step]! }),
       ...(off && { disturb: off.disturb }),

@@ -115,11 +115,18 @@ function outputError(norm: Norm, mean: ArrayLike<number>, variance: ArrayLike<nu
 function behindNorm(y: Float64Array, residual: Floats, behind: BehindNorm): Float64Array {
   return y.map((value, i) => {
     const sum = behind.residual ? value + residual[i]! : value;
-    return behind.relu ? Math.max(sum, 0) : sum;
+    return behind.relu ? Math.min(Math.max(sum, 0), behind.maximum ?? Infinity) : sum;
   });
 }
 
-const behinds: readonly BehindNorm[] = [{}, { relu: true }, { residual: true }, { residual: true, relu: true }];
+const behinds: readonly BehindNorm[] = [
+  {},
+  { relu: true },
+  { relu: true, maximum: 0.75 },
+  { residual: true },
+  { residual: true, relu: true },
+  { residual: true, relu: true, maximum: 0.5 },
+];
 
 /** Below, at and above a slice of pixels, a vector and a workgroup's lanes. */
 const sizes = [
@@ -241,7 +248,9 @@ describe('the gradient of batch normalisation', () => {
       ...(accumulates && { residualGradient: before }),
     });
 
-    const dy = gradient.map((value, i) => (behind.relu && !(activation[i]! > 0) ? 0 : value));
+    const { maximum = Infinity } = behind;
+    const passes = (value: number) => value > 0 && value < maximum;
+    const dy = gradient.map((value, i) => (behind.relu && !passes(activation[i]!) ? 0 : value));
     const expected = batchNormBackwardReference({ x, scale: weight, epsilon, dy });
     const bounds = gradientError(norm, dy, expected);
     const what = `batch norm gradient ${pixels} x ${channels}`;

@@ -6,6 +6,7 @@ import { planConvolution } from '../../src/ops/convolutionForward.js';
 import type { Family } from '../../src/ops/forms.js';
 
 import { convolutionMagnitude, convolutionReference } from '../reference/convolution.js';
+import { reluReference } from '../reference/pointwise.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { directTraits } from '../support/directTraits.js';
 import { randomArray } from '../support/random.js';
@@ -27,16 +28,22 @@ interface Epilogue {
   readonly scaleShift: boolean;
   readonly residual: boolean;
   readonly relu: boolean;
+  readonly maximum?: number;
 }
 
 const epilogues: readonly Epilogue[] = (['none', 'output', 'input'] as const).flatMap((mode) =>
-  Array.from({ length: 16 }, (_, bits) => ({
-    mode,
-    bias: (bits & 1) !== 0,
-    scaleShift: (bits & 2) !== 0,
-    residual: (bits & 4) !== 0,
-    relu: (bits & 8) !== 0,
-  })),
+  Array.from({ length: 20 }, (_, index) => {
+    // The last four are bounded.
+    const bits = index < 16 ? index : 3 * index;
+    return {
+      mode,
+      bias: (bits & 1) !== 0,
+      scaleShift: (bits & 2) !== 0,
+      residual: (bits & 4) !== 0,
+      relu: index >= 16 || (bits & 8) !== 0,
+      ...(index >= 16 && { maximum: 0.5 }),
+    };
+  }),
 );
 
 const base = { batch: 1, kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 } as const;
@@ -50,7 +57,7 @@ const shapes: readonly ConvolutionShape[] = [
 ];
 
 async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed: number, family?: Family) {
-  const { mode, bias, scaleShift, residual, relu } = epilogue;
+  const { mode, bias, scaleShift, residual, relu, maximum } = epilogue;
   const channels = shape.outChannels;
   const { groupIn, outputBytes } = checkConvolution('epilogue', shape);
   const one = randomCase(shape, mode, bias, seed);
@@ -59,7 +66,7 @@ async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed:
   const added = randomArray(outputBytes / 4, seed + 11);
   const plan = planConvolution(
     shape,
-    { adjust: mode, bias, scaleShift, residual, relu, ...(family && { family }) },
+    { adjust: mode, bias, scaleShift, residual, relu, ...(maximum && { maximum }), ...(family && { family }) },
     directTraits(device),
   );
   const result = await runPlan(device, plan, {
@@ -79,7 +86,7 @@ async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed:
     });
   const operands = referenceOperands(one);
   const exact = behind(convolutionReference(operands).y, (value) => value);
-  const expected = relu ? exact.map((value) => Math.max(value, 0)) : exact;
+  const expected = relu ? reluReference(exact, maximum) : exact;
   const magnitude = behind(convolutionMagnitude(operands).y, Math.abs);
   const bound = summationBound(shape.kernel[0] * shape.kernel[1] * groupIn + 8, magnitude);
   expectClose(result.floats('output'), expected, bound, `epilogue ${JSON.stringify(epilogue)} ${family}`);

@@ -42,6 +42,19 @@ describe.each([1, 2, 3, 63, 64, 65, 256, 257, 1022])('%i elements', (count) => {
     expectClose(added.floats('inputGradient'), sum, rounded(sum), 'relu gradient, accumulated');
   });
 
+  it('are bounded above, and pass the gradient between the bounds', async () => {
+    const maximum = 0.5;
+    left[0] = maximum;
+    const result = await runPlan(device, planRelu(count, { maximum }), { input: left });
+    expectClose(result.floats('output'), reluReference(left, maximum), 0, 'bounded relu');
+    const passed = await runPlan(device, planReluGradient(count, { maximum }), { gradient: right, activation: left });
+    const expected = reluBackwardReference(left, right, maximum);
+    expectClose(passed.floats('inputGradient'), expected, 0, 'bounded relu gradient');
+    const sum = await runPlan(device, planAdd(count, { relu: true, maximum }), { left, right });
+    const bounded = reluReference(addReference(left, right), maximum);
+    expectClose(sum.floats('output'), bounded, rounded(bounded), 'bounded sum');
+  });
+
   it('are added', async () => {
     const sum = addReference(left, right);
     for (const relu of [false, true]) {
@@ -67,6 +80,8 @@ it('ReLU keeps NaN and infinity', async () => {
     const expected = [Number.NaN, 0, Infinity, 0];
     const rectified = await runPlan(device, planRelu(count), { input });
     expect([...rectified.floats('output').subarray(0, 4)].map((value) => value + 0)).toEqual(expected);
+    const bounded = await runPlan(device, planRelu(count, { maximum: 6 }), { input });
+    expect([...bounded.floats('output').subarray(0, 4)].map((value) => value + 0)).toEqual([Number.NaN, 0, 6, 0]);
     const sum = await runPlan(device, planAdd(count, { relu: true }), { left: input, right: new Float32Array(count) });
     expect([...sum.floats('output').subarray(0, 4)].map((value) => value + 0)).toEqual(expected);
   }

@@ -65,18 +65,23 @@ async function expectMaxPool(shape: PoolShape, x: Floats): Promise<void> {
 }
 
 async function expectMeanPool(shape: PoolShape, x: Floats): Promise<void> {
-  const operands = operandsOf(shape, x);
+  for (const countPadding of [true, false]) await expectMean(shape, x, countPadding);
+}
+
+async function expectMean(shape: PoolShape, x: Floats, countPadding: boolean): Promise<void> {
+  const operands = { ...operandsOf(shape, x), countPadding };
   const { y } = meanPoolReference(operands);
   const area = shape.kernel[0] * shape.kernel[1];
   const magnitude = meanPoolReference({ ...operands, x: x.map(Math.abs) }).y;
-  const result = await runPlan(device, planMeanPool(shape), { input: x });
+  const result = await runPlan(device, planMeanPool(shape, { countPadding }), { input: x });
   const bound = magnitude.map((value) => (area + 5) * EPSILON * value);
   expectClose(result.floats('output'), y, bound, 'mean pool');
 
   const dy = randomArray(y.length, 82);
   const dx = meanPoolBackwardReference({ ...operands, dy });
   const windows = meanPoolBackwardReference({ ...operands, dy: dy.map(Math.abs) });
-  await expectGradients(planMeanPoolGradient, shape, { gradient: dy }, dx, windows);
+  const plan: typeof planMeanPoolGradient = (of, options) => planMeanPoolGradient(of, { ...options, countPadding });
+  await expectGradients(plan, shape, { gradient: dy }, dx, windows);
 }
 
 async function expectGradients(
@@ -171,7 +176,7 @@ describe('mean pooling', () => {
     }
   });
 
-  it('counts padding as zeros', async () => {
+  it('counts padding as zeros, or not at all', async () => {
     const shape: PoolShape = {
       batch: 1,
       inHeight: 1,
@@ -183,5 +188,9 @@ describe('mean pooling', () => {
     };
     const result = await runPlan(device, planMeanPool(shape), { input: Float32Array.of(3, 6, 12) });
     expect([...result.floats('output')]).toEqual([3, 7, 6]);
+    const without = await runPlan(device, planMeanPool(shape, { countPadding: false }), {
+      input: Float32Array.of(3, 6, 12),
+    });
+    expect([...without.floats('output')]).toEqual([4.5, 7, 9]);
   });
 });

@@ -5,6 +5,7 @@ import type {
   Layer,
   Network,
   PoolLayer,
+  ReluLayer,
 } from '../../src/graph/network.js';
 import { hwioToOihw, nchwToNhwc, nhwcToNchw, oihwToHwio } from '../support/layout.js';
 import { convolutionBackwardReference, convolutionReference } from './convolution.js';
@@ -16,7 +17,15 @@ import {
   batchNormReference,
   runningStatisticsReference,
 } from './normalisation.js';
-import { addBackwardReference, addReference, reluBackwardReference, reluReference } from './pointwise.js';
+import {
+  addBackwardReference,
+  addReference,
+  concatBackwardReference,
+  concatReference,
+  reluBackwardReference,
+  reluReference,
+  softmaxReference,
+} from './pointwise.js';
 import { maxPoolBackwardReference, maxPoolReference, meanPoolBackwardReference, meanPoolReference } from './pooling.js';
 import type { ImageShape } from './window.js';
 
@@ -47,7 +56,7 @@ export interface NetworkPass {
 interface LayerPass {
   readonly output: Activation;
   readonly running?: ReadonlyMap<string, Float64Array>;
-  /** What the layer's relu sees, that of an IC unit too. Gradients jump where it is zero. */
+  /** What the layer's relu sees, that of an IC unit too, or its distance from the maximum. Gradients jump where it is zero. */
   readonly excess?: Float64Array;
   /** @param branches positive where the relu passes; without it where `excess` is */
   backward(
@@ -158,15 +167,30 @@ function layerForward(layer: Layer, inputs: readonly Activation[], context: Cont
     case 'batchNorm':
       return batchNormForward(layer, input, context);
     case 'relu':
-      return {
-        output: { data: reluReference(input.data), shape: input.shape },
-        excess: input.data,
-        backward: (dy, branches = input.data) => ({ inputs: [reluBackwardReference(branches, dy)] }),
-      };
+      return reluForward(layer, input);
     case 'add':
       return {
         output: { data: addReference(input.data, inputs[1]!.data), shape: input.shape },
         backward: (dy) => ({ inputs: addBackwardReference(dy) }),
+      };
+    case 'concat': {
+      const counts = inputs.map(({ shape }) => shape[3]);
+      const data = concatReference(
+        inputs.map((one) => one.data),
+        counts,
+      );
+      const channels = counts.reduce((sum, count) => sum + count, 0);
+      return {
+        output: { data, shape: [...input.shape.slice(0, 3), channels] as unknown as ImageShape },
+        backward: (dy) => ({ inputs: concatBackwardReference(dy, counts) }),
+      };
+    }
+    case 'softmax':
+      return {
+        output: { data: softmaxReference(input.data, input.shape[3]), shape: input.shape },
+        backward() {
+          throw new Error(`${layer.name}: training works on the logits`);
+        },
       };
     case 'maxPool':
     case 'meanPool':
@@ -174,6 +198,15 @@ function layerForward(layer: Layer, inputs: readonly Activation[], context: Cont
     case 'dense':
       return denseForward(layer, input, context);
   }
+}
+
+function reluForward({ maximum = Infinity }: ReluLayer, input: Activation): LayerPass {
+  const excess = input.data.map((value) => Math.min(value, maximum - value));
+  return {
+    output: { data: reluReference(input.data, maximum), shape: input.shape },
+    excess,
+    backward: (dy, branches = excess) => ({ inputs: [reluBackwardReference(branches, dy)] }),
+  };
 }
 
 function convolutionForward(layer: ConvolutionLayer, input: Activation, { parameters }: Context): LayerPass {
@@ -242,8 +275,8 @@ function batchNormForward(layer: BatchNormLayer, input: Activation, context: Con
 }
 
 function poolForward(layer: PoolLayer, input: Activation): LayerPass {
-  const { kernel, stride, padding } = layer;
-  const operands = { x: input.data, shape: input.shape, kernel, stride, padding };
+  const { kernel, stride, padding, countPadding } = layer;
+  const operands = { x: input.data, shape: input.shape, kernel, stride, padding, countPadding };
   const [forward, backward] =
     layer.kind === 'maxPool'
       ? [maxPoolReference, maxPoolBackwardReference]

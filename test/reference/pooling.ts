@@ -9,6 +9,8 @@ export interface PoolOperands {
   readonly kernel: Pair | 'global';
   readonly stride: Pair;
   readonly padding: Pair;
+  /** Whether a mean counts padding as zeros (unless told) or not at all. */
+  readonly countPadding?: boolean | undefined;
 }
 
 export interface PoolResult {
@@ -52,15 +54,16 @@ export function maxPoolBackwardReference(operands: PoolOperands & { readonly dy:
   return dx;
 }
 
-/** The mean of each window; padding counts as zeros. */
+/** The mean of each window. */
 export function meanPoolReference(operands: PoolOperands): PoolResult {
   const { x, shape } = operands;
   const channels = shape[3];
   const geometry = geometryOf(operands);
   const outShape = outShapeOf(geometry);
-  const area = geometry.kernel[0] * geometry.kernel[1];
+  const areas = windowAreas(geometry, operands.countPadding);
   const y = new Float64Array(elements(outShape));
   forEachTap(geometry, (_, inputPixel, outputPixel) => {
+    const area = areas[outputPixel]!;
     for (let c = 0; c < channels; c++) y[outputPixel * channels + c]! += x[inputPixel * channels + c]! / area;
   });
   return { y, outShape };
@@ -73,12 +76,24 @@ export function meanPoolBackwardReference(
   const { dy, shape } = operands;
   const channels = shape[3];
   const geometry = geometryOf(operands);
-  const area = geometry.kernel[0] * geometry.kernel[1];
+  const areas = windowAreas(geometry, operands.countPadding);
   const dx = new Float64Array(elements(shape));
   forEachTap(geometry, (_, inputPixel, outputPixel) => {
+    const area = areas[outputPixel]!;
     for (let c = 0; c < channels; c++) dx[inputPixel * channels + c]! += dy[outputPixel * channels + c]! / area;
   });
   return dx;
+}
+
+/** What the mean of each output pixel divides by. */
+function windowAreas(geometry: WindowGeometry, countPadding = true): Float64Array {
+  const [batch, height, width] = outShapeOf(geometry);
+  const areas = new Float64Array(batch * height * width);
+  if (countPadding) return areas.fill(geometry.kernel[0] * geometry.kernel[1]);
+  forEachTap(geometry, (_, __, outputPixel) => {
+    areas[outputPixel]!++;
+  });
+  return areas;
 }
 
 function geometryOf({ shape, kernel, stride, padding }: Omit<PoolOperands, 'x'>): WindowGeometry {

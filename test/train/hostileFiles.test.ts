@@ -8,6 +8,7 @@ import { initialParameters } from '../../src/models/initialise.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { everyRole } from '../graph/networks.js';
 import { expectError } from '../models/errors.js';
+import { smallNetworks } from '../networks/smallNetworks.js';
 import { smallNetwork } from './smallTraining.js';
 
 const record = {
@@ -112,6 +113,7 @@ describe('a network as JSON', () => {
   it('is what it was', () => {
     expect(accepted(smallNetwork)).toEqual(smallNetwork);
     expect(accepted(everyRole)).toEqual(everyRole);
+    for (const network of smallNetworks) expect(accepted(network)).toEqual(network);
   });
 
   const layers = smallNetwork.layers;
@@ -158,6 +160,10 @@ describe('a network as JSON', () => {
     ['net', withLayer(2, { inputs: [] })],
     ['net', withLayer(2, { name: 'norm' })],
     ['net', withLayer(2, { name: 'input' })],
+    ['net.layers[2].maximum', withLayer(2, { maximum: '6' })],
+    ['net.layers[2].maximum', withLayer(2, { maximum: null })],
+    ['net', withLayer(2, { maximum: -6 })],
+    ['net.layers[5].countPadding', withLayer(5, { countPadding: 1 })],
   ])('names %s in its refusal (case %#)', (parameter, value) => {
     expectError(() => accepted(value), FormatError, { operation: 'network', parameter });
   });

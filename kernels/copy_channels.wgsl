@@ -1,0 +1,27 @@
+// Copies a range of channels from one tensor to a range of another's: a part of a concatenation, or of its gradient.
+//
+//   output[pixel, OUT_OFFSET + c] = input[pixel, IN_OFFSET + c], or added to what is there with ACCUMULATE
+//
+// input   [PIXELS, IN_CHANNELS]
+// output  [PIXELS, OUT_CHANNELS]; channels OUT_OFFSET to OUT_OFFSET + CHANNELS are written, the others stay
+// Grid: one thread a vector of CHANNELS, 64 a workgroup. VECTOR divides all five numbers of channels.
+@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+
+const VECTORS = CHANNELS / VECTOR;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let element = workgroup_index(workgroup) * 64u + local;
+  if (element >= PIXELS * VECTORS) {
+    return;
+  }
+  let pixel = element / VECTORS;
+  let c = element % VECTORS;
+  let place = pixel * (OUT_CHANNELS / VECTOR) + OUT_OFFSET / VECTOR + c;
+  var value = input[pixel * (IN_CHANNELS / VECTOR) + IN_OFFSET / VECTOR + c];
+  if (ACCUMULATE) {
+    value += output[place];
+  }
+  output[place] = value;
+}

@@ -1,0 +1,17 @@
+// ReLU, bounded above by RELU_MAXIMUM where that is not 0 (6 for ReLU6). Keeps NaN.
+fn relu(value: Vector) -> Vector {
+  let positive = rectify(value);
+  if (RELU_MAXIMUM > 0.0) {
+    return select(positive, splat(RELU_MAXIMUM), positive > splat(RELU_MAXIMUM));
+  }
+  return positive;
+}
+
+// The gradient where ReLU passed its input, which its output tells: between the bounds.
+fn relu_gradient(gradient: Vector, activation: Vector) -> Vector {
+  var passed = activation > Vector();
+  if (RELU_MAXIMUM > 0.0) {
+    passed = passed & (activation < splat(RELU_MAXIMUM));
+  }
+  return select(Vector(), gradient, passed);
+}
