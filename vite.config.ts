@@ -41,6 +41,7 @@ export default defineConfig({
         node: 'src/node.ts',
         train: 'src/train.ts',
         io: 'src/io.ts',
+        onnx: 'src/onnx.ts',
         cli: 'src/cli/main.ts',
       },
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },

@@ -1,0 +1,149 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  ModelProtoSchema,
+  TensorProto_DataType,
+  TensorShapeProto_DimensionSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+  Version,
+} from 'onnx-buf';
+import { LimitError, ShapeError } from '../errors.js';
+import type { Network } from '../graph/network.js';
+import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
+import { inferShapes, type Shape } from '../graph/shapes.js';
+import type { Normalisation } from '../io/dataset.js';
+import { createGraphBuilder, type GraphBuilder } from './graphBuilder.js';
+import { addLayer, type Tensor } from './layerNodes.js';
+import { classNamesKey, normalisationKey } from './metadata.js';
+
+export interface EncodeOnnxOptions {
+  /** What is taken from and what divides each channel of an image; goes into the metadata. */
+  readonly normalisation?: Normalisation;
+  /** The classes in the order of the logits; goes into the metadata. */
+  readonly classNames?: readonly string[];
+}
+
+/** The operator set that the files are written in. */
+const opset = 17n;
+/** What protobuf allows a message. */
+const largestFile = 2 ** 31 - 1;
+
+/**
+ * A network as an ONNX file of standard operators (set 17), with its weights: input `input` [batch, channels, height,
+ * width] with any number of images, output `logits`. Weights have their PyTorch names and layouts. An IC unit is written
+ * out as Conv, ReduceSum, Conv with ones, Mul, Sub, Relu and Add.
+ *
+ * @param values the network's state, by PyTorch's names and in its layouts; counters of batches have no place in the file
+ * @throws ShapeError where the network is not well formed, where an entry of its state is missing or of another size,
+ *   and for another number of classes or channels in the options; LimitError above 2 GiB
+ */
+export function encodeOnnx(
+  network: Network,
+  values: ReadonlyMap<string, Float32Array>,
+  options: EncodeOnnxOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const shapes = inferShapes(network, 1);
+  const parameters = networkParameters(network).filter(({ role }) => role !== 'batchesTracked');
+  checkValues(network, parameters, values);
+  checkOptions(network, shapes, options);
+  const builder = createGraphBuilder();
+  const input = builder.claim('input');
+  const output = builder.claim('logits');
+  for (const { name, shape } of parameters) builder.initialiser(builder.claim(name), shape, values.get(name)!);
+  const result = addLayers(builder, network, shapes, { input, output });
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: BigInt(Version.IR_VERSION_2021_7_30),
+      producerName: 'ic-networks',
+      opsetImport: [{ domain: '', version: opset }],
+      metadataProps: metadata(options),
+      graph: {
+        name: network.name,
+        input: [describe({ name: input, shape: shapes.get('input')!, flat: false })],
+        output: [describe(result)],
+        node: [...builder.nodes],
+        initializer: [...builder.initialisers],
+      },
+    }),
+  );
+}
+
+/** Adds every layer and returns the tensor of the last one. */
+function addLayers(
+  builder: GraphBuilder,
+  { layers }: Network,
+  shapes: ReadonlyMap<string, Shape>,
+  { input, output }: { readonly input: string; readonly output: string },
+): Tensor {
+  const tensors = new Map<string, Tensor>([['input', { name: input, shape: shapes.get('input')!, flat: false }]]);
+  for (const layer of layers) {
+    const isLast = layer === layers.at(-1);
+    const tensor = addLayer({
+      builder,
+      layer,
+      inputs: layer.inputs.map((name) => tensors.get(name)!),
+      output: isLast ? output : builder.claim(layer.name),
+      shape: shapes.get(layer.name)!,
+    });
+    tensors.set(layer.name, tensor);
+  }
+  return tensors.get(layers.at(-1)!.name)!;
+}
+
+function describe({ name, shape: [, height, width, channels], flat }: Tensor): ValueInfoProto {
+  const sizes = flat ? [channels] : [channels, height, width];
+  const batch = create(TensorShapeProto_DimensionSchema, { value: { case: 'dimParam', value: 'batch' } });
+  const fixed = sizes.map((size) =>
+    create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }),
+  );
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: { elemType: TensorProto_DataType.FLOAT, shape: { dim: [batch, ...fixed] } },
+      },
+    },
+  });
+}
+
+function metadata({ normalisation, classNames }: EncodeOnnxOptions): { key: string; value: string }[] {
+  const entry = (key: string, value: unknown) => (value === undefined ? [] : [{ key, value: JSON.stringify(value) }]);
+  return [...entry(normalisationKey, normalisation), ...entry(classNamesKey, classNames)];
+}
+
+function checkValues(
+  { name: network }: Network,
+  parameters: readonly ParameterSpec[],
+  values: ReadonlyMap<string, Float32Array>,
+): void {
+  const faults = parameters
+    .map(({ name, shape }) => ({ name, expected: elementCount(shape), got: values.get(name)?.length ?? 0 }))
+    .filter(({ expected, got }) => expected !== got)
+    .map(({ name, expected, got }) => `${name} (${got} instead of ${expected} elements)`);
+  if (faults.length > 0) throw refusal('values', `the state of ${network}`, faults.join(', '));
+  const bytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+  if (bytes < largestFile) return;
+  const expected = `weights below the ${largestFile} bytes of a protobuf message`;
+  throw new LimitError({ operation: 'encodeOnnx', parameter: network, expected, got: `${bytes} bytes` });
+}
+
+function checkOptions(
+  { input: { channels }, layers }: Network,
+  shapes: ReadonlyMap<string, Shape>,
+  { normalisation, classNames }: EncodeOnnxOptions,
+): void {
+  const { mean, deviation } = normalisation ?? {};
+  if (mean && deviation && (mean.length !== channels || deviation.length !== channels)) {
+    throw refusal('normalisation', `${channels} channels`, `${mean.length} and ${deviation.length}`);
+  }
+  const classes = elementCount(shapes.get(layers.at(-1)!.name)!);
+  if (classNames && classNames.length !== classes) {
+    throw refusal('classNames', `${classes} names`, `${classNames.length}`);
+  }
+}
+
+function refusal(parameter: string, expected: string, got: string): ShapeError {
+  return new ShapeError({ operation: 'encodeOnnx', parameter, expected, got });
+}
