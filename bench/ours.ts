@@ -168,8 +168,8 @@ export async function oursInference(
 ): Promise<Operation> {
   const state = createState(device, network);
   writeState(state, values);
-  const choose = await tune?.(device, (traits) => planInference(network, batch, traits));
-  const compiled = await compileInference(state, { batch, ...(choose && { choose }) });
+  const choose = await tune?.(device, (traits) => planInference(network, batch, { memory: 'fastest' }, traits));
+  const compiled = await compileInference(state, { batch, memory: 'fastest', ...(choose && { choose }) });
   const { input, output, encode } = compiled;
   device.queue.writeBuffer(input.buffer, input.offset, images);
   return {
@@ -203,7 +203,7 @@ export async function oursTraining(
   const state = createState(device, network);
   writeState(state, values);
   const batch = labels.length;
-  const choose = await tune?.(device, (traits) => planTraining(network, batch, { labelSmoothing: 0 }, traits));
+  const choose = await tune?.(device, (traits) => planTraining(network, batch, {}, traits));
   const training = await compileTraining(state, { batch, ...(choose && { choose }) });
   const stepState = createBuffer(device, { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 });
   const status = createBuffer(device, { label: 'status', size: 4, usage: 0x80 | 0x08 });

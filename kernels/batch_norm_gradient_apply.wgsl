@@ -4,11 +4,11 @@
 //   input_gradient[i,c]    = steps[0,c] * g + steps[1,c] * (input[i,c] - steps[3,c]) + steps[2,c]
 //   residual_gradient[i,c] = g                                                              with RESIDUAL
 //
-// gradient           [PIXELS, CHANNELS], of the normalised, added and rectified output
+// gradient           [PIXELS, CHANNELS], of the normalised, added and rectified output; not bound with IN_PLACE
 // activation         [PIXELS, CHANNELS], that output, with RELU
 // input              [PIXELS, CHANNELS], what was normalised
 // steps              [4, CHANNELS], from batch_norm_gradient_finish
-// input_gradient     [PIXELS, CHANNELS], overwritten
+// input_gradient     [PIXELS, CHANNELS], overwritten; holds `gradient` beforehand with IN_PLACE
 // residual_gradient  [PIXELS, CHANNELS], overwritten, or added to with ACCUMULATE; with RESIDUAL
 // Grid: one thread a vector of channels, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
@@ -27,7 +27,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     return;
   }
   let c = element % VECTORS;
-  var incoming = gradient[element];
+  var incoming = Vector();
+  if (IN_PLACE) {
+    incoming = input_gradient[element];
+  } else {
+    incoming = gradient[element];
+  }
   if (RELU) {
     incoming = relu_gradient(incoming, activation[element]);
   }

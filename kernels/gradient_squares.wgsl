@@ -1,9 +1,9 @@
 // Sums of squares, one partial a workgroup, for the global norm of the gradients.
 //
-//   partials[workgroup] = sum over the workgroup's SPAN elements of gradients^2
+//   partials[FIRST + workgroup] = sum over the workgroup's SPAN elements of gradients^2
 //
 // gradients  [COUNT]
-// partials   [WORKGROUPS], overwritten
+// partials   [FIRST + WORKGROUPS or more], WORKGROUPS of them overwritten
 // Grid: one workgroup of 64 threads for every SPAN elements. SPAN is a multiple of 256, COUNT of 4.
 @group(0) @binding(0) var<storage, read_write> gradients: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
@@ -26,6 +26,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     for (var i = 0u; i < 64u; i++) {
       total += sums[i];
     }
-    partials[index] = total;
+    partials[FIRST + index] = total;
   }
 }

@@ -5,11 +5,11 @@
 //   zGradient[pixel,k] = gradient[pixel,k] * (1 + m)
 //   partials[slice,k]  = - sum over the slice's pixels of m * gradient[pixel,k] * S[pixel,g]           ADJUST 1
 //
-// gradient     [PIXELS, CHANNELS], of y
+// gradient     [PIXELS, CHANNELS], of y; not bound with IN_PLACE
 // output       [PIXELS, CHANNELS], y as the forward pass left it
 // window_sums  [PIXELS, GROUPS]
 // adjust       [CHANNELS], with ADJUST 1
-// z_gradient   [PIXELS, CHANNELS], overwritten
+// z_gradient   [PIXELS, CHANNELS], overwritten; holds `gradient` beforehand with IN_PLACE
 // partials     [SLICES, CHANNELS], overwritten, with ADJUST 1
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides the channels of a group.
 @group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
@@ -38,9 +38,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
     let sum = window_sums[pixel * GROUPS + k / GROUP_VECTORS];
-    let incoming = gradient[pixel * VECTORS + k];
-    let passed = select(Vector(), incoming, output[pixel * VECTORS + k] > weight * sum);
-    z_gradient[pixel * VECTORS + k] = incoming + passed;
+    let element = pixel * VECTORS + k;
+    var incoming = Vector();
+    if (IN_PLACE) {
+      incoming = z_gradient[element];
+    } else {
+      incoming = gradient[element];
+    }
+    let passed = select(Vector(), incoming, output[element] > weight * sum);
+    z_gradient[element] = incoming + passed;
     partial -= passed * sum;
   }
   if (ADJUST == 1u) {

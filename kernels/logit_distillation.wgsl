@@ -2,16 +2,16 @@
 // the loss has left there.
 //
 //   distances[n] = mean over c of (s[n,c] - t[n,c])^2                                             KL false
-//   gradient[n,c] += weight * 2 (s[n,c] - t[n,c]) / (CLASSES * BATCH)
+//   gradient[n,c] += weight * 2 (s[n,c] - t[n,c]) / (CLASSES * MEAN_OVER)
 //
 //   p = softmax(t[n] / T), q = softmax(s[n] / T), T = TEMPERATURE
 //   distances[n] = T^2 * sum over c of p[c] * log(p[c] / q[c])                                    KL true
-//   gradient[n,c] += weight * T (q[c] - p[c]) / BATCH
+//   gradient[n,c] += weight * T (q[c] - p[c]) / MEAN_OVER
 //
 // logits       [BATCH, CLASSES], the student's
 // teacher      [BATCH, CLASSES]
 // distances    [BATCH], overwritten; not weighted
-// gradient     [BATCH, CLASSES], added to: that of the mean over the batch
+// gradient     [BATCH, CLASSES], added to: that of the mean over MEAN_OVER examples
 // step_weight  uniform: the weight, which changes from step to step
 // Grid: one thread an example, 64 a workgroup.
 struct DistillationWeight {
@@ -30,7 +30,7 @@ fn squared_distance(n: u32) {
   for (var c = 0u; c < CLASSES; c++) {
     let difference = logits[base + c] - teacher[base + c];
     sum += difference * difference;
-    gradient[base + c] += step_weight.weight * 2.0 * difference / (f32(CLASSES) * f32(BATCH));
+    gradient[base + c] += step_weight.weight * 2.0 * difference / (f32(CLASSES) * f32(MEAN_OVER));
   }
   distances[n] = sum / f32(CLASSES);
 }
@@ -53,7 +53,7 @@ fn divergence(n: u32) {
     let distance = (scaled.y - log_total.y) - (scaled.x - log_total.x);
     // A class that the teacher rules out takes no part: 0 times an infinite distance would be NaN.
     sum += select(shares.y * distance, 0.0, shares.y == 0.0);
-    gradient[base + c] += step_weight.weight * TEMPERATURE * (shares.x - shares.y) / f32(BATCH);
+    gradient[base + c] += step_weight.weight * TEMPERATURE * (shares.x - shares.y) / f32(MEAN_OVER);
   }
   distances[n] = TEMPERATURE * TEMPERATURE * sum;
 }

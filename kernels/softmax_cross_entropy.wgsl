@@ -2,7 +2,7 @@
 //
 //   target[c] = (1 - SMOOTHING) * (c == label) + SMOOTHING / CLASSES
 //   losses[n] = - sum over c of target[c] * log softmax(logits[n])[c]
-//   gradient[n,c] = (softmax(logits[n])[c] - target[c]) / BATCH, of the mean over the batch; with GRADIENT
+//   gradient[n,c] = (softmax(logits[n])[c] - target[c]) / MEAN_OVER, of the mean over that many examples; with GRADIENT
 //
 // logits    [BATCH, CLASSES]
 // labels    [BATCH], u32; a label that is no class makes the example's loss NaN
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (GRADIENT) {
     for (var c = 0u; c < CLASSES; c++) {
       let target_share = select(0.0, 1.0 - SMOOTHING, c == label) + SMOOTHING / f32(CLASSES);
-      gradient[base + c] = (exp(logits[base + c] - largest) / total - target_share) / f32(BATCH);
+      gradient[base + c] = (exp(logits[base + c] - largest) / total - target_share) / f32(MEAN_OVER);
     }
   }
 }

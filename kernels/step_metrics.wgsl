@@ -2,17 +2,17 @@
 // a teacher's logits, in the step's slot of rings. The first step where one of them is not finite is noted in the status;
 // from then on the optimisers leave the parameters alone.
 //
-//   ring[step % RING] = (mean of losses, number of ranks below 1)
-//   distance_ring[step % RING] = mean of distances, with DISTANCES
+//   ring[step % RING] = (sum of losses / MEAN_OVER, number of ranks below 1), or added to it with ACCUMULATE
+//   distance_ring[step % RING] = sum of distances / MEAN_OVER, likewise, with DISTANCES
 //   status[0] = step + 1 where it is 0 and a mean is NaN or infinite
 //
 // losses         [BATCH]
 // ranks          [BATCH], u32
-// ring           [RING, 2], one entry overwritten
+// ring           [RING, 2], one entry overwritten or added to
 // status         [1], u32
 // step_state      uniform: the step, counted from 0
 // distances      [BATCH], with DISTANCES
-// distance_ring  [RING], one entry overwritten, with DISTANCES
+// distance_ring  [RING], one entry overwritten or added to, with DISTANCES
 // Grid: one workgroup.
 @group(0) @binding(0) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(1) var<storage, read_write> ranks: array<u32>;
@@ -45,13 +45,19 @@ fn main(@builtin(local_invocation_index) local: u32) {
       total += partials[i];
     }
     let slot = step_state.step % RING;
-    let mean = total.x / f32(BATCH);
-    let distance = total.z / f32(BATCH);
-    ring[slot] = vec2(mean, total.y);
+    var entry = vec2(total.x / f32(MEAN_OVER), total.y);
+    var distance = total.z / f32(MEAN_OVER);
+    if (ACCUMULATE) {
+      entry += ring[slot];
+      if (DISTANCES) {
+        distance += distance_ring[slot];
+      }
+    }
+    ring[slot] = entry;
     if (DISTANCES) {
       distance_ring[slot] = distance;
     }
-    if (!(is_finite(mean) & is_finite(distance)) & (status[0] == 0u)) {
+    if (!(is_finite(entry.x) & is_finite(distance)) & (status[0] == 0u)) {
       status[0] = step_state.step + 1u;
     }
   }

@@ -14,11 +14,20 @@ export {
   UnsupportedError,
 } from './errors.js';
 export type { CompileOptions, CompileProgress } from './graph/compile.js';
+export {
+  type ActivationBytes,
+  activationBytes,
+  type Footprint,
+  inferenceFootprint,
+  trainingFootprint,
+} from './graph/footprint.js';
 export { compileInference, type InferenceNetwork, type InferenceOptions } from './graph/inference.js';
+export type { InferencePlanOptions } from './graph/inferencePlan.js';
 export * from './graph/network.js';
 export { networkParameters, type ParameterRole, type ParameterSpec } from './graph/parameters.js';
 export { inferShapes, type Shape } from './graph/shapes.js';
 export { createState, type NetworkState, readState, writeState } from './graph/state.js';
+export type { TrainingPlanOptions } from './graph/trainingPlan.js';
 export * from './operations.js';
 export { type IndexedDBTuningStoreOptions, indexedDBTuningStore } from './tune/indexedDBStore.js';
 export type { MeasuredForm, TuningResult } from './tune/measure.js';

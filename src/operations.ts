@@ -33,7 +33,15 @@ export {
   planStepMetrics,
 } from './ops/loss.js';
 export { createOperation, type Operation } from './ops/operation.js';
-export { parameterBlock, planAdamW, planGradientClip, planSgd } from './ops/optimisers.js';
+export {
+  type FlatPart,
+  flatParts,
+  gradientsPart,
+  parameterBlock,
+  planAdamW,
+  planGradientClip,
+  planSgd,
+} from './ops/optimisers.js';
 export {
   type BoundPlan,
   type BufferRange,

@@ -9,7 +9,7 @@
 // bias         [GROUPS * GROUP_OUT], with BIAS
 // adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel
 // scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT
-// residual     as output, with RESIDUAL
+// residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
 // window_sums  [pixels, GROUPS]; overwritten with STORE_SUMS, read with ADD_SUMS
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
@@ -71,7 +71,11 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: f32, terms: Chan
     y = y * terms.scale + terms.shift;
   }
   if (RESIDUAL) {
-    y += residual[element];
+    if (IN_PLACE) {
+      y += output[element];
+    } else {
+      y += residual[element];
+    }
   }
   if (RELU) {
     y = relu(y);

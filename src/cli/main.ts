@@ -86,6 +86,8 @@ program.addCommand(
     .argument('<network>', 'for example ic-resnet20, resnet50, or a checkpoint file')
     .addOption(inputOption())
     .addOption(classesOption())
+    .option('--memory', 'also GPU memory for inference and training', false)
+    .option('--batch <images>', 'that memory is counted for', count, 1)
     .action((network, flags) => summary(network, flags, createOutput(flags.json))),
 );
 
@@ -100,6 +102,8 @@ program.addCommand(
         .conflicts('steps'),
     )
     .option('--batch <images>', 'images a step', count, 64)
+    .option('--micro-batch <images>', 'images computed at a time, a divisor of the batch, to save memory', count)
+    .option('--recompute', 'compute activations again in the backward pass instead of keeping all', false)
     .addOption(new Option('--optimiser <name>').choices(['sgd', 'adamw']).default('sgd'))
     .option('--learning-rate <rate>', 'the peak; 0.1 for sgd, 0.002 for adamw by default', amount)
     .option('--momentum <share>', 'of SGD', amount, 0.9)

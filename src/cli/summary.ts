@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Adjust, ConvolutionLayer, Network } from '../graph/network.js';
 import { networkByName } from '../models/resnet.js';
-import { summarise } from '../models/summary.js';
+import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
 import { loadCheckpoint } from '../train/files.js';
+import { reportMemory } from './memory.js';
 import { grouped, type Output, table } from './output.js';
 
 export interface SummaryFlags {
@@ -12,6 +13,8 @@ export interface SummaryFlags {
   readonly adjust: 'output' | 'input';
   readonly input?: Network['input'];
   readonly classes?: number;
+  readonly memory?: boolean;
+  readonly batch?: number;
 }
 
 /** `icnet summary`. */
@@ -29,8 +32,17 @@ export async function summary(name: string, flags: SummaryFlags, output: Output)
     plain: totals(plain),
     ic: totals(ic),
   });
-  if (output.json) return;
+  if (!output.json) sayLayers(network, whole, plain, ic, output);
+  if (flags.memory) reportMemory(network, flags.batch ?? 1, output);
+}
 
+function sayLayers(
+  network: Network,
+  whole: NetworkSummary,
+  plain: NetworkSummary,
+  ic: NetworkSummary,
+  output: Output,
+): void {
   const { height, width, channels } = network.input;
   output.say(`${whole.name}, input ${height} x ${width} x ${channels}`);
   output.say('');

@@ -33,6 +33,8 @@ export interface TrainFlags {
   readonly steps?: number;
   readonly epochs?: number;
   readonly batch: number;
+  readonly microBatch?: number;
+  readonly recompute: boolean;
   readonly optimiser: 'sgd' | 'adamw';
   readonly learningRate?: number;
   readonly momentum: number;
@@ -106,13 +108,15 @@ function freshState(device: GPUDevice, flags: TrainFlags, dataset: ImageDataset)
 }
 
 function trainerOptions(flags: TrainFlags, dataset: ImageDataset, normalisation: Normalisation): TrainerOptions {
-  const { batch, seed, labelSmoothing, crop, flip } = flags;
+  const { batch, microBatch, recompute, seed, labelSmoothing, crop, flip } = flags;
   const perEpoch = stepsPerEpoch(dataset, batch);
   const steps = flags.steps ?? Math.max(1, Math.round((flags.epochs ?? 1) * perEpoch));
   return {
     dataset,
     normalisation,
     batch,
+    ...(microBatch !== undefined && { microBatch }),
+    recompute,
     steps,
     seed,
     labelSmoothing,

@@ -69,7 +69,7 @@ async function tuneNetwork(
   output: Output,
 ): Promise<void> {
   const planner: Planner = (traits) =>
-    training ? planTraining(network, batch, { labelSmoothing: 0 }, traits) : planInference(network, batch, traits);
+    training ? planTraining(network, batch, {}, traits) : planInference(network, batch, { memory: 'fastest' }, traits);
   const interrupt = interruptSignal(() => output.say('\nStopping; what was measured is remembered.'));
   const bar = measuringBar(output);
   const dropped: string[] = [];

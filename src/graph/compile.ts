@@ -105,15 +105,19 @@ export async function bindOperations(
     }),
   );
   const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 16);
-  const { arenaBytes, offsets } = planArena(operations, (id) => external.has(id), kept, alignment);
-  const description = { label: 'arena', size: Math.max(arenaBytes, 4), usage: 0x80 | 0x04 | 0x08 };
-  const [arena] = (await createBuffers(device, [description])) as [GPUBuffer];
+  const isExternal = (id: string): boolean => external.has(id);
+  const memory = planArena(operations, isExternal, kept, alignment, device.limits.maxBufferSize);
+  const arena = await createBuffers(
+    device,
+    memory.buffers.map((size, index) => ({ label: `arena ${index}`, size, usage: 0x80 | 0x04 | 0x08 })),
+  );
 
   const range = (id: string, size?: number): BufferRange => {
     const known = external.get(id);
     if (known) return known;
-    const offset = offsets.get(id)!;
-    return { buffer: arena, offset, size: size ?? arena.size - offset };
+    const place = memory.places.get(id)!;
+    const buffer = arena[place.buffer]!;
+    return { buffer, offset: place.offset, size: size ?? buffer.size - place.offset };
   };
   const bound: BoundPlan[] = operations.map(({ plan, tensors }, index) => {
     const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => [name, range(tensors[name]!, bytes)]);
@@ -122,7 +126,7 @@ export async function bindOperations(
   const named = (index: number): string => operations[index]!.plan.operation;
   return {
     dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
-    arenaBytes,
+    arenaBytes: memory.arenaBytes,
     dispatchesOf: (name) =>
       bound.reduce((sum, { dispatches }, index) => sum + (named(index) === name ? dispatches : 0), 0),
     range,
@@ -135,7 +139,7 @@ export async function bindOperations(
       for (const operation of bound) operation.prepare(pass);
     },
     dispose() {
-      destroyBuffer(device, arena);
+      for (const buffer of arena) destroyBuffer(device, buffer);
     },
   };
 }

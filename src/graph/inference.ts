@@ -5,7 +5,8 @@ import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
-import { planInference } from './inferencePlan.js';
+import { checkFit } from './fit.js';
+import { type InferencePlanOptions, planInference } from './inferencePlan.js';
 import { inputTensor } from './names.js';
 import { withoutSoftmax } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
@@ -34,7 +35,7 @@ export interface InferenceNetwork {
   dispose(): void;
 }
 
-export interface InferenceOptions extends CompileOptions {
+export interface InferenceOptions extends CompileOptions, InferencePlanOptions {
   readonly batch: number;
   /** Ends in the logits where the network ends in a softmax. Default false. */
   readonly logits?: boolean;
@@ -43,14 +44,16 @@ export interface InferenceOptions extends CompileOptions {
 /**
  * Compiles a network for inference: every convolution with its batch norm, sum and ReLU in one dispatch.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
+ * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; the signal's
+ * reason when aborted.
  */
 export async function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
   const { device } = state;
   assertAlive(device, 'compile');
   const { batch, logits = false } = options;
   const network = logits ? withoutSoftmax(state.network) : state.network;
-  const planner = (traits: DeviceTraits) => planInference(network, batch, traits);
+  const planner = (traits: DeviceTraits) => planInference(network, batch, options, traits);
+  checkFit(device, network, batch, (net, size, traits) => planInference(net, size, options, traits).forward);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };

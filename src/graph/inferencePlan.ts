@@ -33,12 +33,29 @@ export interface InferenceOperations {
   readonly outputShape: Shape;
 }
 
+/** What an inference is made for. */
+export interface InferencePlanOptions {
+  /**
+   * `least`: no form that needs scratch, so that activations are all there is; `fastest`: also forms that do, filters
+   * transformed for Winograd among it, which are up to four times their size and kept. Default `least`.
+   */
+  readonly memory?: 'least' | 'fastest';
+}
+
 /**
- * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch.
+ * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
+ * memory of what it adds where nobody else reads that.
  *
  * @throws ShapeError where the network is not well formed.
  */
-export function planInference(network: Network, batch: number, traits: DeviceTraits): InferenceOperations {
+export function planInference(
+  network: Network,
+  batch: number,
+  { memory = 'least' }: InferencePlanOptions,
+  deviceTraits: DeviceTraits,
+): InferenceOperations {
+  const constantFilter = memory === 'fastest';
+  const traits = constantFilter ? deviceTraits : { ...deviceTraits, scratch: 0 };
   const shapes = inferShapes(network, batch);
   const fold = operationList();
   for (const layer of network.layers.filter(isBatchNorm)) {
@@ -48,17 +65,25 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
   }
   const forward = operationList();
   const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
+  const lastReader = new Map<string, FusedLayers>();
+  for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
+  const places = new Map<string, string>();
+  const place = (layer: string): string => places.get(layer) ?? activationOf(layer);
+
   const appendGroup = (group: FusedLayers): void => {
     const input = shapes.get(group.head.inputs[0]!)!;
-    const output = activationOf(group.output);
-    const from = activationOf(group.head.inputs[0]!);
-    const residual: Record<string, string> = group.residual ? { residual: activationOf(group.residual) } : {};
-    const behind = { residual: group.add !== undefined, ...reluOptions(group.relu) };
+    const residualInPlace = takesPlaceOfResidual(group) && lastReader.get(group.residual!) === group;
+    if (residualInPlace) places.set(group.output, place(group.residual!));
+    const output = place(group.output);
+    const from = place(group.head.inputs[0]!);
+    const residual: Record<string, string> =
+      group.residual && !residualInPlace ? { residual: place(group.residual) } : {};
+    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu) };
     const append = (plan: OperationPlan, tensors: Record<string, string>): void =>
       forward.append(group.head.name, plan, { input: from, output, ...tensors });
     switch (group.head.kind) {
       case 'convolution': {
-        const options = { ...behind, scaleShift: group.norm !== undefined, constantFilter: true };
+        const options = { ...behind, residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
         const { adjust, bias } = group.head;
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),
@@ -73,13 +98,16 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
         break;
       }
       case 'add':
-        append(planAdd(elementCount(input), reluOptions(group.relu)), addInputs(group));
+        append(planAdd(elementCount(input), reluOptions(group.relu)), {
+          left: from,
+          right: place(group.head.inputs[1]!),
+        });
         break;
       case 'relu':
         append(planRelu(elementCount(input), reluBound(group.head)), {});
         break;
       case 'concat':
-        append(planConcat(concatShape(group.head, shapes)), concatInputs(group.head));
+        append(planConcat(concatShape(group.head, shapes)), concatInputs(group.head, place));
         break;
       case 'maxPool':
         append(planMaxPool(poolShape(group.head, input)), {});
@@ -103,19 +131,26 @@ export function planInference(network: Network, batch: number, traits: DeviceTra
   return {
     fold: fold.operations,
     forward: forward.operations,
-    output: activationOf(last),
+    output: place(last),
     outputShape: shapes.get(last)!,
   };
 }
 
-/** The two tensors that an add layer sums. */
-export function addInputs({ head }: FusedLayers): { left: string; right: string } {
-  return { left: activationOf(head.inputs[0]!), right: activationOf(head.inputs[1]!) };
+/** The layers whose outputs a group reads. */
+function readBy({ head, residual }: FusedLayers): readonly string[] {
+  return residual === undefined ? head.inputs : [...head.inputs, residual];
+}
+
+/** Whether a group may leave its output where what it adds was, if nobody else reads that. */
+function takesPlaceOfResidual({ head, residual }: FusedLayers): boolean {
+  return (
+    head.kind === 'convolution' && residual !== undefined && residual !== 'input' && !head.inputs.includes(residual)
+  );
 }
 
 /** The tensors that a concat layer puts side by side. */
-export function concatInputs({ inputs }: ConcatLayer): Record<string, string> {
-  return Object.fromEntries(inputs.map((name, index) => [`input${index}`, activationOf(name)]));
+export function concatInputs({ inputs }: ConcatLayer, tensor: (layer: string) => string): Record<string, string> {
+  return Object.fromEntries(inputs.map((name, index) => [`input${index}`, tensor(name)]));
 }
 
 /** The state entries of a convolution as operands. */

@@ -8,34 +8,64 @@ export interface Lifetime {
   readonly last: number;
 }
 
-/** Where each tensor lies in the arena. */
+/** Where a tensor lies. */
+export interface Place {
+  /** Index of the arena's buffer. */
+  readonly buffer: number;
+  /** In bytes. */
+  readonly offset: number;
+}
+
+/** Where each tensor lies in the arena, which is more than one buffer where one would be too large. */
 export interface MemoryPlan {
+  /** Of all its buffers. */
   readonly arenaBytes: number;
-  readonly offsets: ReadonlyMap<string, number>;
+  /** Bytes of each buffer. */
+  readonly buffers: readonly number[];
+  readonly places: ReadonlyMap<string, Place>;
 }
 
 /**
- * Lays tensors out in one arena so that those alive at the same time never overlap: the largest first, each in the
- * lowest gap that takes it.
+ * Lays tensors out so that those alive at the same time never overlap: the largest first, each in the lowest gap that
+ * takes it, in the first buffer that has one.
  *
  * @param alignment - what every offset is a multiple of, in bytes
+ * @param largestBuffer - bytes of a buffer at most; a tensor that takes more has one of its own
  */
-export function planMemory(lifetimes: readonly Lifetime[], alignment: number): MemoryPlan {
-  const placed: (Lifetime & { offset: number })[] = [];
+export function planMemory(
+  lifetimes: readonly Lifetime[],
+  alignment: number,
+  largestBuffer = Number.POSITIVE_INFINITY,
+): MemoryPlan {
+  const placed: (Lifetime & Place)[] = [];
   const order = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const tensor of order) {
-    const neighbours = placed
-      .filter((other) => other.first <= tensor.last && tensor.first <= other.last)
-      .sort((a, b) => a.offset - b.offset);
-    let offset = 0;
-    for (const other of neighbours) {
-      if (offset + tensor.bytes <= other.offset) break;
-      offset = Math.max(offset, alignUp(other.offset + other.bytes, alignment));
+    const neighbours = placed.filter((other) => other.first <= tensor.last && tensor.first <= other.last);
+    let buffer = 0;
+    let offset = lowestGap(neighbours, buffer, tensor.bytes, alignment);
+    while (offset > 0 && offset + tensor.bytes > largestBuffer) {
+      offset = lowestGap(neighbours, ++buffer, tensor.bytes, alignment);
     }
-    placed.push({ ...tensor, offset });
+    placed.push({ ...tensor, buffer, offset });
   }
-  const arenaBytes = placed.reduce((most, { offset, bytes }) => Math.max(most, offset + bytes), 0);
-  return { arenaBytes, offsets: new Map(placed.map(({ id, offset }) => [id, offset])) };
+  const buffers: number[] = [];
+  for (const { buffer, offset, bytes } of placed) buffers[buffer] = Math.max(buffers[buffer] ?? 0, offset + bytes);
+  return {
+    arenaBytes: buffers.reduce((sum, bytes) => sum + bytes, 0),
+    buffers,
+    places: new Map(placed.map(({ id, buffer, offset }) => [id, { buffer, offset }])),
+  };
+}
+
+/** The lowest offset in a buffer at which a number of bytes overlaps none of the tensors. */
+function lowestGap(tensors: readonly (Lifetime & Place)[], buffer: number, bytes: number, alignment: number): number {
+  let offset = 0;
+  const inBuffer = tensors.filter((tensor) => tensor.buffer === buffer).sort((a, b) => a.offset - b.offset);
+  for (const other of inBuffer) {
+    if (offset + bytes <= other.offset) break;
+    offset = Math.max(offset, alignUp(other.offset + other.bytes, alignment));
+  }
+  return offset;
 }
 
 /** The next multiple of an alignment. */

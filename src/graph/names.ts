@@ -8,6 +8,8 @@ export const activationOf = (layer: string): string => (layer === 'input' ? inpu
 export const gradientOf = (layer: string): string => `gradient ${layer}`;
 /** What a layer's forward pass keeps for its backward pass. */
 export const keptBy = (layer: string, what: string): string => `kept ${layer} ${what}`;
+/** A tensor that the backward pass has computed again. */
+export const recomputed = (tensor: string): string => `recomputed ${tensor}`;
 /** An entry of the network's state. */
 export const parameter = (name: string): string => `parameter ${name}`;
 /** The loss's gradient with respect to an entry of the network's state. */
@@ -21,3 +23,9 @@ export const ranksTensor = 'ranks';
 export const teacherTensor = 'teacher logits';
 export const distancesTensor = 'distances';
 export const distillationWeightTensor = 'distillation weight';
+
+/** Whether a tensor has a buffer of its own, outside the arena. */
+export function isExternal(tensor: string): boolean {
+  const named = [inputTensor, labelsTensor, teacherTensor, distillationWeightTensor];
+  return named.includes(tensor) || /^(parameter|parameterGradient|folded) /.test(tensor);
+}

@@ -57,12 +57,14 @@ export function inLayer<T>(layer: string, work: () => T): T {
  *
  * @param external - tensors that have buffers of their own
  * @param kept - tensors that must outlive the last operation
+ * @param largestBuffer - bytes of a buffer of the arena at most
  */
 export function planArena(
   operations: readonly NetworkOperation[],
   external: (tensor: string) => boolean,
   kept: readonly string[],
   alignment: number,
+  largestBuffer?: number,
 ): MemoryPlan {
   const lifetimes = new Map<string, Lifetime>();
   operations.forEach((operation, index) => {
@@ -76,5 +78,5 @@ export function planArena(
       lifetimes.set(id, { id, bytes: Math.max(bytes, known?.bytes ?? 0), first, last });
     }
   });
-  return planMemory([...lifetimes.values()], alignment);
+  return planMemory([...lifetimes.values()], alignment, largestBuffer);
 }

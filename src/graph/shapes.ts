@@ -1,4 +1,5 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
+import { tensorBytes } from '../ops/plan.js';
 import { type ErrorPlace, requireInteger, windowOutput } from '../ops/windows.js';
 import type {
   AddLayer,
@@ -46,6 +47,12 @@ export function inferShapes(network: Network, batch: number): Map<string, Shape>
     }
   }
   return shapes;
+}
+
+/** Bytes of the two largest neighbouring activations: a layer's inputs together with its output, at most. */
+export function largestNeighbours({ layers }: Network, shapes: ReadonlyMap<string, Shape>): number {
+  const bytes = (name: string): number => tensorBytes(...shapes.get(name)!);
+  return Math.max(...layers.map(({ name, inputs }) => bytes(name) + Math.max(...inputs.map(bytes))));
 }
 
 function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {

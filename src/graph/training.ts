@@ -4,6 +4,7 @@ import { type DistillationLoss, distillationWeightBytes, logitDistillation } fro
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
+import { checkFit } from './fit.js';
 import {
   distancesTensor,
   distillationWeightTensor,
@@ -15,7 +16,7 @@ import {
 } from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
-import { planTraining } from './trainingPlan.js';
+import { planTraining, type TrainingPlanOptions } from './trainingPlan.js';
 
 /** A network compiled for training steps on batches of one size: forward, loss, backward; no optimiser. */
 export interface TrainingNetwork {
@@ -51,9 +52,8 @@ export interface TrainingDistillation {
 }
 
 /** A training step's options. */
-export interface TrainingOptions extends CompileOptions {
+export interface TrainingOptions extends CompileOptions, Omit<TrainingPlanOptions, 'distillation'> {
   readonly batch: number;
-  readonly labelSmoothing?: number;
   /** Where the images are read from; a buffer of its own where left out. */
   readonly input?: BufferRange;
   /** A loss beside cross entropy, and where the teacher's logits of the batch lie. */
@@ -63,14 +63,15 @@ export interface TrainingOptions extends CompileOptions {
 /**
  * Compiles forward and backward passes of a network with mean softmax cross entropy.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
+ * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; the signal's reason when
+ * aborted.
  */
 export async function compileTraining(state: NetworkState, options: TrainingOptions): Promise<TrainingNetwork> {
   const { device, network } = state;
   assertAlive(device, 'compile');
-  const { batch, labelSmoothing = 0, distillation } = options;
-  const losses = { labelSmoothing, ...(distillation && { distillation }) };
-  const planner = (traits: DeviceTraits) => planTraining(network, batch, losses, traits);
+  const { batch, distillation } = options;
+  const planner = (traits: DeviceTraits) => planTraining(network, batch, options, traits);
+  checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;

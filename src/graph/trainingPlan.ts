@@ -1,4 +1,4 @@
-import { planBatchNormTraining } from '../ops/batchNorm.js';
+import { planBatchNormInference, planBatchNormTraining } from '../ops/batchNorm.js';
 import { planBatchNormGradient } from '../ops/batchNormGradient.js';
 import { planChannelSums } from '../ops/channelSums.js';
 import { planConcat, planConcatGradient } from '../ops/concat.js';
@@ -10,12 +10,12 @@ import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../o
 import { type DistillationLoss, planLogitDistillation } from '../ops/distillation.js';
 import { planIcUnitGradient } from '../ops/icUnitGradient.js';
 import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
-import type { OperationPlan } from '../ops/plan.js';
+import { type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { planAdd, planAddGradient, planRelu, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPool, planMaxPoolGradient, planMeanPool, planMeanPoolGradient } from '../ops/pool.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
-import { addInputs, concatInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
+import { concatInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
 import {
   batchNormShape,
   concatShape,
@@ -37,12 +37,14 @@ import {
   parameter,
   parameterGradient,
   ranksTensor,
+  recomputed,
   teacherTensor,
 } from './names.js';
 import { type ConvolutionLayer, type DenseLayer, type Network, withoutSoftmax } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
-import { inferShapes, type Shape } from './shapes.js';
+import { segmentsOf } from './segments.js';
+import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
 /** The forward and backward operations of a training step, loss included. */
 export interface TrainingOperations {
@@ -51,12 +53,31 @@ export interface TrainingOperations {
   readonly logitsShape: Shape;
 }
 
+/** What a training step is made for. */
+export interface TrainingPlanOptions {
+  /** 0 where left out. */
+  readonly labelSmoothing?: number;
+  /**
+   * Keeps only the tensors between blocks of layers, and computes those inside a block again when the backward pass comes to
+   * it: much less memory for about a third more time, and the same values to the last bit. Default false.
+   */
+  readonly recompute?: boolean;
+  /** A loss beside cross entropy. */
+  readonly distillation?: DistillationLoss;
+  /** Examples over which the loss is the mean, where the batch is a part of them; the batch where left out. */
+  readonly meanOver?: number;
+}
+
 interface Planner {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly traits: DeviceTraits;
   readonly list: OperationList;
   /** Layers whose output's gradient holds something already, so that the next contribution adds to it. */
   readonly reached: Set<string>;
+  /** Tensors that hold a layer's gradient under another name: that of the gradient they were made from, in place. */
+  readonly gradients: Map<string, string>;
+  /** Layers whose tensors are those computed again. */
+  readonly again: Set<string>;
 }
 
 /**
@@ -69,13 +90,14 @@ interface Planner {
 export function planTraining(
   given: Network,
   batch: number,
-  options: { readonly labelSmoothing: number; readonly distillation?: DistillationLoss },
-  traits: DeviceTraits,
+  { labelSmoothing = 0, distillation, recompute = false, meanOver = batch }: TrainingPlanOptions,
+  deviceTraits: DeviceTraits,
 ): TrainingOperations {
   const network = withoutSoftmax(given);
   const shapes = inferShapes(network, batch);
   const list = operationList();
-  const planner: Planner = { shapes, traits, list, reached: new Set() };
+  const traits = { scratch: largestNeighbours(network, shapes), ...deviceTraits };
+  const planner: Planner = { shapes, traits, list, reached: new Set(), gradients: new Map(), again: new Set() };
   const groups = fuseLayers(network, isBatchNorm);
   for (const group of groups) inLayer(group.head.name, () => appendForward(planner, group));
 
@@ -83,15 +105,14 @@ export function planTraining(
   const logits = activationOf(last);
   const logitsShape = shapes.get(last)!;
   const classes = elementCount(logitsShape.slice(1));
-  const { labelSmoothing, distillation } = options;
-  list.append('loss', planCrossEntropy({ batch, classes }, { labelSmoothing, gradient: true }), {
+  list.append('loss', planCrossEntropy({ batch, classes }, { labelSmoothing, gradient: true, meanOver }), {
     logits,
     labels: labelsTensor,
     losses: lossesTensor,
     gradient: gradientOf(last),
   });
   if (distillation) {
-    list.append('loss', planLogitDistillation({ batch, classes }, distillation), {
+    list.append('loss', planLogitDistillation({ batch, classes }, { ...distillation, meanOver }), {
       logits,
       teacher: teacherTensor,
       distances: distancesTensor,
@@ -102,15 +123,43 @@ export function planTraining(
   list.append('loss', planLabelRank({ batch, classes }), { logits, labels: labelsTensor, ranks: ranksTensor });
   planner.reached.add(last);
 
-  for (const group of [...groups].reverse()) inLayer(group.head.name, () => appendBackward(planner, group));
+  const bytes = ({ output }: FusedLayers): number => tensorBytes(...shapes.get(output)!);
+  const segments = recompute ? segmentsOf(groups, bytes) : [groups];
+  segments.toReversed().forEach((segment, index) => {
+    if (index > 0) appendAgain(planner, segment);
+    for (const group of segment.toReversed()) inLayer(group.head.name, () => appendBackward(planner, group));
+  });
   return { operations: list.operations, logits, logitsShape };
 }
 
-function appendForward({ shapes, traits, list }: Planner, group: FusedLayers): void {
+/** Computes the inside of a segment again, ahead of its backward pass; its last output was kept. */
+function appendAgain(planner: Planner, segment: readonly FusedLayers[]): void {
+  const inside = segment.slice(0, -1);
+  for (const { head, output } of inside) planner.again.add(head.name).add(output);
+  for (const group of inside) inLayer(group.head.name, () => appendForward(planner, group));
+}
+
+/** The output of a layer as the backward pass reads it. */
+function activation({ again }: Planner, layer: string): string {
+  return again.has(layer) ? recomputed(activationOf(layer)) : activationOf(layer);
+}
+
+/** What a layer's forward pass left for its backward pass. */
+function kept({ again }: Planner, layer: string, what: string): string {
+  return again.has(layer) ? recomputed(keptBy(layer, what)) : keptBy(layer, what);
+}
+
+/** The tensor that holds a layer's gradient. */
+function gradient({ gradients }: Planner, layer: string): string {
+  return gradients.get(layer) ?? gradientOf(layer);
+}
+
+function appendForward(planner: Planner, group: FusedLayers): void {
+  const { shapes, traits, list } = planner;
   const { head } = group;
   const shape = shapes.get(head.inputs[0]!)!;
-  const input = activationOf(head.inputs[0]!);
-  const output = activationOf(group.output);
+  const input = activation(planner, head.inputs[0]!);
+  const output = activation(planner, group.output);
   const append = (plan: OperationPlan, tensors: Record<string, string> = {}): void =>
     list.append(head.name, plan, { input, output, ...tensors });
   switch (head.kind) {
@@ -119,31 +168,41 @@ function appendForward({ shapes, traits, list }: Planner, group: FusedLayers): v
       const storeSums = adjust !== 'none';
       append(planConvolution(convolutionShape(head, shape), { adjust, bias, storeSums }, traits), {
         ...convolutionParameters(head),
-        windowSums: keptBy(head.name, 'windowSums'),
+        windowSums: kept(planner, head.name, 'windowSums'),
       });
       return;
     }
     case 'batchNorm': {
       const { epsilon, momentum } = head;
       const behind = { residual: group.add !== undefined, ...reluOptions(group.relu) };
-      append(planBatchNormTraining(batchNormShape(shape), { ...behind, epsilon, momentum }), {
-        ...normParameters(head.name),
-        coefficients: keptBy(head.name, 'coefficients'),
-        ...(group.residual && { residual: activationOf(group.residual) }),
-      });
+      const coefficients = keptBy(head.name, 'coefficients');
+      const residual = group.residual && { residual: activation(planner, group.residual) };
+      if (planner.again.has(head.name)) {
+        append(planBatchNormInference(batchNormShape(shape), behind), { scaleShift: coefficients, ...residual });
+        return;
+      }
+      const plan = planBatchNormTraining(batchNormShape(shape), { ...behind, epsilon, momentum });
+      append(plan, { ...normParameters(head.name), coefficients, ...residual });
       return;
     }
-    case 'add':
-      append(planAdd(elementCount(shape)), addInputs(group));
+    case 'add': {
+      const [left, right] = head.inputs.map((layer) => activation(planner, layer));
+      append(planAdd(elementCount(shape)), { left: left!, right: right! });
       return;
+    }
     case 'relu':
       append(planRelu(elementCount(shape), reluBound(head)));
       return;
     case 'concat':
-      append(planConcat(concatShape(head, shapes)), concatInputs(head));
+      append(
+        planConcat(concatShape(head, shapes)),
+        concatInputs(head, (layer) => activation(planner, layer)),
+      );
       return;
     case 'maxPool':
-      append(planMaxPool(poolShape(head, shape), { storeWinners: true }), { winners: keptBy(head.name, 'winners') });
+      append(planMaxPool(poolShape(head, shape), { storeWinners: true }), {
+        winners: kept(planner, head.name, 'winners'),
+      });
       return;
     case 'meanPool':
       append(planMeanPool(poolShape(head, shape), meanPoolOptions(head)));
@@ -172,7 +231,7 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
       for (const layer of head.inputs) {
         contribute(planner, layer, (output, accumulate) =>
           list.append(head.name, planAddGradient(elementCount(shape), { accumulate }), {
-            input: gradientOf(head.name),
+            input: gradient(planner, head.name),
             output,
           }),
         );
@@ -182,7 +241,7 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
       head.inputs.forEach((layer, index) => {
         contribute(planner, layer, (inputGradient, accumulate) =>
           list.append(head.name, planConcatGradient(concatShape(head, shapes), index, { accumulate }), {
-            gradient: gradientOf(head.name),
+            gradient: gradient(planner, head.name),
             inputGradient,
           }),
         );
@@ -190,13 +249,12 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
       return;
     default:
       contribute(planner, head.inputs[0]!, (inputGradient, accumulate) => {
-        const tensors = { gradient: gradientOf(head.name), inputGradient };
+        const tensors = { gradient: gradient(planner, head.name), inputGradient };
         if (head.kind === 'relu') {
-          const activation = activationOf(head.name);
           const plan = planReluGradient(elementCount(shape), { accumulate, ...reluBound(head) });
-          list.append(head.name, plan, { ...tensors, activation });
+          list.append(head.name, plan, { ...tensors, activation: activation(planner, head.name) });
         } else if (head.kind === 'maxPool') {
-          const winners = keptBy(head.name, 'winners');
+          const winners = kept(planner, head.name, 'winners');
           list.append(head.name, planMaxPoolGradient(poolShape(head, shape), { accumulate }), { ...tensors, winners });
         } else if (head.kind === 'meanPool') {
           const options = { accumulate, ...meanPoolOptions(head) };
@@ -207,9 +265,10 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
 }
 
 /** Lets `emit` write, or add to, the gradient of a layer's output; the network's input needs none. */
-function contribute({ reached }: Planner, layer: string, emit: (tensor: string, accumulate: boolean) => void): void {
+function contribute(planner: Planner, layer: string, emit: (tensor: string, accumulate: boolean) => void): void {
+  const { reached } = planner;
   if (layer === 'input') return;
-  emit(gradientOf(layer), reached.has(layer));
+  emit(gradient(planner, layer), reached.has(layer));
   reached.add(layer);
 }
 
@@ -219,14 +278,13 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
   const shape = convolutionShape(layer, input);
   const source = layer.inputs[0]!;
   const append = (plan: OperationPlan, tensors: Record<string, string>): void => list.append(name, plan, tensors);
-  let zGradient = gradientOf(name);
+  // The gradient of z takes the place of that of y, which nobody else reads.
+  const zGradient = gradient(planner, name);
   const inputSums = keptBy(name, 'inputSums');
   if (adjust !== 'none') {
-    zGradient = keptBy(name, 'zGradient');
-    append(planIcUnitGradient(shape, adjust), {
-      gradient: gradientOf(name),
-      output: activationOf(name),
-      windowSums: keptBy(name, 'windowSums'),
+    append(planIcUnitGradient(shape, adjust, { inPlace: true }), {
+      output: activation(planner, name),
+      windowSums: kept(planner, name, 'windowSums'),
       adjust: parameter(`${name}.adjust`),
       zGradient,
       inputSums,
@@ -236,7 +294,7 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
   if (adjust === 'input') {
     const [batch, height, width, channels] = input;
     append(planChannelSums(batch * height * width, channels, { factors: true, groups: layer.groups }), {
-      values: activationOf(source),
+      values: activation(planner, source),
       factors: inputSums,
       output: parameterGradient(`${name}.adjust`),
     });
@@ -249,7 +307,7 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
     });
   }
   append(planConvolutionFilterGradient(shape, {}, traits), {
-    input: activationOf(source),
+    input: activation(planner, source),
     gradient: zGradient,
     output: parameterGradient(`${name}.weight`),
   });
@@ -272,22 +330,20 @@ function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape):
   const source = head.inputs[0]!;
   const accumulateResidual = residual !== undefined && reached.has(residual);
   const passesResidual = residual !== undefined && residual !== 'input';
-  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual };
-  const tensors = {
-    gradient: gradientOf(group.output),
-    activation: activationOf(group.output),
-    input: activationOf(source),
+  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual, inPlace: true };
+  const inputGradient = gradient(planner, group.output);
+  list.append(name, planBatchNormGradient(batchNormShape(shape), behind), {
+    activation: activation(planner, group.output),
+    input: activation(planner, source),
     coefficients: keptBy(name, 'coefficients'),
     weightGradient: parameterGradient(`${name}.weight`),
     biasGradient: parameterGradient(`${name}.bias`),
-    ...(passesResidual && { residualGradient: gradientOf(residual) }),
-  };
-  const plan = planBatchNormGradient(batchNormShape(shape), behind);
-  const shared = source === 'input' || source === residual || reached.has(source);
-  const inputGradient = shared ? keptBy(name, 'inputGradient') : gradientOf(source);
-  list.append(name, plan, { ...tensors, inputGradient });
+    inputGradient,
+    ...(passesResidual && { residualGradient: gradient(planner, residual) }),
+  });
   if (passesResidual) reached.add(residual);
-  if (!shared) {
+  if (source !== 'input' && source !== residual && !reached.has(source)) {
+    planner.gradients.set(source, inputGradient);
     reached.add(source);
     return;
   }
@@ -301,19 +357,19 @@ function appendDenseBackward(planner: Planner, layer: DenseLayer, input: Shape):
   const { name, bias, outFeatures } = layer;
   const shape = denseShape(layer, input);
   const source = layer.inputs[0]!;
-  const gradient = gradientOf(name);
+  const outputGradient = gradient(planner, name);
   if (bias) {
     const output = parameterGradient(`${name}.bias`);
-    list.append(name, planChannelSums(shape.batch, outFeatures), { values: gradient, output });
+    list.append(name, planChannelSums(shape.batch, outFeatures), { values: outputGradient, output });
   }
   list.append(name, planDenseWeightGradient(shape, traits), {
-    input: activationOf(source),
-    gradient,
+    input: activation(planner, source),
+    gradient: outputGradient,
     output: parameterGradient(`${name}.weight`),
   });
   contribute(planner, source, (output, accumulate) =>
     list.append(name, planDenseInputGradient(shape, { accumulate }, traits), {
-      gradient,
+      gradient: outputGradient,
       filter: parameter(`${name}.weight`),
       output,
     }),

@@ -10,6 +10,8 @@ import { vectorText, widestVector } from './vectors.js';
 export interface BatchNormGradientOptions extends BehindNorm {
   /** Adds the residual's gradient to what its operand holds instead of overwriting it. */
   readonly accumulateResidual?: boolean;
+  /** There is no operand gradient: inputGradient holds it beforehand. */
+  readonly inPlace?: boolean;
 }
 
 /**
@@ -25,7 +27,8 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
   const operation = 'batchNormGradient';
   checkBatchNorm(operation, shape);
   const { pixels, channels } = shape;
-  const { residual = false, relu = false, accumulateResidual = false } = options;
+  const { residual = false, relu = false, accumulateResidual = false, inPlace = false } = options;
+  const gradient = inPlace ? 'inputGradient' : 'gradient';
   const split = channelSlices(pixels, channels);
   const vector = widestVector(channels);
   const bytes = tensorBytes(channels);
@@ -36,10 +39,10 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
   return {
     operation,
     operands: {
-      gradient: full,
+      ...(!inPlace && { gradient: full }),
       input: full,
       coefficients: { bytes: 4 * bytes, use: 'input' },
-      inputGradient: { ...full, use: 'output' },
+      inputGradient: { ...full, use: inPlace ? 'inout' : 'output' },
       weightGradient: { bytes, use: 'output' },
       biasGradient: { bytes, use: 'output' },
       partials: { bytes: 2 * split.slices * bytes, use: 'scratch' },
@@ -55,7 +58,7 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
         constants: { ...rectified, ...split.constants },
         workgroups: split.workgroups,
         operands: {
-          gradient: 'gradient',
+          gradient,
           input: 'input',
           coefficients: 'coefficients',
           partials: 'partials',
@@ -76,10 +79,10 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
       },
       {
         kernel: { name: 'batch_norm_gradient_apply', text: applyText, shared: [vectorText(vector), reluText] },
-        constants: { ...rectified, RESIDUAL: residual, ACCUMULATE: accumulateResidual },
+        constants: { ...rectified, RESIDUAL: residual, ACCUMULATE: accumulateResidual, IN_PLACE: inPlace },
         workgroups: threadGroups((pixels * channels) / vector),
         operands: {
-          gradient: 'gradient',
+          ...(!inPlace && { gradient }),
           input: 'input',
           steps: 'steps',
           input_gradient: 'inputGradient',

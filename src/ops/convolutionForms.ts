@@ -71,6 +71,8 @@ function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTrai
 function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
   if (task.up.some((size) => size > 1)) return [];
   return winogradTiles(task.geometry).flatMap((tile) => {
+    const scratch = Object.values(winogradScratch(task.geometry, tile, task.flags.SUMS !== 0, task.constantFilter));
+    if (scratch.reduce((sum, { bytes }) => sum + bytes, 0) > (traits.scratch ?? Number.POSITIVE_INFINITY)) return [];
     const products = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits));
     if (products.length === 0) return [];
     const product = chooseByCost({ forms: products });
@@ -176,6 +178,7 @@ export const plainFlags: OutputFlags = {
   BIAS: false,
   SCALE_SHIFT: false,
   RESIDUAL: false,
+  IN_PLACE: false,
   RELU: false,
   RELU_MAXIMUM: { f32: 0 },
   STORE_SUMS: false,

@@ -22,6 +22,8 @@ export interface ConvolutionOptions extends ReluOptions {
   readonly scaleShift?: boolean;
   /** Adds a tensor of the output's shape. */
   readonly residual?: boolean;
+  /** There is no operand residual: output holds it beforehand. */
+  readonly residualInPlace?: boolean;
   /** Also stores the window sums [batch, outHeight, outWidth, groups], which the backward pass reads. */
   readonly storeSums?: boolean;
   /**
@@ -31,6 +33,12 @@ export interface ConvolutionOptions extends ReluOptions {
   readonly constantFilter?: boolean;
   /** The kernel's family; the device's best form by default. */
   readonly family?: Family;
+}
+
+/** What else decides which forms there are. */
+function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
+  if (scratch === 0) return 'conv2d without scratch';
+  return constantFilter ? 'conv2d constant' : 'conv2d';
 }
 
 /**
@@ -54,6 +62,7 @@ export function planConvolution(
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
+  const inPlace = options.residualInPlace ?? false;
   const flags = {
     ...plainFlags,
     ADJUST: adjustConstant(adjust),
@@ -61,14 +70,15 @@ export function planConvolution(
     ADJUST_STRIDE: geometry.groupIn,
     BIAS: options.bias ?? false,
     SCALE_SHIFT: options.scaleShift ?? false,
-    RESIDUAL: options.residual ?? false,
+    RESIDUAL: (options.residual ?? false) || inPlace,
+    IN_PLACE: inPlace,
     ...reluConstants(operation, options),
     STORE_SUMS: options.storeSums ?? false,
   };
   const operands: Record<string, Operand> = {
     input: { bytes: geometry.inputBytes, use: 'input' },
     filter: { bytes: geometry.filterBytes, use: 'input' },
-    output: { bytes: geometry.outputBytes, use: 'output' },
+    output: { bytes: geometry.outputBytes, use: inPlace ? 'inout' : 'output' },
   };
   const bindings: Record<string, string> = { input: 'input', filters: 'filter', output: 'output' };
   const add = (binding: string, name: string, operand: Operand): void => {
@@ -79,14 +89,14 @@ export function planConvolution(
   if (flags.BIAS) add('bias', 'bias', { bytes: tensorBytes(channels), use: 'input' });
   if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(shape, adjust), use: 'input' });
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
-  if (flags.RESIDUAL) add('residual', 'residual', { bytes: geometry.outputBytes, use: 'input' });
+  if (flags.RESIDUAL && !inPlace) add('residual', 'residual', { bytes: geometry.outputBytes, use: 'input' });
   if (flags.STORE_SUMS) add('window_sums', 'windowSums', { bytes: geometry.windowSumBytes, use: 'output' });
 
   const constantFilter = options.constantFilter ?? false;
   const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], constantFilter };
   const request: FormRequest = {
     operation,
-    key: shapeKey(constantFilter ? 'conv2d constant' : 'conv2d', shape),
+    key: shapeKey(keyWords(constantFilter, traits), shape),
     forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       const { steps, prepare, scratch } = convolutionSteps(task, form, traits);

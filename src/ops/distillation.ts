@@ -26,12 +26,16 @@ export const logitDistillation = 'logitDistillation';
  * Weak logit distillation: the distance between a student's logits and a teacher's, and its weighted gradient.
  *
  * Operands: logits, teacher [N, C], distances [N] (overwritten, not weighted), gradient [N, C] (of the mean over the
- * batch, times the weight, added to what is there), weight (uniform, one float32).
+ * batch, or over `meanOver` examples where the batch is a part of them, times the weight, added to what is there), weight
+ * (uniform, one float32).
  *
  * @throws ShapeError for a size that is no positive integer, another loss, or a temperature that is no positive number or
  * given with `mse`.
  */
-export function planLogitDistillation(shape: LogitsShape, { loss, temperature }: DistillationLoss): OperationPlan {
+export function planLogitDistillation(
+  shape: LogitsShape,
+  { loss, temperature, meanOver = shape.batch }: DistillationLoss & { readonly meanOver?: number },
+): OperationPlan {
   const operation = logitDistillation;
   checkLogits(operation, shape);
   const refuse = (parameter: string, expected: string, got: unknown): never => {
@@ -41,6 +45,7 @@ export function planLogitDistillation(shape: LogitsShape, { loss, temperature }:
   if (loss === 'mse' && temperature !== undefined) refuse('temperature', 'none with mse', temperature);
   const divisor = temperature ?? 1;
   if (!(divisor > 0 && Number.isFinite(divisor))) refuse('temperature', 'a positive number', divisor);
+  requireInteger(meanOver, 1, 'meanOver', { operation, prefix: '' });
   const { batch, classes } = shape;
   return {
     operation,
@@ -54,7 +59,13 @@ export function planLogitDistillation(shape: LogitsShape, { loss, temperature }:
     steps: [
       {
         kernel: { name: 'logit_distillation', text: distillationText },
-        constants: { BATCH: batch, CLASSES: classes, KL: loss === 'kl', TEMPERATURE: { f32: divisor } },
+        constants: {
+          BATCH: batch,
+          CLASSES: classes,
+          MEAN_OVER: meanOver,
+          KL: loss === 'kl',
+          TEMPERATURE: { f32: divisor },
+        },
         workgroups: threadGroups(batch),
         operands: {
           logits: 'logits',

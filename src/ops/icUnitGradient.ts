@@ -23,9 +23,15 @@ import { vectorText, widestVector } from './vectors.js';
  * sums, for {@link planConvolutionInputGradient}), scratch sumGradient; for `output` also adjust [K], adjustGradient [K]
  * (overwritten) and scratch slices. For `input` the gradient of adjust is the channel sum of input * inputSums.
  *
+ * With `inPlace` there is no operand gradient: zGradient holds it beforehand.
+ *
  * @throws ShapeError for a shape that does not fit.
  */
-export function planIcUnitGradient(shape: ConvolutionShape, adjust: 'output' | 'input'): OperationPlan {
+export function planIcUnitGradient(
+  shape: ConvolutionShape,
+  adjust: 'output' | 'input',
+  { inPlace = false }: { readonly inPlace?: boolean } = {},
+): OperationPlan {
   const operation = 'icUnitGradient';
   const geometry = checkConvolution(operation, shape);
   const { outChannels, batch, inHeight, inWidth, groups } = geometry;
@@ -33,10 +39,10 @@ export function planIcUnitGradient(shape: ConvolutionShape, adjust: 'output' | '
   const pixels = batch * geometry.outHeight * geometry.outWidth;
   const split = channelSlices(pixels, outChannels, groups);
   const operands: Record<string, Operand> = {
-    gradient: { bytes: geometry.outputBytes, use: 'input' },
+    ...(!inPlace && { gradient: { bytes: geometry.outputBytes, use: 'input' as const } }),
     output: { bytes: geometry.outputBytes, use: 'input' },
     windowSums: { bytes: geometry.windowSumBytes, use: 'input' },
-    zGradient: { bytes: geometry.outputBytes, use: 'output' },
+    zGradient: { bytes: geometry.outputBytes, use: inPlace ? 'inout' : 'output' },
     inputSums: { bytes: tensorBytes(batch, inHeight, inWidth, groups), use: 'output' },
     sumGradient: { bytes: geometry.windowSumBytes, use: 'scratch' },
   };
@@ -49,10 +55,10 @@ export function planIcUnitGradient(shape: ConvolutionShape, adjust: 'output' | '
   const weights = weighted ? { adjust: 'adjust' } : {};
   const unit: KernelStep = {
     kernel: { name: 'ic_unit_gradient', text: unitText, shared: [vectorText(split.vector)] },
-    constants: { ...constants, ...split.constants },
+    constants: { ...constants, ...split.constants, IN_PLACE: inPlace },
     workgroups: split.workgroups,
     operands: {
-      gradient: 'gradient',
+      ...(!inPlace && { gradient: 'gradient' }),
       output: 'output',
       window_sums: 'windowSums',
       z_gradient: 'zGradient',

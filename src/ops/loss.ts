@@ -20,13 +20,13 @@ export const stepStateBytes = 16;
  * Softmax cross entropy with label smoothing, as PyTorch's.
  *
  * Operands: logits [N, C], labels [N] (u32), losses [N] (overwritten); with `gradient` also gradient [N, C], of the mean
- * over the batch (overwritten).
+ * over the batch, or over `meanOver` examples where the batch is a part of them (overwritten).
  *
  * @throws ShapeError for smoothing outside [0, 1] or a size that is no positive integer.
  */
 export function planCrossEntropy(
   shape: LogitsShape,
-  options: { readonly labelSmoothing?: number; readonly gradient?: boolean } = {},
+  options: { readonly labelSmoothing?: number; readonly gradient?: boolean; readonly meanOver?: number } = {},
 ): OperationPlan {
   const operation = 'crossEntropy';
   checkLogits(operation, shape);
@@ -36,6 +36,8 @@ export function planCrossEntropy(
     throw new ShapeError({ operation, parameter: 'labelSmoothing', expected: 'a number from 0 to 1', got });
   }
   const { batch, classes } = shape;
+  const { meanOver = batch } = options;
+  requireInteger(meanOver, 1, 'meanOver', { operation, prefix: '' });
   return {
     operation,
     operands: {
@@ -47,7 +49,13 @@ export function planCrossEntropy(
     steps: [
       {
         kernel: { name: 'softmax_cross_entropy', text: lossText },
-        constants: { BATCH: batch, CLASSES: classes, SMOOTHING: { f32: labelSmoothing }, GRADIENT: gradient },
+        constants: {
+          BATCH: batch,
+          CLASSES: classes,
+          MEAN_OVER: meanOver,
+          SMOOTHING: { f32: labelSmoothing },
+          GRADIENT: gradient,
+        },
         workgroups: threadGroups(batch),
         operands: {
           logits: 'logits',
@@ -88,7 +96,8 @@ export function planLabelRank(shape: LogitsShape): OperationPlan {
 
 /**
  * Keeps a step's mean loss and number of right examples in a ring of `ring` steps, with `distances` also the mean distance
- * from a teacher's logits, and notes the first step where one of the means is not finite.
+ * from a teacher's logits, and notes the first step where one of the means is not finite. Where a step's batch comes in
+ * parts, `meanOver` is the whole batch, and the parts behind the first one `accumulate`.
  *
  * Operands: losses, ranks [N], ring [ring, 2], status [1] (u32: 0, or 1 + that step), stepState (uniform); with
  * `distances` also distances [N] and distanceRing [ring].
@@ -96,10 +105,11 @@ export function planLabelRank(shape: LogitsShape): OperationPlan {
 export function planStepMetrics(
   batch: number,
   ring: number,
-  options: { readonly distances?: boolean } = {},
+  options: { readonly distances?: boolean; readonly meanOver?: number; readonly accumulate?: boolean } = {},
 ): OperationPlan {
-  const { distances = false } = options;
   const operation = 'stepMetrics';
+  const { distances = false, meanOver = batch, accumulate = false } = options;
+  requireInteger(meanOver, 1, 'meanOver', { operation, prefix: '' });
   requireInteger(batch, 1, 'batch', { operation, prefix: '' });
   requireInteger(ring, 1, 'ring', { operation, prefix: '' });
   return {
@@ -118,7 +128,7 @@ export function planStepMetrics(
     steps: [
       {
         kernel: { name: 'step_metrics', text: stepText, shared: [stepStateText] },
-        constants: { BATCH: batch, RING: ring, DISTANCES: distances },
+        constants: { BATCH: batch, RING: ring, MEAN_OVER: meanOver, ACCUMULATE: accumulate, DISTANCES: distances },
         workgroups: 1,
         operands: {
           losses: 'losses',

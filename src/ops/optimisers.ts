@@ -5,7 +5,7 @@ import sgdText from '../../kernels/sgd.wgsl?raw';
 import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { stepStateBytes } from './loss.js';
-import { type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
 
 /** Elements of parameters that share one entry of the groups operand; every tensor starts at a multiple of it. */
@@ -79,33 +79,72 @@ export function planAdamW(
   };
 }
 
+/** A piece of a flat buffer of parameters, in elements. */
+export interface FlatPart {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Cuts a flat buffer of parameters into pieces that can be bound, each with its piece of the groups operand.
+ *
+ * @param count - a multiple of {@link parameterBlock}
+ * @param largestBinding - in bytes
+ */
+export function flatParts(count: number, largestBinding: number): FlatPart[] {
+  // So that the piece of groups, too, starts at a multiple of 256 bytes.
+  const step = parameterBlock * 64;
+  const most = Math.floor(largestBinding / tensorBytes(step)) * step;
+  return Array.from({ length: Math.ceil(count / most) }, (_, index) => ({
+    first: index * most,
+    count: Math.min(most, count - index * most),
+  }));
+}
+
+/** The operand that holds a part of the gradients. */
+export function gradientsPart(index: number): string {
+  return index === 0 ? 'gradients' : `gradients ${index}`;
+}
+
 /**
  * The factor that keeps the global norm of the gradients within a bound, as PyTorch's clip_grad_norm_.
  *
- * Operands: gradients [count], clipping [2] (factor, norm; overwritten), scratch partials.
+ * Operands: gradients [count], or `gradients`, `gradients 1`, ... ({@link gradientsPart}) where several counts are given;
+ * clipping [2] (factor, norm; overwritten), scratch partials.
  *
- * @throws ShapeError unless the bound is a positive number and count a positive multiple of 64.
+ * @throws ShapeError unless the bound is a positive number and every count a positive multiple of 64.
  */
-export function planGradientClip(count: number, most: number): OperationPlan {
+export function planGradientClip(counts: number | readonly number[], most: number): OperationPlan {
   const operation = 'gradientClip';
-  checkCount(operation, count);
+  const parts = typeof counts === 'number' ? [counts] : counts;
+  for (const count of parts) checkCount(operation, count);
   checkPositive(operation, 'most', most);
-  const span = Math.max(4096, Math.ceil(count / 1024 / 256) * 256);
-  const partials = Math.ceil(count / span);
+  const total = parts.reduce((sum, count) => sum + count, 0);
+  const span = Math.max(4096, Math.ceil(total / 1024 / 256) * 256);
+  const operands: Record<string, Operand> = {};
+  const squares: KernelStep[] = [];
+  let partials = 0;
+  for (const [index, count] of parts.entries()) {
+    const gradients = gradientsPart(index);
+    const workgroups = Math.ceil(count / span);
+    operands[gradients] = { bytes: tensorBytes(count), use: 'input' };
+    squares.push({
+      kernel: { name: 'gradient_squares', text: squaresText },
+      constants: { COUNT: count, SPAN: span, FIRST: partials },
+      workgroups,
+      operands: { gradients, partials: 'partials' },
+    });
+    partials += workgroups;
+  }
   return {
     operation,
     operands: {
-      gradients: { bytes: tensorBytes(count), use: 'input' },
+      ...operands,
       partials: { bytes: tensorBytes(partials), use: 'scratch' },
       clipping: { bytes: tensorBytes(2), use: 'output' },
     },
     steps: [
-      {
-        kernel: { name: 'gradient_squares', text: squaresText },
-        constants: { COUNT: count, SPAN: span },
-        workgroups: partials,
-        operands: { gradients: 'gradients', partials: 'partials' },
-      },
+      ...squares,
       {
         kernel: { name: 'gradient_clip', text: clipText },
         constants: { PARTIALS: partials, MOST: { f32: most } },

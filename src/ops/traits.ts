@@ -10,6 +10,8 @@ export interface DeviceTraits {
   readonly software?: boolean;
   /** Whether kernels may multiply in float16, which needs the feature `shader-f16`; false where left out. */
   readonly half?: boolean;
+  /** Bytes that a form may use beyond the operation's inputs and outputs; any number where left out. */
+  readonly scratch?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
 }

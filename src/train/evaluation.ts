@@ -59,7 +59,7 @@ export async function compileEvaluation(
   const classes = classCount(network);
   const top = Math.min(options.top ?? 5, classes);
   const operations = evaluationOperations(batch, classes, top);
-  const inference = await compileInference(state, { ...options, logits: true });
+  const inference = await compileInference(state, { memory: 'fastest', ...options, logits: true });
   const { labels, totals, metrics } = await bindMetrics(device, operations, inference, options).catch((error) => {
     inference.dispose();
     throw error;

@@ -3,8 +3,16 @@ import { ShapeError } from '../errors.js';
 import { createBuffers } from '../graph/compile.js';
 import type { NetworkState } from '../graph/state.js';
 import { stepStateBytes } from '../ops/loss.js';
-import { planAdamW, planGradientClip, planSgd } from '../ops/optimisers.js';
-import { bindPlan, compilePlan, type OperationPlan } from '../ops/plan.js';
+import {
+  type FlatPart,
+  flatParts,
+  gradientsPart,
+  parameterBlock,
+  planAdamW,
+  planGradientClip,
+  planSgd,
+} from '../ops/optimisers.js';
+import { type BufferRange, bindPlan, compilePlan, type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { defaultGroups, groupTables, type ParameterGroup } from './parameterGroups.js';
 
 interface CommonOptions {
@@ -51,7 +59,8 @@ export interface Optimiser {
 const storage = 0x80 | 0x04 | 0x08;
 
 /**
- * Compiles an optimiser: one dispatch a step for all parameters, two more to clip.
+ * Compiles an optimiser: one dispatch a step for all parameters, or a few where they are too large for one binding; to clip
+ * as many again, and one.
  *
  * @param shared - buffers of the training: gradients, the step's uniform, and the status that stops updates
  * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments.
@@ -63,7 +72,6 @@ export async function compileOptimiser(
 ): Promise<Optimiser> {
   const { device, layout } = state;
   checkOptions(options);
-  const count = layout.trainedCount;
   const adam = options.kind === 'adamW';
   const tables = groupTables(layout, options.groups ?? defaultGroups(), {
     weightDecay: options.weightDecay ?? 0,
@@ -71,28 +79,44 @@ export async function compileOptimiser(
     beta2: (adam ? options.beta2 : undefined) ?? 0.999,
   });
   const clip = options.clipNorm !== undefined;
-  const update = adam
-    ? planAdamW(count, { groups: tables.groups, epsilon: options.epsilon ?? 1e-8, clip })
-    : planSgd(count, { groups: tables.groups, nesterov: options.nesterov ?? false, clip });
-  const plans: OperationPlan[] = clip ? [planGradientClip(count, options.clipNorm), update] : [update];
-  const compiled = await Promise.all(plans.map((plan) => compilePlan(device, plan)));
+  const update = ({ count }: FlatPart): OperationPlan =>
+    adam
+      ? planAdamW(count, { groups: tables.groups, epsilon: options.epsilon ?? 1e-8, clip })
+      : planSgd(count, { groups: tables.groups, nesterov: options.nesterov ?? false, clip });
+  const parts = flatParts(layout.trainedCount, device.limits.maxStorageBufferBindingSize);
+  const updates = await Promise.all(parts.map((part) => compilePlan(device, update(part))));
+  const counts = parts.map(({ count }) => count);
+  const clipPlan = clip ? planGradientClip(counts, options.clipNorm) : undefined;
+  const clipper = clipPlan && (await compilePlan(device, clipPlan));
 
-  const given = { parameters: state.trained, ...shared };
-  const needed = new Map<string, number>();
-  for (const [name, { bytes }] of plans.flatMap(({ operands }) => Object.entries(operands))) {
-    if (!Object.hasOwn(given, name)) needed.set(name, bytes);
-  }
-  const descriptions = Array.from(needed, ([label, size]) => ({ label, size, usage: storage }));
+  const momentNames = adam ? ['means', 'squares'] : ['velocities'];
+  const sizes = {
+    ...Object.fromEntries(momentNames.map((name) => [name, state.trained.size])),
+    groups: tables.blocks.byteLength,
+    settings: tables.settings.byteLength,
+    ...(clipPlan && { clipping: clipPlan.operands.clipping!.bytes, partials: clipPlan.operands.partials!.bytes }),
+  };
+  const descriptions = Object.entries(sizes).map(([label, size]) => ({ label, size, usage: storage }));
   const own = new Map((await createBuffers(device, descriptions)).map((buffer) => [buffer.label, buffer]));
-  const ranges = [...Object.entries(given), ...own].map(([name, buffer]) => [
-    name,
-    { buffer, offset: 0, size: buffer.size },
-  ]);
-  const bound = compiled.map((plan) => bindPlan(plan, Object.fromEntries(ranges)));
+  const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });
+  const ranges = Object.fromEntries(Array.from(own, ([name, buffer]) => [name, whole(buffer)]));
+  const rangesOf = (part: FlatPart): Record<string, BufferRange> => ({
+    ...ranges,
+    stepState: whole(shared.stepState),
+    status: whole(shared.status),
+    parameters: flatRange(state.trained, part),
+    gradients: flatRange(shared.gradients, part),
+    groups: flatRange(own.get('groups')!, part, parameterBlock),
+    ...Object.fromEntries(momentNames.map((name) => [name, flatRange(own.get(name)!, part)])),
+  });
+  const bound = updates.map((plan, index) => bindPlan(plan, rangesOf(parts[index]!)));
+  if (clipper) {
+    const gradients = parts.map((part, index) => [gradientsPart(index), flatRange(shared.gradients, part)]);
+    bound.unshift(bindPlan(clipper, { ...ranges, ...Object.fromEntries(gradients) }));
+  }
   device.queue.writeBuffer(own.get('groups')!, 0, tables.blocks);
   device.queue.writeBuffer(own.get('settings')!, 0, tables.settings);
 
-  const momentNames = adam ? ['means', 'squares'] : ['velocities'];
   const clipping = own.get('clipping');
   return {
     moments: new Map(momentNames.map((name) => [name, own.get(name)!])),
@@ -113,6 +137,11 @@ export async function compileOptimiser(
       for (const buffer of own.values()) destroyBuffer(device, buffer);
     },
   };
+}
+
+/** A part of a flat buffer that holds one value for every so many parameters. */
+function flatRange(buffer: GPUBuffer, { first, count }: FlatPart, parametersEach = 1): BufferRange {
+  return { buffer, offset: tensorBytes(first / parametersEach), size: tensorBytes(count / parametersEach) };
 }
 
 function checkOptions(options: OptimiserOptions): void {

@@ -16,6 +16,7 @@ import {
   type Teacher,
 } from './distillation.js';
 import { checkDataset } from './evaluation.js';
+import { compileGradientSums } from './gradientSums.js';
 import { compileOptimiser, type Optimiser, type OptimiserOptions } from './optimiser.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 import { stepQueue } from './stepQueue.js';
@@ -25,6 +26,13 @@ export interface TrainerOptions extends CompileOptions {
   readonly dataset: ImageDataset;
   readonly normalisation: Normalisation;
   readonly batch: number;
+  /**
+   * Images computed at a time, where a whole batch needs too much memory: a divisor of `batch`, which is the default. Their
+   * gradients add up to those of the batch; batch norms take the statistics of these images alone.
+   */
+  readonly microBatch?: number;
+  /** Keeps less of the forward pass, and computes it again for the backward pass; see {@link TrainingPlanOptions}. */
+  readonly recompute?: boolean;
   /** Steps of the whole training, which the schedule spans. */
   readonly steps: number;
   readonly optimiser: OptimiserOptions;
@@ -109,7 +117,8 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   const batcher = createBatcher(dataset, { batch, seed, shuffle: true, ...augmentation, ...normalisation });
   const compiled = await compileStep(state, options);
   const { training, optimiser, teacher, stepState, status, ring, distanceRing } = compiled;
-  const images = new Float32Array(batch * elementCount(training.inputShape.slice(1)));
+  const imageSize = elementCount(training.inputShape.slice(1));
+  const images = new Float32Array(batch * imageSize);
   const labels = new Uint32Array(batch);
   const examples = new Uint32Array(batch);
   const rateAt = (step: number): number => learningRateAt(schedule, optimiserOptions.learningRate, step, options.steps);
@@ -162,15 +171,18 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
       while (trainer.step < end && !signal?.aborted) {
         batcher.fill(trainer.step, images, labels, examples);
         const weight = weightAt(trainer.step);
-        await queue.room();
-        device.queue.writeBuffer(training.input.buffer, training.input.offset, images);
-        device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels);
-        device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
-        if (weight > 0) {
-          teacher?.announce(examples);
-          training.distillation?.setWeight(weight);
+        const distil = weight > 0;
+        if (distil) training.distillation?.setWeight(weight);
+        for (let part = 0; part < compiled.parts; part++) {
+          await queue.room();
+          const [first, end] = [part * training.batch, (part + 1) * training.batch];
+          const partImages = images.subarray(first * imageSize, end * imageSize);
+          device.queue.writeBuffer(training.input.buffer, training.input.offset, partImages);
+          device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels.subarray(first, end));
+          device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
+          if (distil) teacher?.announce(examples.subarray(first, end));
+          queue.submit('training step', (pass) => compiled.encode(pass, part, distil));
         }
-        queue.submit('training step', (pass) => compiled.encode(pass, weight > 0));
         trainer.step++;
         if (trainer.step - reported >= reportEvery) {
           await reading;
@@ -199,7 +211,9 @@ interface CompiledStep {
   readonly distanceRing?: GPUBuffer;
   readonly dispatches: number;
   readonly distillationDispatches: number;
-  encode(pass: GPUComputePassEncoder, distil: boolean): void;
+  /** Parts in which the batch is computed. */
+  readonly parts: number;
+  encode(pass: GPUComputePassEncoder, part: number, distil: boolean): void;
   dispose(): void;
 }
 
@@ -214,25 +228,31 @@ async function compileStep(state: NetworkState, options: TrainerOptions): Promis
     for (const one of made) one.dispose();
   };
   try {
-    const { distillation } = options;
-    const teacher = distillation && keep(await compileTeacher(distillation, options.dataset.count, options));
-    const training = keep(await compileTraining(state, trainingOptions(options, teacher)));
-    const metrics = keep(await compileMetrics(state.device, options.batch, training));
+    const { distillation, batch, microBatch = batch } = options;
+    checkMicroBatch(microBatch, batch);
+    const parts = batch / microBatch;
+    const partOptions = { ...options, batch: microBatch };
+    const teacher = distillation && keep(await compileTeacher(distillation, options.dataset.count, partOptions));
+    const training = keep(await compileTraining(state, { ...trainingOptions(partOptions, teacher), meanOver: batch }));
+    const sums = parts > 1 ? keep(await compileGradientSums(state, training.gradients)) : undefined;
+    const metrics = keep(await compileMetrics(state.device, batch, training));
     const { stepState, status } = metrics;
-    const shared = { gradients: training.gradients, stepState, status };
+    const shared = { gradients: sums?.buffer ?? training.gradients, stepState, status };
     const optimiser = keep(await compileOptimiser(state, options.optimiser, shared));
     return {
       ...metrics,
       training,
       optimiser,
       ...(teacher && { teacher }),
-      dispatches: training.dispatches + metrics.dispatches + optimiser.dispatches,
-      distillationDispatches: (teacher?.dispatches ?? 0) + (training.distillation?.dispatches ?? 0),
-      encode(pass, distil) {
+      parts,
+      dispatches: parts * (training.dispatches + metrics.dispatches + (sums?.dispatches ?? 0)) + optimiser.dispatches,
+      distillationDispatches: parts * ((teacher?.dispatches ?? 0) + (training.distillation?.dispatches ?? 0)),
+      encode(pass, part, distil) {
         if (distil) teacher?.encode(pass);
         training.encode(pass, distil);
-        metrics.encode(pass, distil);
-        optimiser.encode(pass);
+        metrics.encode(pass, part, distil);
+        sums?.encode(pass, part === 0);
+        if (part === parts - 1) optimiser.encode(pass);
       },
       dispose,
     };
@@ -258,16 +278,20 @@ interface Metrics {
   readonly ring: GPUBuffer;
   readonly distanceRing?: GPUBuffer;
   readonly dispatches: number;
-  encode(pass: GPUComputePassEncoder, distil: boolean): void;
+  /** Of a part of the batch: the first one begins the step's entry, the others add to it. */
+  encode(pass: GPUComputePassEncoder, part: number, distil: boolean): void;
   dispose(): void;
 }
 
 async function compileMetrics(device: GPUDevice, batch: number, training: TrainingNetwork): Promise<Metrics> {
   const { losses, ranks, distillation } = training;
-  const plans = [false, ...(distillation ? [true] : [])].map((distances) =>
-    compilePlan(device, planStepMetrics(batch, ringSteps, { distances })),
+  const parts = batch / training.batch;
+  const kinds = [false, ...(parts > 1 ? [true] : [])].flatMap((accumulate) =>
+    [false, ...(distillation ? [true] : [])].map((distances) => ({ accumulate, distances })),
   );
-  const compiled = await Promise.all(plans);
+  const compiled = await Promise.all(
+    kinds.map((kind) => compilePlan(device, planStepMetrics(training.batch, ringSteps, { ...kind, meanOver: batch }))),
+  );
   const buffers = await createBuffers(device, [
     { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 },
     { label: 'training status', size: tensorBytes(1), usage: storage },
@@ -292,11 +316,20 @@ async function compileMetrics(device: GPUDevice, batch: number, training: Traini
     ring,
     ...(distanceRing && { distanceRing }),
     dispatches: bound[0]!.dispatches,
-    encode: (pass, distil) => bound[distil ? 1 : 0]!.encode(pass),
+    encode(pass, part, distil) {
+      const wanted = kinds.findIndex(({ accumulate, distances }) => accumulate === part > 0 && distances === distil);
+      bound[wanted]!.encode(pass);
+    },
     dispose() {
       for (const buffer of buffers) destroyBuffer(device, buffer);
     },
   };
+}
+
+function checkMicroBatch(microBatch: number, batch: number): void {
+  if (Number.isSafeInteger(microBatch) && microBatch > 0 && batch % microBatch === 0) return;
+  const expected = `a divisor of the batch of ${batch}`;
+  throw new ShapeError({ operation: 'train', parameter: 'microBatch', expected, got: String(microBatch) });
 }
 
 function checkSteps(parameter: string, value: number): void {

@@ -25,11 +25,11 @@ describe('planMemory', () => {
   it('gives every tensor an aligned place inside the arena', () => {
     fc.assert(
       fc.property(lifetimes, alignments, (tensors, alignment) => {
-        const { arenaBytes, offsets } = planMemory(tensors, alignment);
-        expect([...offsets.keys()].sort()).toEqual(tensors.map(({ id }) => id).sort());
+        const { arenaBytes, places } = planMemory(tensors, alignment);
+        expect([...places.keys()].sort()).toEqual(tensors.map(({ id }) => id).sort());
         for (const { id, bytes } of tensors) {
-          expect(offsets.get(id)! % alignment).toBe(0);
-          expect(offsets.get(id)! + bytes).toBeLessThanOrEqual(arenaBytes);
+          expect(places.get(id)!.offset % alignment).toBe(0);
+          expect(places.get(id)!.offset + bytes).toBeLessThanOrEqual(arenaBytes);
         }
       }),
     );
@@ -38,11 +38,11 @@ describe('planMemory', () => {
   it('never lets tensors overlap that are alive at the same time', () => {
     fc.assert(
       fc.property(lifetimes, alignments, (tensors, alignment) => {
-        const { offsets } = planMemory(tensors, alignment);
+        const { places } = planMemory(tensors, alignment);
         for (const [i, a] of tensors.entries()) {
           for (const b of tensors.slice(i + 1)) {
             const together = a.first <= b.last && b.first <= a.last;
-            const [startA, startB] = [offsets.get(a.id)!, offsets.get(b.id)!];
+            const [startA, startB] = [places.get(a.id)!.offset, places.get(b.id)!.offset];
             const apart = startA + a.bytes <= startB || startB + b.bytes <= startA;
             expect(!together || apart, `${a.id} and ${b.id}`).toBe(true);
           }
@@ -68,7 +68,7 @@ describe('planMemory', () => {
   });
 
   it('puts a small tensor into the gap that a dead one leaves', () => {
-    const { arenaBytes, offsets } = planMemory(
+    const { arenaBytes, places } = planMemory(
       [
         { id: 'dies', bytes: 512, first: 0, last: 1 },
         { id: 'stays', bytes: 512, first: 0, last: 3 },
@@ -77,11 +77,34 @@ describe('planMemory', () => {
       256,
     );
     expect(arenaBytes).toBe(1024);
-    expect(offsets.get('comes')).toBe(0);
+    expect(places.get('comes')).toEqual({ buffer: 0, offset: 0 });
+  });
+
+  it('takes a further buffer where one would be too large, and no more than a tensor needs', () => {
+    fc.assert(
+      fc.property(lifetimes, alignments, fc.integer({ min: 3000, max: 9000 }), (tensors, alignment, largest) => {
+        const { arenaBytes, buffers, places } = planMemory(tensors, alignment, largest);
+        expect(arenaBytes).toBe(buffers.reduce((sum, bytes) => sum + bytes, 0));
+        for (const { id, bytes } of tensors) {
+          const { buffer, offset } = places.get(id)!;
+          if (bytes > largest) expect(offset).toBe(0);
+          else expect(offset + bytes).toBeLessThanOrEqual(largest);
+          expect(offset + bytes).toBeLessThanOrEqual(buffers[buffer]!);
+        }
+        for (const [i, a] of tensors.entries()) {
+          for (const b of tensors.slice(i + 1)) {
+            const [placeA, placeB] = [places.get(a.id)!, places.get(b.id)!];
+            if (a.first > b.last || b.first > a.last || placeA.buffer !== placeB.buffer) continue;
+            const apart = placeA.offset + a.bytes <= placeB.offset || placeB.offset + b.bytes <= placeA.offset;
+            expect(apart, `${a.id} and ${b.id}`).toBe(true);
+          }
+        }
+      }),
+    );
   });
 
   it('needs nothing for nothing', () => {
-    expect(planMemory([], 256)).toEqual({ arenaBytes: 0, offsets: new Map() });
+    expect(planMemory([], 256)).toEqual({ arenaBytes: 0, buffers: [], places: new Map() });
   });
 });
 
@@ -104,8 +127,8 @@ describe('planArena', () => {
   const isExternal = (tensor: string) => tensor === 'input';
 
   it('leaves out what has a buffer of its own, and gives every scratch operand a tensor', () => {
-    const { offsets } = planArena(chain, isExternal, [], 256);
-    expect([...offsets.keys()].sort()).toEqual(['a', 'b', 'c', ...[0, 1, 2].map((i) => `scratch ${i} partials`)]);
+    const { places } = planArena(chain, isExternal, [], 256);
+    expect([...places.keys()].sort()).toEqual(['a', 'b', 'c', ...[0, 1, 2].map((i) => `scratch ${i} partials`)]);
   });
 
   it('uses the memory of what is dead again', () => {
@@ -113,10 +136,10 @@ describe('planArena', () => {
   });
 
   it('keeps what must outlive the last operation', () => {
-    const { arenaBytes, offsets } = planArena(chain, isExternal, ['a', 'c'], 256);
+    const { arenaBytes, places } = planArena(chain, isExternal, ['a', 'c'], 256);
     expect(arenaBytes).toBe(4 * 256);
-    const others = [...offsets].filter(([id]) => id !== 'a').map(([, offset]) => offset);
-    expect(others).not.toContain(offsets.get('a'));
+    const others = [...places].filter(([id]) => id !== 'a').map(([, { offset }]) => offset);
+    expect(others).not.toContain(places.get('a')!.offset);
   });
 
   it('makes a tensor as large as its largest operand', () => {

@@ -71,10 +71,14 @@ interface DeviceStep {
 }
 
 /** Trains on the device as a user does, with the network's compiled training step; the branches stay unseen. */
-export async function trainOnDevice(device: GPUDevice, task: TrainingTask): Promise<TrainingRun> {
+export async function trainOnDevice(
+  device: GPUDevice,
+  task: TrainingTask,
+  options: { readonly recompute?: boolean } = {},
+): Promise<TrainingRun> {
   const state = createState(device, task.network);
   const { labels, smoothing = 0 } = task;
-  const step = await compileTraining(state, { batch: labels.length, labelSmoothing: smoothing });
+  const step = await compileTraining(state, { ...options, batch: labels.length, labelSmoothing: smoothing });
   return train(state, step, task, async () => new Map());
 }
 

@@ -67,4 +67,11 @@ describe.each(smallNetworks.map((network, index) => ({ name: network.name, netwo
     const worst = compared.reduce((most, one) => (one.share > most.share ? one : most));
     note(`training, smoothing ${smoothing}, ${compared.length} tensors, ${worst.tensor}`, worst.share);
   });
+
+  it('trains to the same bits when activations are computed again', async () => {
+    const task: TrainingTask = { network, start, images, labels, sgd, steps: 2 };
+    const kept = await trainOnDevice(device, task);
+    const again = await trainOnDevice(device, task, { recompute: true });
+    expect(again.values).toEqual(kept.values);
+  });
 });

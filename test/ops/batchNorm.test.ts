@@ -248,6 +248,21 @@ describe('the gradient of batch normalisation', () => {
       ...(accumulates && { residualGradient: before }),
     });
 
+    const inPlace = await runPlan(
+      device,
+      planBatchNormGradient(norm, { ...behind, ...(accumulates && { accumulateResidual }), inPlace: true }),
+      {
+        inputGradient: gradient,
+        input: x,
+        coefficients: forward.floats('coefficients'),
+        ...(behind.relu && { activation }),
+        ...(accumulates && { residualGradient: before }),
+      },
+    );
+    for (const name of ['inputGradient', 'weightGradient', ...(behind.residual ? ['residualGradient'] : [])]) {
+      expect(inPlace.integers(name), name).toEqual(result.integers(name));
+    }
+
     const { maximum = Infinity } = behind;
     const passes = (value: number) => value > 0 && value < maximum;
     const dy = gradient.map((value, i) => (behind.relu && !passes(activation[i]!) ? 0 : value));

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
@@ -157,6 +158,17 @@ export async function deviceValues(
           windowSums: ahead.floats('windowSums'),
           ...(mode === 'output' && { adjust: adjust! }),
         });
+  if (mode !== 'none') {
+    const inPlace = await runPlan(device, planIcUnitGradient(shape, mode, { inPlace: true }), {
+      zGradient: gradient,
+      output: y,
+      windowSums: ahead.floats('windowSums'),
+      ...(mode === 'output' && { adjust: adjust! }),
+    });
+    for (const name of ['zGradient', 'inputSums', ...(mode === 'output' ? ['adjustGradient'] : [])]) {
+      expect(inPlace.integers(name), `${name} in place`).toEqual(unit!.integers(name));
+    }
+  }
   const zGradient = unit?.floats('zGradient') ?? gradient;
   const inputSums = unit?.floats('inputSums');
 

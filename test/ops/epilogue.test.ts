@@ -78,6 +78,23 @@ async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed:
     ...(residual && { residual: added }),
   });
 
+  if (residual) {
+    const inPlace = planConvolution(
+      shape,
+      { adjust: mode, bias, scaleShift, residualInPlace: true, relu, ...(family && { family }) },
+      directTraits(device),
+    );
+    const there = await runPlan(device, inPlace, {
+      input: one.input,
+      filter: one.filter,
+      ...(one.bias && { bias: one.bias }),
+      ...(one.adjust && { adjust: one.adjust }),
+      ...(scaleShift && { scaleShift: scales }),
+      output: added,
+    });
+    expect(there.integers('output'), 'residual in place').toEqual(result.integers('output'));
+  }
+
   const behind = (y: Float64Array, on: (value: number) => number) =>
     y.map((value, i) => {
       const k = i % channels;

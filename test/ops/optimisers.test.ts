@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parameterBlock, planAdamW, planGradientClip, planSgd } from '../../src/ops/optimisers.js';
+import {
+  flatParts,
+  gradientsPart,
+  parameterBlock,
+  planAdamW,
+  planGradientClip,
+  planSgd,
+} from '../../src/ops/optimisers.js';
 import { adamWStepReference, clipByGlobalNormReference, sgdStepReference } from '../reference/optimisers.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
@@ -178,7 +185,40 @@ it('a status that is not 0 stops every update', async () => {
   expect(adamW.floats('squares')).toEqual(squares);
 });
 
+describe('parts of a flat buffer', () => {
+  it.each([
+    [64, 128 * 2 ** 20, 1],
+    [4096, 16384, 1],
+    [4160, 16384, 2],
+    [30_000_064, 128 * 2 ** 20, 1],
+    [60_192_832, 128 * 2 ** 20, 2],
+    [100_032, 50_000, 9],
+  ])('%i elements in bindings of %i bytes are %i, which cover it', (length, largestBinding, parts) => {
+    const cut = flatParts(length, largestBinding);
+    expect(cut).toHaveLength(parts);
+    let next = 0;
+    for (const { first, count: size } of cut) {
+      expect(first).toBe(next);
+      expect(4 * size).toBeLessThanOrEqual(largestBinding);
+      // The part of the groups, one for each block, starts where a binding may start.
+      expect(((4 * first) / parameterBlock) % 256).toBe(0);
+      next += size;
+    }
+    expect(next).toBe(length);
+  });
+});
+
 describe('gradient clip', () => {
+  it('takes the gradients in parts', async () => {
+    const sizes = [8192, 4096, 64];
+    const pieces = sizes.map((size, index) => randomArray(size, 9 + index));
+    const all = Float32Array.from(pieces.flatMap((piece) => [...piece]));
+    const gradients = Object.fromEntries(pieces.map((piece, index) => [gradientsPart(index), piece]));
+    const parts = await runPlan(device, planGradientClip(sizes, 1), gradients);
+    const whole = await runPlan(device, planGradientClip(all.length, 1), { gradients: all });
+    expectClose(parts.floats('clipping'), Float64Array.from(whole.floats('clipping')), 60 * EPSILON, 'clip in parts');
+  });
+
   // Above 1,024 spans of 4,096 elements the spans grow.
   it.each([64, 4096, 4160, 12_352, 4_198_464])('finds the norm of %i elements and the factor', async (length) => {
     const gradients = randomArray(length, 4);

@@ -2,9 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { bufferUsage, readBuffer } from '../../src/device/buffers.js';
 import { openDevice } from '../../src/device/node.js';
 import { DeviceLostError, NumericError, ShapeError } from '../../src/errors.js';
+import { readState } from '../../src/graph/state.js';
 import type { Schedule } from '../../src/train/schedule.js';
 import { createTrainer, type StepReport, type TrainerOptions } from '../../src/train/trainer.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
+import { expectClose } from '../support/tolerance.js';
 import {
   adamW,
   disposeAll,
@@ -12,6 +14,7 @@ import {
   freshTrainer,
   reportsOf,
   sgd,
+  smallNetwork,
   smallOptions,
   snapshot,
   stripes,
@@ -50,6 +53,52 @@ describe('a training', () => {
     expect(norm).toBeGreaterThan(0.01);
     expect(factor! * norm!).toBeCloseTo(0.01, 5);
     disposeAll(trainer);
+  });
+
+  it('computes activations again to the same bits', async () => {
+    const [kept, again] = [await freshTrainer(device), await freshTrainer(device, { recompute: true })];
+    const losses = (await reportsOf(kept)).map(({ loss }) => loss);
+    expect((await reportsOf(again)).map(({ loss }) => loss)).toEqual(losses);
+    expect(await snapshot(again)).toEqual(await snapshot(kept));
+    disposeAll(kept);
+    disposeAll(again);
+  });
+
+  it.each([1, 2, 3])('adds up the gradients of micro-batches of %i to those of the batch', async (microBatch) => {
+    // Without a batch norm, whose statistics are those of the micro-batch.
+    const layers = smallNetwork.layers
+      .filter(({ kind }) => kind !== 'batchNorm')
+      .map((layer) => (layer.name === 'relu1' ? { ...layer, inputs: ['conv1'] } : layer));
+    const network = { ...smallNetwork, layers };
+    const train = async (changes: Partial<TrainerOptions>) => {
+      const trainer = await createTrainer(
+        freshState(device, network),
+        smallOptions({ batch: 6, steps: 5, ...changes }),
+      );
+      const reports = await reportsOf(trainer);
+      const values = await readState(trainer.state);
+      disposeAll(trainer);
+      return { reports, values };
+    };
+    const whole = await train({});
+    const parts = await train({ microBatch });
+    parts.reports.forEach(({ loss, accuracy }, step) => {
+      expect(loss).toBeCloseTo(whole.reports[step]!.loss, 4);
+      expect(accuracy).toBeCloseTo(whole.reports[step]!.accuracy, 6);
+    });
+    for (const [name, values] of whole.values) {
+      expectClose(parts.values.get(name)!, Float64Array.from(values), 2e-5, name);
+    }
+  });
+
+  it.each([0, 4, 2.5, 12])('refuses micro-batches of %d in a batch of 6', async (microBatch) => {
+    const before = bufferUsage(device);
+    const state = freshState(device);
+    const creating = createTrainer(state, smallOptions({ batch: 6, microBatch }));
+    await expect(creating).rejects.toThrow(ShapeError);
+    await expect(creating).rejects.toMatchObject({ parameter: 'microBatch', expected: 'a divisor of the batch of 6' });
+    state.dispose();
+    expect(bufferUsage(device)).toEqual(before);
   });
 
   it.each([1, 3, 10, 32])('reports every step once, in order, %i at a time', async (reportEvery) => {

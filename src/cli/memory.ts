@@ -1,0 +1,43 @@
+import { activationBytes, type Footprint, inferenceFootprint, trainingFootprint } from '../graph/footprint.js';
+import type { Network } from '../graph/network.js';
+import { type Output, percent, table } from './output.js';
+
+const rows: readonly (readonly [keyof Footprint, string])[] = [
+  ['state', 'Parameters and statistics'],
+  ['gradients', 'Gradients'],
+  ['optimiser', 'Optimiser (SGD; AdamW twice that)'],
+  ['input', 'Images and labels'],
+  ['arena', 'Arena: what passes between operations'],
+  ['total', 'All at once'],
+];
+
+/** What `summary --memory` says. */
+export function reportMemory(network: Network, batch: number, output: Output): void {
+  const inference = inferenceFootprint(network, batch);
+  const fastest = inferenceFootprint(network, batch, { memory: 'fastest' });
+  const training = trainingFootprint(network, batch);
+  const recompute = trainingFootprint(network, batch, { recompute: true });
+  const activations = activationBytes(network, batch);
+  output.emit({ batch, inference, fastest, training, recompute, activations });
+  if (output.json) return;
+
+  const columns = [inference, fastest, training, recompute];
+  output.say('');
+  output.say(`GPU memory at batch ${batch}, in MiB`);
+  output.say('');
+  const head = ['', 'Inference', 'fastest', 'Training', 'recompute'];
+  const body = rows.map(([key, label]) => [label, ...columns.map((footprint) => mebibytes(footprint[key]))]);
+  for (const line of table([head, ...body])) output.say(line);
+  output.say('');
+  const { largestNeighbours, all } = activations;
+  output.say(
+    `The two largest neighbouring activations take ${mebibytes(largestNeighbours)}; the inference arena ${percent(inference.arena / largestNeighbours)} of that.`,
+  );
+  output.say(
+    `The outputs of all layers and their gradients take ${mebibytes(2 * all)}; the training arena ${percent(training.arena / (2 * all))} of that, ${percent(recompute.arena / (2 * all))} with recompute.`,
+  );
+}
+
+function mebibytes(bytes: number): string {
+  return bytes === 0 ? '-' : (bytes / 2 ** 20).toFixed(1);
+}

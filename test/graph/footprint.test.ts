@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { activationBytes, inferenceFootprint, trainingFootprint } from '../../src/graph/footprint.js';
+import { fuseLayers, isBatchNorm, isConvolution } from '../../src/graph/fusion.js';
+import { elementCount, networkParameters } from '../../src/graph/parameters.js';
+import { segmentsOf } from '../../src/graph/segments.js';
+import { inferShapes } from '../../src/graph/shapes.js';
+import { networkByName } from '../../src/models/resnet.js';
+
+describe.each([{}, { subgroup: 4, software: true }, { subgroup: 32 }])('with traits %o', (traits) => {
+  it.each([
+    'ic-resnet18',
+    'resnet50',
+    'ic-resnet50',
+    'ic-resnet152',
+  ])('%s infers in 1.3 times its two largest neighbouring activations, and parameters', (name) => {
+    const network = networkByName(name);
+    for (const batch of [1, 3]) {
+      const { largestNeighbours } = activationBytes(network, batch);
+      const { arena } = inferenceFootprint(network, batch, {}, traits);
+      expect(arena).toBeLessThanOrEqual(1.3 * largestNeighbours);
+    }
+  });
+
+  it.each(['ic-resnet18', 'ic-resnet50'])('%s trains in six tenths of all its tensors', (name) => {
+    const network = networkByName(name);
+    for (const batch of [1, 3]) {
+      const { all } = activationBytes(network, batch);
+      expect(trainingFootprint(network, batch, {}, traits).arena).toBeLessThan(0.6 * 2 * all);
+    }
+  });
+
+  it('computing again halves what IC-ResNet-50 needs for its activations', () => {
+    const network = networkByName('ic-resnet50');
+    const kept = trainingFootprint(network, 2, {}, traits);
+    const again = trainingFootprint(network, 2, { recompute: true }, traits);
+    expect(again.arena).toBeLessThan(kept.arena / 2);
+    expect({ ...again, arena: 0, total: 0 }).toEqual({ ...kept, arena: 0, total: 0 });
+  });
+});
+
+describe('the footprint', () => {
+  const network = networkByName('ic-resnet20');
+  const trained = networkParameters(network)
+    .filter(({ trainable }) => trainable)
+    .reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+
+  it('adds up, and counts parameters, gradients and moments', () => {
+    const training = trainingFootprint(network, 4, { momentsEach: 2 });
+    const { state, gradients, optimiser, input, arena, total } = training;
+    expect(total).toBe(state + gradients + optimiser + input + arena);
+    expect(gradients).toBeGreaterThanOrEqual(trained);
+    expect(gradients).toBeLessThan(1.1 * trained);
+    expect(optimiser).toBe(2 * gradients);
+    expect(input).toBe(4 * (4 * 32 * 32 * 3 + 4));
+    expect(inferenceFootprint(network, 4)).toMatchObject({ gradients: 0, optimiser: 0, input: 4 * 4 * 32 * 32 * 3 });
+  });
+
+  it('of the fastest forms holds what they keep of the filters', () => {
+    const traits = { subgroup: 4, software: true };
+    const least = inferenceFootprint(network, 1, {}, traits);
+    const fastest = inferenceFootprint(network, 1, { memory: 'fastest' }, traits);
+    expect(fastest.arena).toBeGreaterThan(least.arena + trained);
+  });
+});
+
+describe('segments', () => {
+  const network = networkByName('ic-resnet50');
+  const shapes = inferShapes(network, 1);
+  const groups = fuseLayers(network, isBatchNorm);
+  const segments = segmentsOf(groups, ({ output }) => elementCount(shapes.get(output)!));
+
+  it('hold every group once, in order', () => {
+    expect(segments.flat()).toEqual(groups);
+    expect(segments.length).toBeGreaterThan(3);
+    for (const segment of segments) expect(segment.length).toBeGreaterThan(0);
+  });
+
+  it('end where nothing but the last output is read later', () => {
+    let behind = 0;
+    for (const segment of segments) {
+      behind += segment.length;
+      const inside = new Set(segment.slice(0, -1).map(({ output }) => output));
+      for (const { head, residual } of groups.slice(behind)) {
+        for (const layer of [...head.inputs, residual]) expect(inside.has(layer!)).toBe(false);
+      }
+    }
+  });
+
+  it('of a network whose layers all read the first one is a single one', () => {
+    const conv = network.layers.find(isConvolution)!;
+    const layers = [
+      { ...conv, name: 'a', inputs: ['input'] },
+      { ...conv, name: 'b', inputs: ['a'] },
+      { kind: 'add', name: 'c', inputs: ['b', 'a'] },
+      { kind: 'add', name: 'd', inputs: ['c', 'a'] },
+    ] as const;
+    const all = fuseLayers({ ...network, layers }, isBatchNorm);
+    expect(segmentsOf(all, () => 1)).toEqual([all]);
+  });
+});
