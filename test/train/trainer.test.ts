@@ -64,12 +64,18 @@ describe('a training', () => {
     disposeAll(again);
   });
 
-  it.each([1, 2, 3])('adds up the gradients of micro-batches of %i to those of the batch', async (microBatch) => {
+  it.each([
+    { microBatch: 1, taught: false },
+    { microBatch: 2, taught: true },
+    { microBatch: 3, taught: false },
+  ])('adds up the gradients of micro-batches to those of the batch: %o', async ({ microBatch, taught }) => {
     // Without a batch norm, whose statistics are those of the micro-batch.
     const layers = smallNetwork.layers
       .filter(({ kind }) => kind !== 'batchNorm')
       .map((layer) => (layer.name === 'relu1' ? { ...layer, inputs: ['conv1'] } : layer));
     const network = { ...smallNetwork, layers };
+    const teacher = freshState(device, { ...network, name: 'teacher' });
+    const distillation = { teacher, loss: 'kl', weight: 2, schedule: { kind: 'linear' }, end: 3 } as const;
     const train = async (changes: Partial<TrainerOptions>) => {
       const trainer = await createTrainer(
         freshState(device, network),
@@ -80,8 +86,8 @@ describe('a training', () => {
       disposeAll(trainer);
       return { reports, values };
     };
-    const whole = await train({});
-    const parts = await train({ microBatch });
+    const whole = await train(taught ? { distillation } : {});
+    const parts = await train({ microBatch, ...(taught && { distillation }) });
     parts.reports.forEach(({ loss, accuracy }, step) => {
       expect(loss).toBeCloseTo(whole.reports[step]!.loss, 4);
       expect(accuracy).toBeCloseTo(whole.reports[step]!.accuracy, 6);
@@ -89,6 +95,7 @@ describe('a training', () => {
     for (const [name, values] of whole.values) {
       expectClose(parts.values.get(name)!, Float64Array.from(values), 2e-5, name);
     }
+    teacher.dispose();
   });
 
   it.each([0, 4, 2.5, 12])('refuses micro-batches of %d in a batch of 6', async (microBatch) => {
