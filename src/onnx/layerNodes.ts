@@ -1,4 +1,14 @@
-import type { AddLayer, BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer } from '../graph/network.js';
+import type {
+  AddLayer,
+  BatchNormLayer,
+  ConcatLayer,
+  ConvolutionLayer,
+  DenseLayer,
+  Layer,
+  PoolLayer,
+  ReluLayer,
+  SoftmaxLayer,
+} from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
 import { addICUnit, padOf, windowAttributes } from './icConvolutionNodes.js';
@@ -31,14 +41,18 @@ export function addLayer(context: LayerContext<Layer>): Tensor {
     case 'batchNorm':
       return addBatchNorm({ ...context, layer });
     case 'relu':
-      return addSame(context, 'Relu');
+      return addRelu({ ...context, layer });
     case 'add':
       return addSum({ ...context, layer });
+    case 'concat':
+      return addConcat({ ...context, layer });
     case 'maxPool':
     case 'meanPool':
       return addPool({ ...context, layer });
     case 'dense':
       return addDense({ ...context, layer });
+    case 'softmax':
+      return addSoftmax({ ...context, layer });
   }
 }
 
@@ -78,6 +92,25 @@ function addSame(
   return { name: output, shape, flat };
 }
 
+function addRelu(context: LayerContext<ReluLayer>): Tensor {
+  const { builder, layer } = context;
+  if (layer.maximum === undefined) return addSame(context, 'Relu');
+  const bounds = [0, layer.maximum].map((bound) => builder.constant(`bound.${bound}`, [], Float32Array.of(bound)));
+  return addSame(context, 'Clip', bounds);
+}
+
+function addConcat({ builder, layer, inputs, output, shape }: LayerContext<ConcatLayer>): Tensor {
+  const { names, flat } = alike(builder, inputs, layer.name);
+  builder.node({ type: 'Concat', inputs: names, attributes: { axis: integer(1) } }, output);
+  return { name: output, shape, flat };
+}
+
+function addSoftmax({ builder, layer, inputs, output, shape }: LayerContext<SoftmaxLayer>): Tensor {
+  const row = asRow(builder, inputs[0]!, layer.name);
+  builder.node({ type: 'Softmax', inputs: [row], attributes: { axis: integer(1) } }, output);
+  return { name: output, shape, flat: true };
+}
+
 function addSum({ builder, layer, inputs, output, shape }: LayerContext<AddLayer>): Tensor {
   const { names, flat } = alike(builder, inputs, layer.name);
   builder.node({ type: 'Add', inputs: names }, output);
@@ -91,7 +124,7 @@ function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLay
     builder.node({ type: kind === 'maxPool' ? 'GlobalMaxPool' : 'GlobalAveragePool', inputs: [input] }, output);
   } else {
     const attributes = { kernel_shape: integers(kernel), strides: integers(stride), pads: integers(padOf(padding)) };
-    const counting = { ...attributes, count_include_pad: integer(1) };
+    const counting = { ...attributes, count_include_pad: integer(layer.countPadding === false ? 0 : 1) };
     if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output);
     else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output);
   }
