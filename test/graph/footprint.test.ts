@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { activationBytes, inferenceFootprint, trainingFootprint } from '../../src/graph/footprint.js';
 import { fuseLayers, isBatchNorm, isConvolution } from '../../src/graph/fusion.js';
+import { planInference } from '../../src/graph/inferencePlan.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
 import { segmentsOf } from '../../src/graph/segments.js';
 import { inferShapes } from '../../src/graph/shapes.js';
+import { layoutState } from '../../src/graph/stateLayout.js';
+import { planTraining } from '../../src/graph/trainingPlan.js';
 import { networkByName } from '../../src/models/resnet.js';
+import { flatParts } from '../../src/ops/optimisers.js';
+import { gridOf } from '../../src/ops/plan.js';
 
 describe.each([{}, { subgroup: 4, software: true }, { subgroup: 32 }])('with traits %o', (traits) => {
   it.each([
@@ -36,6 +41,32 @@ describe.each([{}, { subgroup: 4, software: true }, { subgroup: 32 }])('with tra
     expect(again.arena).toBeLessThan(kept.arena / 2);
     expect({ ...again, arena: 0, total: 0 }).toEqual({ ...kept, arena: 0, total: 0 });
   });
+});
+
+/** What every WebGPU device allows. */
+const defaults = { binding: 128 * 2 ** 20, buffer: 256 * 2 ** 20, workgroups: 65535, storageBuffers: 8 };
+
+it.each([
+  'resnet18',
+  'ic-resnet34',
+  'ic-resnet50',
+  'ic-resnet101',
+  'ic-resnet152',
+])("%s at 224x224 infers and trains within WebGPU's default limits", (name) => {
+  const network = networkByName(name);
+  const { forward } = planInference(network, 1, {}, { subgroup: 32 });
+  const { operations } = planTraining(network, 1, {}, { subgroup: 32 });
+  for (const { plan } of [...forward, ...operations]) {
+    for (const { bytes } of Object.values(plan.operands)) expect(bytes).toBeLessThanOrEqual(defaults.binding);
+    for (const { workgroups, operands } of plan.steps) {
+      expect(Math.max(...gridOf(workgroups))).toBeLessThanOrEqual(defaults.workgroups);
+      expect(Object.keys(operands).length).toBeLessThanOrEqual(defaults.storageBuffers);
+    }
+  }
+  const { trainedCount } = layoutState(network);
+  expect(4 * trainedCount).toBeLessThanOrEqual(defaults.buffer);
+  for (const { count } of flatParts(trainedCount, defaults.binding))
+    expect(4 * count).toBeLessThanOrEqual(defaults.binding);
 });
 
 describe('the footprint', () => {
