@@ -48,7 +48,7 @@ export default defineConfig({
     },
   },
   // The published files need nothing installed beside them but the optional WebGPU packages.
-  ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium'] },
+  ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium', 'sharp'] },
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/propertySeed.ts'],

@@ -5,6 +5,16 @@ export { type CifarKind, type NamedBytes, readCifar } from './io/cifar.js';
 export { channelStatistics, fromIdx, type ImageDataset, type Normalisation, subset } from './io/dataset.js';
 export type { FloatType } from './io/floats.js';
 export { type IdxArray, readIdx } from './io/idx.js';
+export { type ImageNetClass, imageNetClasses } from './io/imageNetClasses.js';
+export {
+  imageNetNormalisation,
+  imageNetTransform,
+  type Picture,
+  type PictureTransform,
+  pictureInput,
+  transformPicture,
+} from './io/picture.js';
+export type { ResampleFilter } from './io/resample.js';
 export {
   float32Tensor,
   readSafetensors,

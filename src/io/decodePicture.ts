@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import type { Metadata, Sharp, SharpConstructor } from 'sharp';
+import { FormatError, ICError } from '../errors.js';
+import type { Picture } from './picture.js';
+
+/** The formats that are read, as sharp calls them. */
+const formats = ['jpeg', 'png', 'webp'];
+
+/**
+ * Reads a picture file: JPEG, PNG or WebP, turned upright where it says which side is up. Alpha is dropped and 16 bits
+ * are cut to the upper 8; CMYK is converted without a profile, and profiles of other pictures are left alone, as Pillow does.
+ * It takes the npm package `sharp`, whose JPEG decoder gives the bytes that Pillow's gives.
+ *
+ * @param file its path, or its bytes
+ * @param name for errors; the path where there is one
+ * @throws FormatError where it is no such picture, or damaged or cut short anywhere; ICError where sharp is not installed;
+ *   what reading the file throws
+ */
+export async function decodePicture(
+  file: string | Uint8Array,
+  name = typeof file === 'string' ? file : 'picture',
+): Promise<Picture> {
+  const sharp = await loadSharp();
+  const bytes = typeof file === 'string' ? await readFile(file) : file;
+  try {
+    const image = sharp(bytes, { ignoreIcc: true, failOn: 'warning' });
+    const metadata = await image.metadata();
+    if (!formats.includes(metadata.format)) throw new Error(`${metadata.format}`);
+    return await pixelsOf(image.autoOrient(), metadata);
+  } catch (cause) {
+    const got = (cause as Error).message;
+    throw new FormatError(
+      { operation: 'decodePicture', parameter: name, expected: 'a JPEG, PNG or WebP picture', got },
+      { cause },
+    );
+  }
+}
+
+async function pixelsOf(image: Sharp, { space, hasAlpha }: Metadata): Promise<Picture> {
+  const isCmyk = space === 'cmyk';
+  const upright = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
+  const opaque = hasAlpha ? upright.removeAlpha() : upright;
+  const { data, info } = await opaque.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: isCmyk ? fromCmyk(data) : data };
+}
+
+/** Colours from inks by covering: each ink takes its share of what black leaves. */
+function fromCmyk(inks: Uint8Array): Uint8Array {
+  const colours = new Uint8Array((inks.length / 4) * 3);
+  for (let pixel = 0; pixel * 4 < inks.length; pixel++) {
+    const light = 255 - inks[pixel * 4 + 3]!;
+    for (let channel = 0; channel < 3; channel++) {
+      colours[pixel * 3 + channel] = light - Math.round((inks[pixel * 4 + channel]! * light) / 255);
+    }
+  }
+  return colours;
+}
+
+let loading: Promise<SharpConstructor> | undefined;
+
+function loadSharp(): Promise<SharpConstructor> {
+  loading ??= import('sharp').then(
+    ({ default: sharp }) => sharp,
+    (cause: unknown) => {
+      const expected = 'the package to be installed, which decodes pictures (npm install sharp)';
+      const details = {
+        operation: 'decodePicture',
+        parameter: 'sharp',
+        expected,
+        got: (cause as Error).message.split('\n')[0]!,
+      };
+      throw new ICError(details, { cause });
+    },
+  );
+  return loading;
+}
