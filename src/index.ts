@@ -13,6 +13,7 @@ export {
   ShapeError,
   UnsupportedError,
 } from './errors.js';
+export { type AdjustDistribution, adjustDistributions } from './graph/adjustDistribution.js';
 export type { CompileOptions, CompileProgress } from './graph/compile.js';
 export {
   type ActivationBytes,
@@ -23,6 +24,7 @@ export {
 } from './graph/footprint.js';
 export { compileInference, type InferenceNetwork, type InferenceOptions } from './graph/inference.js';
 export type { InferencePlanOptions } from './graph/inferencePlan.js';
+export { compileInspection, type Inspection, type InspectionResult, type LayerActivity } from './graph/inspection.js';
 export * from './graph/network.js';
 export { networkParameters, type ParameterRole, type ParameterSpec } from './graph/parameters.js';
 export { inferShapes, type Shape } from './graph/shapes.js';

@@ -16,6 +16,7 @@ export { type InputGradientOptions, planConvolutionInputGradient } from './ops/c
 export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
+export { planIcActivity } from './ops/icActivity.js';
 export { planIcUnitGradient } from './ops/icUnitGradient.js';
 export {
   type ChannelNormalisation,

@@ -6,9 +6,9 @@ import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
 import { checkFit } from './fit.js';
-import { type InferencePlanOptions, planInference } from './inferencePlan.js';
+import { type InferenceOperations, type InferencePlanOptions, planInference } from './inferencePlan.js';
 import { inputTensor } from './names.js';
-import { withoutSoftmax } from './network.js';
+import { type Network, withoutSoftmax } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
 
@@ -47,18 +47,38 @@ export interface InferenceOptions extends CompileOptions, InferencePlanOptions {
  * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; the signal's
  * reason when aborted.
  */
-export async function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
+export function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
+  return compileForward(state, options, planInference, new Map());
+}
+
+/**
+ * Compiles what a planner makes of a network.
+ *
+ * @param results - where tensors besides the output are left
+ * @throws as {@link compileInference}
+ */
+export async function compileForward(
+  state: NetworkState,
+  options: InferenceOptions,
+  planForward: (
+    network: Network,
+    batch: number,
+    options: InferencePlanOptions,
+    traits: DeviceTraits,
+  ) => InferenceOperations,
+  results: ReadonlyMap<string, BufferRange>,
+): Promise<InferenceNetwork> {
   const { device } = state;
   assertAlive(device, 'compile');
   const { batch, logits = false } = options;
   const network = logits ? withoutSoftmax(state.network) : state.network;
-  const planner = (traits: DeviceTraits) => planInference(network, batch, options, traits);
-  checkFit(device, network, batch, (net, size, traits) => planInference(net, size, options, traits).forward);
+  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
+  checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
-  const external = stateRanges(state);
+  const external = new Map([...stateRanges(state), ...results]);
   external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
   let fold: BoundOperations | undefined;
   let forward: BoundOperations;

@@ -20,7 +20,7 @@ import {
 } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter } from './names.js';
 import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
-import { inLayer, type NetworkOperation, operationList } from './operations.js';
+import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, type Shape } from './shapes.js';
 
@@ -42,10 +42,19 @@ export interface InferencePlanOptions {
   readonly memory?: 'least' | 'fastest';
 }
 
+/** What is done besides with a convolution, whose input is a tensor of a shape: appends operations ahead of it. */
+export type ConvolutionHook = (
+  layer: ConvolutionLayer,
+  input: { readonly tensor: string; readonly shape: Shape },
+  traits: DeviceTraits,
+  list: OperationList,
+) => void;
+
 /**
  * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
  * memory of what it adds where nobody else reads that.
  *
+ * @param besides - called ahead of every convolution
  * @throws ShapeError where the network is not well formed.
  */
 export function planInference(
@@ -53,6 +62,7 @@ export function planInference(
   batch: number,
   { memory = 'least' }: InferencePlanOptions,
   deviceTraits: DeviceTraits,
+  besides?: ConvolutionHook,
 ): InferenceOperations {
   const constantFilter = memory === 'fastest';
   const traits = constantFilter ? deviceTraits : { ...deviceTraits, scratch: 0 };
@@ -85,6 +95,7 @@ export function planInference(
       case 'convolution': {
         const options = { ...behind, residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
         const { adjust, bias } = group.head;
+        besides?.(group.head, { tensor: from, shape: input }, traits, forward);
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),
           ...(group.norm && { scaleShift: foldedNorm(group.norm.name) }),

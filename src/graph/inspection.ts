@@ -1,0 +1,141 @@
+import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { assertAlive } from '../device/device.js';
+import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import type { CompileOptions } from './compile.js';
+import { isConvolution } from './fusion.js';
+import { compileForward } from './inference.js';
+import { activityFilters, activityMap, planInspection } from './inspectionPlan.js';
+import { alignUp } from './memory.js';
+import { inferShapes, type Shape } from './shapes.js';
+import type { NetworkState } from './state.js';
+
+/** How often the second term of one IC convolution, relu(z - a S), fires over some images. */
+export interface LayerActivity {
+  readonly layer: string;
+  /** Of the convolution's output. */
+  readonly height: number;
+  readonly width: number;
+  readonly filters: number;
+  /** Share of all images, pixels and filters. */
+  readonly share: number;
+  /** Filter by filter the share of images and pixels, [filters]. */
+  readonly filterShares: Float32Array;
+  /** Image by image and pixel by pixel the share of filters, [images, height, width]. */
+  readonly maps: Float32Array;
+}
+
+/** What a network does with some images, looked at from inside. */
+export interface InspectionResult {
+  readonly images: number;
+  /** [images, classes] */
+  readonly logits: Float32Array;
+  /** Every IC convolution in the network's order; none of a plain network. */
+  readonly layers: readonly LayerActivity[];
+}
+
+/** A network compiled for looking inside. */
+export interface Inspection {
+  readonly batch: number;
+  readonly inputShape: Shape;
+  /**
+   * Looks at up to `batch` images, NHWC and normalised.
+   *
+   * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
+   */
+  run(images: Float32Array): Promise<InspectionResult>;
+  dispose(): void;
+}
+
+/** An IC convolution and where its counts lie in the buffer of all counts, in elements. */
+interface Place {
+  readonly layer: string;
+  readonly shape: Shape;
+  readonly map: number;
+  readonly filters: number;
+}
+
+/**
+ * Compiles inference that also counts where the second term of every IC convolution fires. It takes the running statistics
+ * for batch norm, as inference does.
+ *
+ * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
+ */
+export async function compileInspection(
+  state: NetworkState,
+  options: CompileOptions & { readonly batch: number },
+): Promise<Inspection> {
+  const { device } = state;
+  assertAlive(device, 'compile');
+  const { places, bytes } = placeCounts(state, options.batch);
+  const counts = createBuffer(device, { label: 'activity', size: Math.max(bytes, 4), usage: 0x80 | 0x04 });
+  const results = new Map<string, BufferRange>();
+  const put = (tensor: string, first: number, size: number): void => {
+    results.set(tensor, { buffer: counts, offset: 4 * first, size });
+  };
+  for (const { layer, shape, map, filters } of places) {
+    put(activityMap(layer), map, tensorBytes(...shape.slice(0, 3)));
+    put(activityFilters(layer), filters, tensorBytes(shape[0], shape[3]));
+  }
+  const network = await compileForward(state, { ...options, logits: true }, planInspection, results).catch(
+    (error: unknown) => {
+      destroyBuffer(device, counts);
+      throw error;
+    },
+  );
+  return {
+    batch: options.batch,
+    inputShape: network.inputShape,
+    async run(images) {
+      const running = network.run(images);
+      // Asked for at once, so that the copy comes ahead of the next run; a refused run has nothing to read.
+      const reading = readBuffer(device, counts);
+      const [logits, read] = await Promise.all([running, reading]);
+      const all = new Uint32Array(read);
+      const count = images.length / (network.inputShape[1] * network.inputShape[2] * network.inputShape[3]);
+      return { images: count, logits, layers: places.map((place) => activityOf(place, all, count)) };
+    },
+    dispose() {
+      network.dispose();
+      destroyBuffer(device, counts);
+    },
+  };
+}
+
+function placeCounts({ device, network }: NetworkState, batch: number): { places: Place[]; bytes: number } {
+  const shapes = inferShapes(network, batch);
+  const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 16) / 4;
+  let end = 0;
+  const take = (elements: number): number => {
+    const first = end;
+    end = alignUp(first + elements, alignment);
+    return first;
+  };
+  const places = network.layers
+    .filter((layer) => isConvolution(layer) && layer.adjust !== 'none')
+    .map(({ name }): Place => {
+      const shape = shapes.get(name)!;
+      const [images, height, width, channels] = shape;
+      return { layer: name, shape, map: take(images * height * width), filters: take(images * channels) };
+    });
+  return { places, bytes: 4 * end };
+}
+
+function activityOf({ layer, shape, map, filters }: Place, counts: Uint32Array, images: number): LayerActivity {
+  const [, height, width, channels] = shape;
+  const pixels = height * width;
+  const maps = Float32Array.from(counts.subarray(map, map + images * pixels), (fired) => fired / channels);
+  const byFilter = new Float64Array(channels);
+  counts.subarray(filters, filters + images * channels).forEach((fired, index) => {
+    byFilter[index % channels]! += fired;
+  });
+  const fired = byFilter.reduce((sum, value) => sum + value, 0);
+  return {
+    layer,
+    height,
+    width,
+    filters: channels,
+    share: fired / (images * pixels * channels),
+    filterShares: Float32Array.from(byFilter, (value) => value / (images * pixels)),
+    maps,
+  };
+}
