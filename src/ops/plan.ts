@@ -131,7 +131,7 @@ function compileStep(device: GPUDevice, operation: string, step: KernelStep): Pr
 
 /**
  * Joins a compiled operation with buffers and textures. Nothing is submitted, read back or destroyed, and no error scope is
- * opened. An external texture lasts until its task ends: bind anew for every frame.
+ * opened. An external texture and the texture of a canvas last until their task ends: bind anew for every frame.
  *
  * @param resources - one for every operand, scratch included ({@link createOperation} makes scratch of its own)
  * @throws ShapeError for a buffer that is missing, too small, misaligned or without STORAGE usage, for a texture that is
@@ -215,6 +215,9 @@ function rangeFault(
   return undefined;
 }
 
+/** Of a texture with mip levels or layers the first one. */
+const onePicture: GPUTextureViewDescriptor = { dimension: '2d', mipLevelCount: 1, arrayLayerCount: 1 };
+
 function textureResources(
   plan: CompiledPlan,
   resources: PlanResources,
@@ -224,7 +227,7 @@ function textureResources(
     const resource = resources[parameter];
     const fault = textureFault(operand, resource);
     if (fault) throw new ShapeError({ operation: plan.operation, parameter, ...fault });
-    textures[parameter] = isTexture(resource) ? resource.createView() : (resource as GPUTextureView);
+    textures[parameter] = isTexture(resource) ? resource.createView(onePicture) : (resource as GPUTextureView);
   }
   return textures;
 }

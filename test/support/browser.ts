@@ -4,17 +4,29 @@ import { installChromium } from './chromium.js';
 export interface LaunchOptions {
   /** SwiftShader computes for WebGPU; without, the page finds no `navigator.gpu`. Default true. */
   readonly webgpu?: boolean;
+  /**
+   * Canvases take what WebGPU draws, which needs a Vulkan display of SwiftShader's and is slower to start. Video frames cannot
+   * become external textures in this Chromium, with or without. Default false.
+   */
+  readonly canvases?: boolean;
 }
+
+const vulkan = [
+  '--enable-features=Vulkan,DefaultANGLEVulkan,VulkanFromANGLE',
+  '--use-angle=vulkan',
+  '--use-vulkan=swiftshader',
+  '--ignore-gpu-blocklist',
+];
 
 /**
  * Starts headless Chromium with WebGPU on SwiftShader, with a GPU process of its own.
  *
  * The caller closes it. On loading, a page is slow on a busy machine: give tests a generous timeout.
  */
-export async function launchBrowser({ webgpu = true }: LaunchOptions = {}): Promise<Browser> {
+export async function launchBrowser({ webgpu = true, canvases = false }: LaunchOptions = {}): Promise<Browser> {
   const { executable, environment } = await installChromium();
   const graphics = webgpu
-    ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+    ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', ...(canvases ? vulkan : [])]
     : ['--disable-features=WebGPU', '--disable-gpu'];
   return chromium.launch({
     executablePath: executable,
