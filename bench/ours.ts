@@ -15,8 +15,6 @@ import { stepStateBytes } from '../src/ops/loss.js';
 import { bindPlan, compilePlan, type OperationPlan } from '../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../src/ops/traits.js';
 import { compileOptimiser } from '../src/train/optimiser.js';
-import { fileTuningStore } from '../src/tune/fileStore.js';
-import { tune } from '../src/tune/tune.js';
 import type { Pass } from './rows.js';
 import type { Contender } from './timing.js';
 import { uniformValues, type Values } from './values.js';
@@ -34,13 +32,6 @@ export interface Ours {
   readonly device: GPUDevice;
   /** The cost model chooses where left out. */
   readonly tune?: Tune;
-}
-
-/** Ours on a device; tuned choices are remembered where the command line remembers them. */
-export function openOurs(device: GPUDevice, tuned: boolean): Ours {
-  if (!tuned) return { device };
-  const store = fileTuningStore();
-  return { device, tune: (on, planner) => tune(on, planner, { store }) };
 }
 
 export type ConvolutionPass = Exclude<Pass, 'step'>;

@@ -23,10 +23,12 @@ export interface PeerOperation extends Contender {
 
 /** Makes a device the backend of TensorFlow.js. */
 export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
-  // TensorFlow.js asks whether there is a navigator.gpu, and nothing more of it.
-  const given: object = globalThis.navigator ?? {};
-  const navigator = Object.assign(Object.create(given) as object, { gpu, userAgent: 'Node.js' });
-  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+  if (!globalThis.navigator?.gpu) {
+    // TensorFlow.js asks whether there is a navigator.gpu, and nothing more of it.
+    const given: object = globalThis.navigator ?? {};
+    const navigator = Object.assign(Object.create(given) as object, { gpu, userAgent: 'Node.js' });
+    Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+  }
   let backend: WebGPUBackend | undefined;
   const start = async (): Promise<void> => {
     tf.registerBackend('webgpu', () => {

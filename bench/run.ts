@@ -7,7 +7,7 @@ import type { Output } from '../src/cli/output.js';
 import { progressBar } from '../src/cli/progress.js';
 import { UnsupportedError } from '../src/errors.js';
 import { coldTasks } from './coldStart.js';
-import { openOurs } from './ours.js';
+import { openOurs } from './openOurs.js';
 import { openPeer } from './peer.js';
 import { type Failure, type Report, type Row, type SuiteName, suiteNames } from './rows.js';
 import { convolutionTasks } from './suites/conv.js';

@@ -27,7 +27,7 @@ export async function launchBrowser({ webgpu = true, canvases = false }: LaunchO
   const { executable, environment } = await installChromium();
   const graphics = webgpu
     ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', ...(canvases ? vulkan : [])]
-    : ['--disable-features=WebGPU', '--disable-gpu'];
+    : ['--disable-blink-features=WebGPU', '--disable-gpu'];
   return chromium.launch({
     executablePath: executable,
     env: { ...process.env, ...environment },
@@ -45,7 +45,7 @@ export interface WatchedPage {
 
 /** Opens a page in a fresh context. */
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ locale: 'en-US', ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {

@@ -68,18 +68,20 @@ function untar(folder: string): Writable {
   return extract(folder, { map: (header) => ({ ...header, ...own }) }) as unknown as Writable;
 }
 
-/** The same sans-serif everywhere, so that pictures of a page look alike; the system's fonts beside it. */
+/** The same sans-serif on every system, so that pictures of a page look alike; what else there is comes from the system. */
 function fontConfiguration(fonts: string): string {
-  const preferred = ['sans-serif', 'system-ui'].map(
-    (family) => `<alias binding="strong"><family>${family}</family><prefer><family>Open Sans</family></prefer></alias>`,
-  );
+  const preferred = (family: string, font: string): string =>
+    `<alias><family>${family}</family><prefer><family>${font}</family></prefer></alias>`;
   return [
     '<?xml version="1.0"?>',
     '<!DOCTYPE fontconfig SYSTEM "fonts.dtd">',
     '<fontconfig>',
-    ...preferred,
-    '<include ignore_missing="yes">/etc/fonts/fonts.conf</include>',
     `<dir>${fonts}</dir>`,
+    '<dir>/usr/share/fonts</dir>',
+    preferred('sans-serif', 'Open Sans'),
+    preferred('system-ui', 'Open Sans'),
+    preferred('serif', 'DejaVu Serif'),
+    preferred('monospace', 'DejaVu Sans Mono'),
     `<cachedir>${fonts}-cache</cachedir>`,
     '</fontconfig>',
   ].join('\n');

@@ -1,0 +1,97 @@
+import { EngineError } from '../engine.js';
+import type { Trouble } from '../protocol.js';
+import { byId, create } from './dom.js';
+
+interface Advice {
+  readonly title: string;
+  readonly steps: readonly string[];
+}
+
+const noWebGpu: Advice = {
+  title: 'This browser has no WebGPU, which everything here runs on.',
+  steps: [
+    'Open the page in a current Chrome or Edge, in Safari 26, or in Firefox 141 on Windows.',
+    'On Linux, Chrome wants chrome://flags/#enable-unsafe-webgpu and #enable-vulkan switched on.',
+    'The page has to come from https or from localhost.',
+  ],
+};
+
+const noAdapter: Advice = {
+  title: 'The browser has WebGPU, but gives this page no GPU.',
+  steps: [
+    'Turn on hardware acceleration in the browser’s settings and restart it.',
+    'Update the graphics driver; chrome://gpu says what the browser holds against it.',
+    'After several crashes a browser keeps GPUs from pages until it is restarted.',
+  ],
+};
+
+const deviceLost: Advice = {
+  title: 'The GPU was taken away and does not come back.',
+  steps: ['Reload the page. Where that does not help, restart the browser.'],
+};
+
+const outOfMemory: Advice = {
+  title: 'The GPU has not enough memory for this.',
+  steps: ['Choose a smaller batch or width, or close other pages that use the GPU.'],
+};
+
+const notFinite: Advice = {
+  title: 'The loss is no longer a number.',
+  steps: ['Choose a lower learning rate and start again.'],
+};
+
+const badFile: Advice = {
+  title: 'These files cannot be used.',
+  steps: [],
+};
+
+const unexpected: Advice = {
+  title: 'Something went wrong.',
+  steps: ['Try again; reload the page where that does not help.'],
+};
+
+function adviceFor({ name, operation, parameter }: Trouble): Advice {
+  switch (name) {
+    case 'UnsupportedError':
+      return parameter === 'navigator.gpu' ? noWebGpu : unexpected;
+    case 'DeviceLostError':
+      return operation === 'openDevice' && parameter === 'adapter' ? noAdapter : deviceLost;
+    case 'LimitError':
+      return outOfMemory;
+    case 'NumericError':
+      return notFinite;
+    case 'FormatError':
+    case 'ShapeError':
+      return badFile;
+    default:
+      return unexpected;
+  }
+}
+
+/** Says in plain words what is wrong and what to do, with the error itself below. */
+export function showTrouble(trouble: Trouble): void {
+  const { title, steps } = adviceFor(trouble);
+  const place = byId('trouble');
+  const close = create('button', { type: 'button', className: 'quiet', textContent: 'Close' });
+  close.addEventListener('click', hideTrouble);
+  place.replaceChildren(
+    create('b', {}, title),
+    ...(steps.length > 0 ? [create('ul', {}, ...steps.map((step) => create('li', {}, step)))] : []),
+    create('p', { className: 'small' }, create('code', {}, trouble.message)),
+    create('p', {}, close),
+  );
+  place.hidden = false;
+}
+
+/** Shows an error that was caught; one that the visitor brought about by stopping is none. */
+export function showError(error: unknown): void {
+  if (error instanceof EngineError) {
+    if (error.name !== 'AbortError') showTrouble(error.trouble);
+  } else {
+    showTrouble({ name: 'Error', message: error instanceof Error ? error.message : `${error}` });
+  }
+}
+
+export function hideTrouble(): void {
+  byId('trouble').hidden = true;
+}

@@ -1,0 +1,187 @@
+import { call, listen } from '../engine.js';
+import digits from '../models/digits.json';
+import type { ModelDescription, ModelName, PlacedFile } from '../protocol.js';
+import { createBars } from './bars.js';
+import { createCamera } from './camera.js';
+import { byId, create } from './dom.js';
+import { fillModels } from './modelList.js';
+import { grouped, percent } from './numbers.js';
+import { createPad } from './pad.js';
+import { subject } from './subject.js';
+import { hideTrouble, showError } from './trouble.js';
+import html from './try.html?raw';
+
+const digitClasses = Array.from({ length: 10 }, (_, digit) => `${digit}`);
+const pictureNames = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
+
+/** The part of the page that classifies what is drawn, dropped or filmed. */
+export function setUpTry(section: HTMLElement): { show(): void } {
+  section.innerHTML = html;
+  byId('try-lead').textContent =
+    `A small IC-ResNet-8, trained by this package, reads along as you draw. It gets ${percent(digits.accuracy, 2)} of MNIST’s ${grouped(digits.images)} test digits right.`;
+  const hint = byId('pad-hint');
+  const select = byId<HTMLSelectElement>('model');
+  const bars = createBars(byId('bars'));
+  const pad = createPad(byId<HTMLCanvasElement>('pad'), () => {
+    hint.hidden = true;
+    ask();
+  });
+  let models: readonly ModelDescription[] = [];
+  let asking = false;
+  let askAgain = false;
+
+  const chosen = (): ModelDescription | undefined => models.find(({ name }) => name === select.value);
+  const classes = (): readonly string[] => chosen()?.classes ?? digitClasses;
+
+  /** One question at a time; what is drawn meanwhile makes the next one. */
+  async function ask(): Promise<void> {
+    if (asking) {
+      askAgain = true;
+      return;
+    }
+    asking = true;
+    try {
+      do {
+        askAgain = false;
+        await answer();
+      } while (askAgain);
+    } catch (error) {
+      showError(error);
+    } finally {
+      asking = false;
+    }
+  }
+
+  async function answer(): Promise<void> {
+    const given = await pad.picture();
+    if (!given) return showNothing();
+    if (models.length === 0) byId('answer-text').textContent = 'Loading the network';
+    await listModels();
+    const question = { model: select.value as ModelName, ...given };
+    const { probabilities, seen, milliseconds } = await call('classify', question, [given.bitmap]);
+    const names = classes();
+    bars.show(probabilities, names);
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    byId('answer-best').textContent = names[best]!.split(',')[0]!;
+    byId('answer-best').classList.toggle('word', names[best]!.length > 3);
+    byId('answer-text').textContent = `${percent(probabilities[best])} sure`;
+    byId('answer-time').textContent = `${milliseconds.toFixed(1)} ms`;
+    const canvas = byId<HTMLCanvasElement>('seen');
+    Object.assign(canvas, { width: seen.width, height: seen.height });
+    canvas.getContext('2d')!.putImageData(new ImageData(seen.pixels, seen.width, seen.height), 0, 0);
+  }
+
+  function showNothing(): void {
+    hint.hidden = false;
+    bars.show(undefined, classes());
+    byId('answer-best').textContent = '–';
+    byId('answer-text').textContent = 'Nothing is drawn yet';
+    byId('answer-time').textContent = '';
+    byId<HTMLCanvasElement>('seen').getContext('2d')!.clearRect(0, 0, 1000, 1000);
+  }
+
+  async function listModels(): Promise<void> {
+    models = await fillModels(select, subject.model);
+  }
+
+  async function openModel(file: File): Promise<void> {
+    hideTrouble();
+    try {
+      byId('answer-text').textContent = `Reading ${file.name}`;
+      await call('openModel', file);
+      await listModels();
+      subject.model = 'file';
+      select.value = 'file';
+      ask();
+    } catch (error) {
+      showError(error);
+    }
+  }
+
+  async function openPicture(file: File): Promise<void> {
+    hideTrouble();
+    try {
+      pad.show(await createImageBitmap(file));
+    } catch {
+      showError(new Error(`${file.name} is no picture that this browser reads.`));
+    }
+  }
+
+  listen('reading', ({ bytes, total }) => {
+    byId('answer-text').textContent = `Reading the weights, ${percent(bytes / total, 0)}`;
+  });
+
+  const camera = createCamera(byId<HTMLVideoElement>('camera-video'), (video) => pad.show(video));
+  const cameraButton = byId('pad-camera');
+  const stopCamera = (): void => {
+    camera.stop();
+    cameraButton.setAttribute('aria-pressed', 'false');
+    cameraButton.textContent = 'Camera';
+  };
+  cameraButton.addEventListener('click', async () => {
+    if (camera.on) return stopCamera();
+    hideTrouble();
+    try {
+      await camera.start();
+      cameraButton.setAttribute('aria-pressed', 'true');
+      cameraButton.textContent = 'Stop camera';
+    } catch (error) {
+      showError(error);
+    }
+  });
+  byId('pad').addEventListener('pointerdown', () => camera.on && stopCamera());
+  byId('pad-clear').addEventListener('click', () => {
+    stopCamera();
+    pad.clear();
+  });
+
+  for (const [button, input, open] of [
+    ['pad-picture', 'picture-file', openPicture],
+    ['open-model', 'model-file', openModel],
+  ] as const) {
+    const picker = byId<HTMLInputElement>(input);
+    byId(button).addEventListener('click', () => picker.click());
+    picker.addEventListener('change', () => {
+      const [file] = picker.files ?? [];
+      if (file) open(file);
+      picker.value = '';
+    });
+  }
+
+  let written = 0;
+  byId('samples').append(
+    ...digitClasses.map((digit) => {
+      const button = create('button', { type: 'button', textContent: digit, ariaLabel: `Write a ${digit}` });
+      button.addEventListener('click', async () => {
+        stopCamera();
+        const { digitStrokes } = await import('../data/digits.js');
+        pad.setStrokes(digitStrokes(Number(digit), ++written));
+      });
+      return button;
+    }),
+  );
+
+  select.append(create('option', { value: 'shipped', textContent: 'IC-ResNet-8, comes with the page' }));
+  select.addEventListener('change', () => {
+    subject.model = select.value as ModelName;
+    ask();
+  });
+  subject.picture = pad.picture;
+  listen('phase', () => {
+    if (models.length > 0) listModels().catch(showError);
+  });
+  addEventListener('filesdropped', (event) => {
+    if (section.hidden) return;
+    const { files } = (event as CustomEvent<{ files: readonly PlacedFile[] }>).detail;
+    for (const { path, file } of files) {
+      if (path.endsWith('.safetensors')) openModel(file);
+      else if (pictureNames.test(path)) openPicture(file);
+    }
+  });
+  showNothing();
+  return {
+    show() {
+      if ([...select.options].some(({ value }) => value === subject.model)) select.value = subject.model;
+    },
+  };
+}

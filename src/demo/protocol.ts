@@ -1,0 +1,277 @@
+/** What the page asks of the worker, and what the worker tells it. Types alone: both sides stay apart. */
+
+/** The two networks that train side by side. */
+export type Role = 'ic' | 'plain';
+
+export const roles: readonly Role[] = ['ic', 'plain'];
+
+export interface TrainingSettings {
+  readonly depth: number;
+  readonly width: number;
+  readonly stemStride: number;
+  readonly adjust: 'output' | 'input';
+  readonly batch: number;
+  readonly steps: number;
+  readonly optimiser: 'adamW' | 'sgd';
+  readonly learningRate: number;
+  /** The plain network trains first and then teaches the IC network (weak logit distillation). */
+  readonly distillation: boolean;
+}
+
+/** A file with its path in the folder it was dropped with. */
+export interface PlacedFile {
+  readonly path: string;
+  readonly file: File;
+}
+
+export type DataSource =
+  | { readonly kind: 'drawn' }
+  /** The folder's address, ending in a slash. */
+  | { readonly kind: 'mnist'; readonly address: string }
+  | { readonly kind: 'files'; readonly files: readonly PlacedFile[] };
+
+export interface DataDescription {
+  readonly name: string;
+  readonly trainImages: number;
+  readonly testImages: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly classes: readonly string[];
+}
+
+export interface NetworkDescription {
+  readonly role: Role;
+  readonly name: string;
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  /** The step that it goes on from. */
+  readonly step: number;
+}
+
+export interface TrainingOverview {
+  readonly data: DataDescription;
+  readonly networks: readonly NetworkDescription[];
+  readonly steps: number;
+  readonly batch: number;
+}
+
+export type TrainingPhase = 'idle' | 'compiling' | 'training' | 'paused' | 'recovering' | 'testing' | 'done' | 'failed';
+
+/** An error as it crosses from the worker to the page. */
+export interface Trouble {
+  /** The error's class: `LimitError`, `DeviceLostError`, ... */
+  readonly name: string;
+  readonly message: string;
+  readonly operation?: string;
+  readonly parameter?: string;
+}
+
+/** The network that ships with the page, those in training, and one from a file. */
+export type ModelName = 'shipped' | Role | 'file';
+
+export interface ModelDescription {
+  readonly name: ModelName;
+  /** The network's own name. */
+  readonly network: string;
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  /** Of the pictures that it takes: 1 for ink, 3 for colour. */
+  readonly channels: number;
+  /** What its classes are called, where that is known. */
+  readonly classes?: readonly string[];
+}
+
+/** A picture to classify. */
+export interface Question {
+  readonly model: ModelName;
+  /** Closed by the worker. */
+  readonly bitmap: ImageBitmap;
+  /** White ink on black; otherwise a photograph. */
+  readonly drawn: boolean;
+}
+
+/** RGBA pixels. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+}
+
+export interface Answer {
+  readonly probabilities: Float32Array;
+  /** What the network was given. */
+  readonly seen: Pixels;
+  /** From handing the picture to the GPU until its answer was back. */
+  readonly milliseconds: number;
+}
+
+/** Layers that run as one. */
+export interface Box {
+  /** Of its first layer. */
+  readonly name: string;
+  readonly kind: string;
+  /** Of its output: height, width, channels. */
+  readonly shape: readonly number[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  /** The box that it reads, `input` for the picture. */
+  readonly input: string;
+  /** The box that it adds. */
+  readonly residual?: string;
+  readonly dispatches: readonly { readonly kernel: string; readonly milliseconds: number }[];
+}
+
+export interface Diagram {
+  readonly network: string;
+  readonly input: readonly number[];
+  readonly boxes: readonly Box[];
+  /** How dispatches were timed. */
+  readonly by: 'timestamps' | 'clock';
+}
+
+/** Where the second term of an IC convolution fires. */
+export interface LayerMap {
+  readonly layer: string;
+  readonly height: number;
+  readonly width: number;
+  readonly filters: number;
+  /** Share of all pixels and filters. */
+  readonly share: number;
+  /** Share of the filters, pixel by pixel. */
+  readonly map: Float32Array;
+}
+
+/** How the recalibration weights of an IC convolution are spread. */
+export interface AdjustSpread {
+  readonly layer: string;
+  readonly weights: number;
+  /** A weight of one over this compares z with the mean under the window. */
+  readonly filterElements: number;
+  readonly least: number;
+  readonly median: number;
+  readonly most: number;
+  readonly mean: number;
+  readonly counts: readonly number[];
+}
+
+export interface InsideView {
+  readonly seen: Pixels;
+  readonly layers: readonly LayerMap[];
+  readonly spreads: readonly AdjustSpread[];
+}
+
+export interface BenchOptions {
+  /** Measure first which kernels are fastest. */
+  readonly tune: boolean;
+  /** ResNet-50 and IC-ResNet-50 as a whole. */
+  readonly networks: boolean;
+  readonly tensorflow: boolean;
+  readonly onnxRuntime: boolean;
+}
+
+/** An IC convolution beside the plain one. */
+export interface BenchRow {
+  readonly name: string;
+  readonly icMilliseconds: number;
+  readonly plainMilliseconds: number;
+  /** Of the IC convolution, by the direct algorithm's count of the plain one. */
+  readonly gflops: number;
+  /** Of what the measured peaks allow. */
+  readonly share?: number;
+  /** The kernel that was chosen, and what the cost model alone would have chosen. */
+  readonly form?: string;
+  readonly heuristic?: string;
+}
+
+/** Milliseconds a picture of other libraries, where they were switched on. */
+export interface PeerTimes {
+  readonly tensorflow?: number;
+  readonly onnxRuntime?: number;
+}
+
+export interface NetworkRow {
+  readonly name: string;
+  /** A picture. */
+  readonly milliseconds: number;
+  readonly peers: PeerTimes;
+}
+
+/** What a bench found, as it is copied and opened again. */
+export interface BenchReport {
+  readonly format: 'ic-networks demo bench';
+  readonly version: string;
+  readonly date: string;
+  readonly adapter: string;
+  readonly tuned: boolean;
+  readonly peaks?: { readonly fmaGflops: number; readonly copyGigabytesPerSecond: number };
+  readonly convolutions: readonly BenchRow[];
+  readonly networks: readonly NetworkRow[];
+}
+
+/** A named file in memory. */
+export interface NamedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Calls of the page, answered once each. */
+export interface Calls {
+  useData(source: DataSource): DataDescription;
+  startTraining(settings: TrainingSettings): TrainingOverview;
+  pauseTraining(): void;
+  resumeTraining(): void;
+  resetTraining(): void;
+  saveCheckpoint(role: Role): NamedFile;
+  /** Goes on from checkpoints of one network or both; what of the settings they hold wins. */
+  loadCheckpoints(request: { readonly files: readonly File[]; readonly settings: TrainingSettings }): TrainingOverview;
+  listModels(): ModelDescription[];
+  openModel(file: File): ModelDescription;
+  classify(question: Question): Answer;
+  lookInside(question: Question): InsideView;
+  drawDiagram(model: ModelName): Diagram;
+  runBench(options: BenchOptions): BenchReport;
+  stopBench(): void;
+  /** Destroys the device, for tests. */
+  destroyDevice(): void;
+}
+
+export type CallName = keyof Calls;
+export type CallArgument<Name extends CallName> = Parameters<Calls[Name]>[0];
+export type CallReply<Name extends CallName> = ReturnType<Calls[Name]>;
+
+/** What the worker tells unasked. */
+export interface Notices {
+  phase: { readonly phase: TrainingPhase; readonly detail?: string };
+  compiling: { readonly compiled: number; readonly total: number };
+  /** Losses and shares of right answers of consecutive steps. */
+  steps: {
+    readonly role: Role;
+    readonly first: number;
+    readonly losses: Float32Array;
+    readonly accuracies: Float32Array;
+  };
+  /** Training goes on from this step: what came behind it is gone. */
+  rewound: { readonly role: Role; readonly step: number };
+  tested: { readonly role: Role; readonly accuracy: number; readonly images: number };
+  /** Dispatches timed. */
+  measuring: { readonly done: number; readonly total: number };
+  /** What is measured now. */
+  benching: { readonly row: string };
+  /** Bytes read of a network's file. */
+  reading: { readonly bytes: number; readonly total: number };
+  trouble: Trouble;
+}
+
+export type NoticeName = keyof Notices;
+
+export interface CallMessage {
+  readonly call: CallName;
+  readonly id: number;
+  readonly argument: unknown;
+}
+
+export type WorkerMessage =
+  | { readonly id: number; readonly reply: unknown }
+  | { readonly id: number; readonly trouble: Trouble }
+  | { readonly notice: NoticeName; readonly content: unknown };

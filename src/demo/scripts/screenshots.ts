@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { launchBrowser, openPage } from '../../../test/support/browser.js';
+import { serveDemo } from '../../../test/support/demo.js';
+
+/* Takes the pictures of the demo that the documentation shows: desktop and phone, light and dark. */
+
+const folder = 'docs';
+const desktop = { width: 1180, height: 860 };
+const phone = { width: 390, height: 844 };
+const patience = 20 * 60_000;
+
+const demo = await serveDemo();
+const browser = await launchBrowser();
+try {
+  const { page } = await openPage(browser, { viewport: desktop, colorScheme: 'light', reducedMotion: 'reduce' });
+  page.setDefaultTimeout(patience);
+  await page.goto(demo.address);
+  await page.selectOption('[name=width]', '8');
+  await page.selectOption('[name=batch]', '32');
+  await page.fill('[name=steps]', '240');
+  await page.click('#start');
+  await page.waitForFunction(() => document.body.dataset.phase === 'done');
+  await take(page, 'train', 'light', desktop);
+  await take(page, 'train-phone', 'dark', phone);
+
+  await page.setViewportSize(desktop);
+  await page.click('#tab-try');
+  await page.click('#samples button:nth-child(4)');
+  await page.waitForFunction(() => document.getElementById('answer-text')?.textContent?.includes('sure'));
+  await take(page, 'try-phone', 'light', phone);
+  await take(page, 'try', 'dark', desktop);
+
+  await page.click('#tab-see');
+  await page.waitForSelector('#maps button:nth-child(6)');
+  await page.click('#maps button:nth-child(3)');
+  await page.click('#measure');
+  await page.waitForSelector('.box');
+  await take(page, 'see', 'dark', { width: 1180, height: 1320 });
+} finally {
+  await browser.close();
+  await demo.close();
+}
+
+async function take(page: Page, name: string, colorScheme: 'light' | 'dark', size: { width: number; height: number }) {
+  await page.emulateMedia({ colorScheme });
+  await page.setViewportSize(size);
+  await page.evaluate(() => {
+    (document.activeElement as HTMLElement | null)?.blur();
+    scrollTo(0, 0);
+  });
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: join(folder, `demo-${name}.png`) });
+}

@@ -1,0 +1,76 @@
+import { destroyDevice } from '../../device/device.js';
+import { decodeCheckpoint } from '../../train/checkpoint.js';
+import type { CallArgument, CallMessage, CallName, CallReply, Role, TrainingSettings } from '../protocol.js';
+import { runBench, stopBench } from './bench/bench.js';
+import { classify } from './classify.js';
+import { describeData, loadData, type TrainingData } from './datasets.js';
+import { drawDiagram } from './diagram.js';
+import { gpuDevice } from './gpu.js';
+
+import { lookInside } from './look.js';
+import { listModels, openModel } from './models.js';
+import { post, troubleOf } from './post.js';
+import { pauseTraining, resetTraining, resumeTraining, roleOf, saveCheckpoint, startTraining } from './training.js';
+
+/* The worker: everything that needs the core of the package or takes time. */
+
+const seed = 1;
+
+let data: Promise<TrainingData> | undefined;
+
+function currentData(): Promise<TrainingData> {
+  data ??= loadData({ kind: 'drawn' });
+  return data;
+}
+
+type Handlers = { [Name in CallName]: (argument: CallArgument<Name>) => Promise<CallReply<Name>> | CallReply<Name> };
+
+const handlers: Handlers = {
+  async useData(source) {
+    const loading = loadData(source);
+    const loaded = await loading;
+    data = loading;
+    return describeData(loaded);
+  },
+  startTraining: async (settings) => startTraining({ settings, seed, data: await currentData() }),
+  pauseTraining,
+  resumeTraining,
+  resetTraining,
+  saveCheckpoint,
+  async loadCheckpoints({ files, settings }) {
+    const checkpoints = new Map<Role, Uint8Array>();
+    let resumed: Partial<TrainingSettings> & { seed?: number } = {};
+    for (const file of files) {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      const checkpoint = decodeCheckpoint(bytes, file.name);
+      checkpoints.set(roleOf(checkpoint), bytes);
+      const { training } = checkpoint;
+      if (training) {
+        const { batch, steps, optimiser, seed: own } = training;
+        resumed = { batch, steps, optimiser, seed: own };
+      }
+    }
+    const { seed: own = seed, ...rest } = resumed;
+    return startTraining({ settings: { ...settings, ...rest }, seed: own, data: await currentData() }, checkpoints);
+  },
+  listModels,
+  openModel,
+  classify,
+  lookInside,
+  drawDiagram,
+  runBench,
+  stopBench,
+  async destroyDevice() {
+    destroyDevice(await gpuDevice());
+  },
+};
+
+addEventListener('message', ({ data: { call, id, argument } }: MessageEvent<CallMessage>) => {
+  const handler = handlers[call] as (argument: unknown) => unknown;
+  Promise.resolve()
+    .then(() => handler(argument))
+    .then(
+      (reply) => post({ id, reply }),
+      (error: unknown) => post({ id, trouble: troubleOf(error) }),
+    );
+});

@@ -1,0 +1,177 @@
+import { FormatError } from '../../errors.js';
+import { compileInference, type InferenceNetwork } from '../../graph/inference.js';
+import type { Network } from '../../graph/network.js';
+import { networkParameters } from '../../graph/parameters.js';
+import { createState, type NetworkState } from '../../graph/state.js';
+import type { Normalisation } from '../../io/dataset.js';
+import { imageNetClasses } from '../../io/imageNetClasses.js';
+import { imageNetNormalisation } from '../../io/picture.js';
+import { type ImageNetDepth, imageNetResNet } from '../../models/resnet.js';
+import { summarise } from '../../models/summary.js';
+import { decodeCheckpoint, restoreState } from '../../train/checkpoint.js';
+import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
+import { loadWeights } from '../../weights/load.js';
+import { openWeights, type WeightsFile } from '../../weights/weightsFile.js';
+import digitsAddress from '../models/digits.safetensors?url';
+import type { ModelDescription, ModelName } from '../protocol.js';
+import { gpuDevice } from './gpu.js';
+import { tell } from './post.js';
+import { trainingContestant } from './training.js';
+
+/** A network ready to classify pictures, one at a time. */
+export interface Model {
+  readonly name: ModelName;
+  readonly network: Network;
+  readonly state: NetworkState;
+  readonly normalisation: Normalisation;
+  readonly inference: InferenceNetwork;
+}
+
+/** What a model is made of, on whichever device there is. */
+interface Source {
+  readonly network: Network;
+  readonly normalisation: Normalisation;
+  readonly classes?: readonly string[];
+  load(device: GPUDevice): Promise<NetworkState>;
+}
+
+const depths: readonly ImageNetDepth[] = [18, 34, 50, 101, 152];
+
+let shipped: Promise<Source> | undefined;
+let opened: Source | undefined;
+const compiled = new Map<ModelName, Promise<Model>>();
+
+/**
+ * Takes a network from a file as the model `file`: a checkpoint of this package, or weights of a ResNet in torchvision's names.
+ *
+ * @throws FormatError for any other file
+ */
+export async function openModel(file: File): Promise<ModelDescription> {
+  const weights = await openWeights(file);
+  const source = isCheckpoint(weights)
+    ? checkpointSource(new Uint8Array(await file.arrayBuffer()), file.name)
+    : weightsSource(weights, file);
+  await weights.source.close();
+  await forget('file');
+  opened = source;
+  return describe('file', source.network, source.classes);
+}
+
+/** The models that there are now. */
+export async function listModels(): Promise<ModelDescription[]> {
+  const trained = (['ic', 'plain'] as const).flatMap((role) => {
+    const contestant = trainingContestant(role);
+    return contestant ? [describe(role, contestant.state.network, contestant.classes)] : [];
+  });
+  return [
+    describe('shipped', (await shippedSource()).network),
+    ...trained,
+    ...(opened ? [describe('file', opened.network, opened.classes)] : []),
+  ];
+}
+
+/** A model on the device; compiled when it is first asked for, and again on another device or for another training. */
+export async function modelNamed(name: ModelName): Promise<Model> {
+  const device = await gpuDevice();
+  const known = await compiled.get(name)?.catch(() => undefined);
+  const contestant = name === 'ic' || name === 'plain' ? trainingContestant(name) : undefined;
+  const current = known?.state.device === device && (!contestant || known.state === contestant.state);
+  if (known && current) return known;
+  if (known) await forget(name);
+  const making = compile(device, name);
+  compiled.set(name, making);
+  return making;
+}
+
+async function compile(device: GPUDevice, name: ModelName): Promise<Model> {
+  if (name === 'ic' || name === 'plain') {
+    const contestant = trainingContestant(name);
+    if (!contestant) throw new Error('There is no training; start one first.');
+    const { state, normalisation } = contestant;
+    return { name, network: state.network, state, normalisation, inference: await inferenceOf(state) };
+  }
+  const source = name === 'shipped' ? await shippedSource() : opened;
+  if (!source) throw new Error('No file was opened.');
+  const { network, normalisation } = source;
+  const state = await source.load(device);
+  return { name, network, state, normalisation, inference: await inferenceOf(state) };
+}
+
+function inferenceOf(state: NetworkState): Promise<InferenceNetwork> {
+  return compileInference(state, { batch: 1, memory: 'fastest', tuning: indexedDBTuningStore() });
+}
+
+/** Frees a model's memory. The state of a network in training is the training's. */
+async function forget(name: ModelName): Promise<void> {
+  const model = await compiled.get(name)?.catch(() => undefined);
+  compiled.delete(name);
+  model?.inference.dispose();
+  if (name === 'shipped' || name === 'file') model?.state.dispose();
+}
+
+function shippedSource(): Promise<Source> {
+  shipped ??= fetch(digitsAddress)
+    .then((response) => response.arrayBuffer())
+    .then((bytes) => checkpointSource(new Uint8Array(bytes), 'digits.safetensors'));
+  return shipped;
+}
+
+function isCheckpoint({ metadata }: WeightsFile): boolean {
+  return Object.hasOwn(metadata, 'ic-networks');
+}
+
+function checkpointSource(bytes: Uint8Array, name: string): Source {
+  const checkpoint = decodeCheckpoint(bytes, name);
+  const { network } = checkpoint;
+  const unchanged = Array.from({ length: network.input.channels }, () => ({ mean: 0, deviation: 1 }));
+  const asItIs = { mean: unchanged.map(({ mean }) => mean), deviation: unchanged.map(({ deviation }) => deviation) };
+  return {
+    network,
+    normalisation: checkpoint.normalisation ?? asItIs,
+    load: async (device) => restoreState(device, checkpoint),
+  };
+}
+
+/** A ResNet of ImageNet's form, its depth read off the names in the file. The file stays closed until it is loaded. */
+function weightsSource(weights: WeightsFile, file: File): Source {
+  const names = new Set(weights.tensors.keys());
+  const ic = [...names].some((name) => name.endsWith('.adjust'));
+  const classes = weights.tensors.get('fc.bias')?.shape[0];
+  const network = depths
+    .map((depth) => imageNetResNet({ depth, ic, ...(classes && { classes }) }))
+    .findLast((candidate) =>
+      networkParameters(candidate).every(({ name, role }) => role === 'batchesTracked' || names.has(name)),
+    );
+  if (!network) {
+    const expected = 'a checkpoint of this package, or a ResNet in torchvision’s names and layout';
+    throw new FormatError({
+      operation: 'openModel',
+      parameter: file.name,
+      expected,
+      got: `${names.size} tensors of other names`,
+    });
+  }
+  return {
+    network,
+    normalisation: imageNetNormalisation,
+    ...(classes === 1000 && { classes: imageNetClasses().map(({ name }) => name) }),
+    async load(device) {
+      const state = createState(device, network);
+      try {
+        await loadWeights(state, file, {
+          onProgress: ({ bytes, totalBytes }) => tell('reading', { bytes, total: totalBytes }),
+        });
+        return state;
+      } catch (error) {
+        state.dispose();
+        throw error;
+      }
+    },
+  };
+}
+
+function describe(name: ModelName, network: Network, classes?: readonly string[]): ModelDescription {
+  const { parameters, multiplyAdds } = summarise(network);
+  const { channels } = network.input;
+  return { name, network: network.name, parameters, multiplyAdds, channels, ...(classes && { classes }) };
+}

@@ -1,0 +1,21 @@
+import { ICError } from '../../errors.js';
+import type { NoticeName, Notices, Trouble, WorkerMessage } from '../protocol.js';
+
+/** Sends a message to the page. */
+export function post(message: WorkerMessage, transfer: Transferable[] = []): void {
+  globalThis.postMessage(message, { transfer });
+}
+
+/** Tells the page something unasked. */
+export function tell<Name extends NoticeName>(notice: Name, content: Notices[Name]): void {
+  post({ notice, content });
+}
+
+/** An error in a form that crosses to the page. */
+export function troubleOf(error: unknown): Trouble {
+  if (error instanceof ICError) {
+    const { name, message, operation, parameter } = error;
+    return { name, message, operation, parameter };
+  }
+  return error instanceof Error ? { name: error.name, message: error.message } : { name: 'Error', message: `${error}` };
+}

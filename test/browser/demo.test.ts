@@ -1,0 +1,285 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { digitStrokes } from '../../src/demo/data/digits.js';
+import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { crashGpuProcess, launchBrowser, openPage } from '../support/browser.js';
+import { type ServedDemo, serveDemo } from '../support/demo.js';
+import { mainThreadTasks } from '../support/tracing.js';
+
+const minutes = 60_000;
+/** Of the scripts that the page starts with, gzip. */
+const scriptBudget = 60 * 1024;
+const longestTask = 50;
+const parts = ['train', 'try', 'see', 'bench'] as const;
+
+let demo: ServedDemo;
+let browser: Browser;
+
+beforeAll(async () => {
+  demo = await serveDemo();
+  browser = await launchBrowser();
+}, 5 * minutes);
+
+afterAll(async () => {
+  await browser?.close();
+  await demo?.close();
+});
+
+/** What axe-core finds wrong with the page as it is. */
+async function violations(page: Page): Promise<string[]> {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: typeof import('axe-core') };
+    const found = (await axe.run()).violations;
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(', ')}`);
+  });
+}
+
+const phaseOf = (page: Page): Promise<string> => page.evaluate(() => document.body.dataset.phase ?? 'idle');
+
+/** Waits until the page says that training is in a phase; fails at once where the page says that something is wrong. */
+async function untilPhase(page: Page, wanted: string): Promise<void> {
+  await until(page, `training is in phase ${wanted}`, async () => (await phaseOf(page)) === wanted);
+}
+
+async function until(page: Page, what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 5 * minutes;
+  while (!(await holds())) {
+    const trouble = await page.locator('#trouble').textContent();
+    if (trouble) throw new Error(`${what}: the page says "${trouble}"`);
+    if (performance.now() > end) throw new Error(`${what}: not in time; ${await statusOf(page)}`);
+    await page.waitForTimeout(100);
+  }
+}
+
+async function statusOf(page: Page): Promise<string> {
+  return (await page.locator('#training-status').textContent()) ?? '';
+}
+
+/** The step that both networks have done. */
+async function stepOf(page: Page): Promise<number> {
+  return Number(/[Ss]tep ([\d,]+)/.exec(await statusOf(page))?.[1]?.replaceAll(',', '') ?? Number.NaN);
+}
+
+async function lossOf(page: Page, role: 'ic' | 'plain'): Promise<number> {
+  return Number.parseFloat((await page.locator(`#loss-${role}`).textContent())!);
+}
+
+async function chooseSmallTraining(page: Page, steps: number): Promise<void> {
+  await page.selectOption('[name=width]', '4');
+  await page.selectOption('[name=batch]', '16');
+  await page.fill('[name=steps]', `${steps}`);
+}
+
+describe('First load', () => {
+  it('takes less script than its budget', async () => {
+    const html = await readFile(join(demo.folder, 'index.html'), 'utf8');
+    const scripts = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.js)"/g)].map((match) => match[1]!);
+    expect(scripts.length).toBeGreaterThan(0);
+    const sizes = await Promise.all(
+      scripts.map(async (name) => gzipSync(await readFile(join(demo.folder, name))).length),
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(scriptBudget);
+  });
+
+  it('loads no core, no model and no chart', async () => {
+    const { page, complaints } = await openPage(browser);
+    const requested: string[] = [];
+    page.on('request', (request) => requested.push(new URL(request.url()).pathname));
+    await page.goto(demo.address, { waitUntil: 'networkidle' });
+    const scripts = requested.filter((path) => path.endsWith('.js') && !path.endsWith('/sw.js'));
+    expect(scripts).toHaveLength(1);
+    expect(page.workers()).toHaveLength(0);
+    expect(await page.locator('#start').isVisible()).toBe(true);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it(
+    'is there offline once it was loaded',
+    async () => {
+      const own = await serveDemo();
+      const { page, complaints } = await openPage(browser);
+      await page.goto(own.address);
+      await page.evaluate(async () => {
+        await navigator.serviceWorker.ready;
+      });
+      await own.stop();
+      await page.reload();
+      await page.click('#tab-try');
+      await page.click('#samples button');
+      await until(page, 'the digit is classified', async () => /sure/.test((await page.textContent('#answer-text'))!));
+      expect(complaints).toEqual([]);
+      await page.context().close();
+      await own.close();
+    },
+    10 * minutes,
+  );
+});
+
+describe('The page', () => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [device, viewport] of [
+      ['desktop', { width: 1280, height: 900 }],
+      ['phone', { width: 375, height: 740 }],
+    ] as const) {
+      it(
+        `is accessible, ${device}, ${colorScheme}`,
+        async () => {
+          const { page, complaints } = await openPage(browser, { colorScheme, viewport, reducedMotion: 'reduce' });
+          await page.goto(demo.address);
+          for (const part of parts) {
+            await page.click(`#tab-${part}`);
+            await page.waitForSelector(`#${part} h1`);
+            expect(await violations(page), part).toEqual([]);
+            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            expect(overflow, `${part} is wider than the window`).toBeLessThanOrEqual(0);
+          }
+          expect(complaints).toEqual([]);
+          await page.context().close();
+        },
+        3 * minutes,
+      );
+    }
+  }
+
+  it('says what to do where there is no WebGPU', async () => {
+    const without = await launchBrowser({ webgpu: false });
+    try {
+      const { page, complaints } = await openPage(without);
+      await page.goto(demo.address);
+      const message = await page.locator('#trouble').textContent();
+      expect(message).toContain('has no WebGPU');
+      expect(message).toContain('Chrome');
+      expect(await violations(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+    } finally {
+      await without.close();
+    }
+  });
+
+  it('says what to do where there is no adapter', async () => {
+    const { page } = await openPage(browser);
+    await page.addInitScript(() => {
+      navigator.gpu.requestAdapter = async () => null;
+    });
+    await page.goto(demo.address);
+    await page.waitForSelector('#trouble:not([hidden])');
+    expect(await page.locator('#trouble').textContent()).toContain('gives this page no GPU');
+    await page.context().close();
+  });
+});
+
+describe('Training', () => {
+  it(
+    'halves the loss, pauses, goes on, saves, survives losses of the device, and loads what it saved',
+    async () => {
+      const { page, complaints } = await openPage(browser, { acceptDownloads: true });
+      await page.goto(`${demo.address}?test-hooks`);
+      await chooseSmallTraining(page, 2000);
+      await page.click('#start');
+      await untilPhase(page, 'training');
+      for (const role of ['ic', 'plain'] as const) {
+        await until(
+          page,
+          `the loss of ${role} is half of ln 10`,
+          async () => (await lossOf(page, role)) < Math.log(10) / 2,
+        );
+      }
+
+      const tasks = await mainThreadTasks(browser, page, () => page.waitForTimeout(3000));
+      expect(tasks.length).toBeGreaterThan(10);
+      expect(Math.max(...tasks)).toBeLessThan(longestTask);
+
+      await page.click('#pause');
+      await untilPhase(page, 'paused');
+      const paused = await stepOf(page);
+      expect(await violations(page)).toEqual([]);
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click('#save-ic')]);
+      const bytes = new Uint8Array(await readFile(await file.path()));
+      const checkpoint = decodeCheckpoint(bytes);
+      expect(checkpoint.training?.step).toBeGreaterThanOrEqual(paused);
+      expect(await stepOf(page)).toBe(paused);
+
+      await page.click('#pause');
+      await until(page, 'it goes on', async () => (await stepOf(page)) > paused);
+      await page.evaluate(() => {
+        const { demoHooks } = globalThis as unknown as { demoHooks: { destroyDevice(): Promise<void> } };
+        return demoHooks.destroyDevice();
+      });
+      await untilPhase(page, 'recovering');
+      await untilPhase(page, 'training');
+      await crashGpuProcess(browser);
+      await untilPhase(page, 'recovering');
+      await untilPhase(page, 'training');
+      const recovered = await stepOf(page);
+      expect(recovered).toBeGreaterThanOrEqual(paused);
+      await until(page, 'it trains on', async () => (await stepOf(page)) > recovered + 2);
+      expect(await lossOf(page, 'ic')).toBeLessThan(Math.log(10) / 2);
+
+      await page.click('#reset');
+      await untilPhase(page, 'idle');
+      await page.setInputFiles('#checkpoint-files', {
+        name: file.suggestedFilename(),
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from(bytes),
+      });
+      await untilPhase(page, 'training');
+      await until(page, 'the plain network catches up', async () => (await page.textContent('#loss-plain')) !== '–');
+      await page.click('#pause');
+      await untilPhase(page, 'paused');
+      const [again] = await Promise.all([page.waitForEvent('download'), page.click('#save-ic')]);
+      const resumed = decodeCheckpoint(new Uint8Array(await readFile(await again.path())));
+      expect(resumed.training?.step).toBeGreaterThanOrEqual(checkpoint.training!.step);
+      expect(resumed.network).toEqual(checkpoint.network);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    15 * minutes,
+  );
+});
+
+describe('Trying it', () => {
+  it(
+    'reads digits that are drawn with a pointer, and one drawn by keyboard',
+    async () => {
+      const { page, complaints } = await openPage(browser);
+      await page.goto(`${demo.address}#try`);
+      const best = (): Promise<string | null> => page.textContent('#answer-best');
+      for (const digit of [3, 7]) {
+        await page.waitForSelector('#pad');
+        await page.click('#pad-clear');
+        const { x, y, width, height } = (await page.locator('#pad').boundingBox())!;
+        for (const [first, ...rest] of digitStrokes(digit, 5)) {
+          const at = ([right, down]: readonly [number, number]): [number, number] => [
+            x + right * width,
+            y + down * height,
+          ];
+          await page.mouse.move(...at(first!));
+          await page.mouse.down();
+          for (const point of rest) await page.mouse.move(...at(point));
+          await page.mouse.up();
+        }
+        await until(page, `the answer is ${digit}`, async () => (await best()) === `${digit}`);
+      }
+
+      await page.click('#pad-clear');
+      await page.focus('#pad');
+      for (let step = 0; step < 8; step++) await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('Space');
+      for (let step = 0; step < 16; step++) await page.keyboard.press('ArrowDown');
+      await until(page, 'the answer is 1', async () => (await best()) === '1');
+      await page.keyboard.press('Delete');
+      await until(page, 'there is no answer', async () => (await best()) === '–');
+      expect(await violations(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    5 * minutes,
+  );
+});
