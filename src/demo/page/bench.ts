@@ -3,7 +3,7 @@ import type { BenchOptions, BenchReport, NetworkRow, PlacedFile } from '../proto
 import html from './bench.html?raw';
 import { parseReport } from './benchReport.js';
 import { byId, create } from './dom.js';
-import { displayName } from './names.js';
+import { convolutionName, displayName } from './names.js';
 import { figures, percent } from './numbers.js';
 import { hideTrouble, showError } from './trouble.js';
 
@@ -114,12 +114,12 @@ function reportElement(report: BenchReport, base: BenchReport | undefined): HTML
   return create(
     'section',
     { className: 'report' },
-    create('h2', {}, adapter),
+    create('h2', {}, adapter.charAt(0).toUpperCase() + adapter.slice(1)),
     create('p', { className: 'small' }, facts.join(' · ')),
     table(
       ['Convolution', 'IC', 'Plain', 'IC / plain', 'GFLOP/s', 'Of peak', 'Kernel', ...more],
       convolutions.map((row) => [
-        row.name.replace('->', ' → '),
+        convolutionName(row.name),
         time(row.icMilliseconds),
         time(row.plainMilliseconds),
         `${(row.icMilliseconds / row.plainMilliseconds).toFixed(2)} ×`,

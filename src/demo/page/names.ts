@@ -5,3 +5,11 @@ export function displayName(name: string): string {
     .replace('ic-', 'IC-')
     .replace('resnet', 'ResNet-');
 }
+
+/** A convolution's name as it is written in text: `ResNet-50, 3 × 3, 56 × 56, 64 → 64` of `resnet50 b1 3x3 56x56 64->64`. */
+export function convolutionName(name: string): string {
+  const [network, batch, ...shape] = name.split(' ');
+  const size = batch === 'b1' ? [] : [`batch ${batch?.slice(1)}`];
+  const parts = shape.map((part) => part.replaceAll('x', ' × ').replace('->', ' → ').replace('/', ' stride '));
+  return [displayName(network!), ...size, ...parts].join(', ');
+}
