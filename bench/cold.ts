@@ -1,5 +1,5 @@
 import { elementCount } from '../src/graph/parameters.js';
-import { networkByName } from '../src/models/resnet.js';
+import { networkByName } from '../src/models/networkByName.js';
 import { seededState, uniformValues, type Values } from './values.js';
 
 /** The one inference of a cold start. */

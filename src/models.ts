@@ -1,5 +1,9 @@
-/** Networks as data: ResNets and IC-ResNets, plain networks made into IC networks, initial values, counting. Browser-safe. */
+/** Networks as data: the families, plain and IC, plain networks made into IC networks, initial values, counting. Browser-safe. */
+export { type DenseNetDepth, type DenseNetOptions, denseNet } from './models/denseNet.js';
+export type { NetworkOptions } from './models/icForm.js';
 export { initialParameters } from './models/initialise.js';
+export { type MobileNetV2Options, mobileNetV2 } from './models/mobileNet.js';
+export { networkByName } from './models/networkByName.js';
 export {
   type CifarOptions,
   type CifarResNetOptions,
@@ -7,8 +11,7 @@ export {
   type ImageNetDepth,
   type ImageNetResNetOptions,
   imageNetResNet,
-  networkByName,
-  type ResNetOptions,
 } from './models/resnet.js';
 export { type LayerSummary, type NetworkSummary, summarise } from './models/summary.js';
 export { type ICAdjust, type ToICOptions, toIC } from './models/toIC.js';
+export { type VggDepth, type VggOptions, vgg } from './models/vgg.js';

@@ -1,4 +1,4 @@
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { oursInference } from '../ours.js';
 import { peerInference } from '../peerNetwork.js';
 import type { Row } from '../rows.js';

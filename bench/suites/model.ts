@@ -1,7 +1,7 @@
 import type { Network } from '../../src/graph/network.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
 import { inferShapes } from '../../src/graph/shapes.js';
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { checkSame, magnitude, networkTolerance } from '../check.js';
 import { oursInference } from '../ours.js';

@@ -1,4 +1,4 @@
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { checkSame, networkTolerance } from '../check.js';
 import { oursTraining, type TrainingSettings } from '../ours.js';

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { Adjust, ConvolutionLayer, Network } from '../graph/network.js';
-import { networkByName } from '../models/resnet.js';
+import { isConvolution } from '../graph/fusion.js';
+import type { Adjust, Network } from '../graph/network.js';
+import { isBlockConvolution } from '../models/icForm.js';
+import { networkByName } from '../models/networkByName.js';
 import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
 import { loadCheckpoint } from '../train/files.js';
@@ -88,9 +90,10 @@ function asPlain(network: Network): Network {
   return { ...network, layers };
 }
 
-/** The IC form: as it is where it has IC convolutions, else with those of the residual blocks made IC. */
+/** The IC form: as it is where it has IC convolutions, else with those of its blocks made IC, or all where it has none. */
 function asIC(network: Network, adjust: 'output' | 'input'): Network {
-  const isIC = network.layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none');
-  const inBlock = ({ name }: ConvolutionLayer): boolean => name.startsWith('layer') && !name.includes('downsample');
-  return isIC ? network : toIC(network, { adjust, convolutions: inBlock });
+  const convolutions = network.layers.filter(isConvolution);
+  if (convolutions.some((layer) => layer.adjust !== 'none')) return network;
+  const hasBlocks = convolutions.some(isBlockConvolution);
+  return toIC(network, { adjust, ...(hasBlocks && { convolutions: isBlockConvolution }) });
 }

@@ -1,33 +1,11 @@
-import { ShapeError, UnsupportedError } from '../errors.js';
-import type {
-  BatchNormLayer,
-  ConvolutionLayer,
-  DenseLayer,
-  Layer,
-  Network,
-  Pair,
-  PoolLayer,
-  ReluLayer,
-} from '../graph/network.js';
-import { inferShapes } from '../graph/shapes.js';
-import { type ICAdjust, toIC } from './toIC.js';
-
-/** What the ResNets of either form can be told. */
-export interface ResNetOptions {
-  /** Height, width and channels of one image. */
-  readonly input?: Network['input'];
-  readonly classes?: number;
-  /** The recalibration form of the IC convolutions, `output` unless told; of no effect on a plain network. */
-  readonly adjust?: ICAdjust;
-  /**
-   * Which convolutions of an IC network are IC: those of the residual blocks, with stem and shortcuts plain (unless
-   * told), or `all`. Of no effect on a plain network.
-   */
-  readonly icConvolutions?: 'blocks' | 'all';
-}
+import { ShapeError } from '../errors.js';
+import type { Layer, Network } from '../graph/network.js';
+import { requireInteger } from '../ops/windows.js';
+import { finished, type NetworkOptions } from './icForm.js';
+import { add, batchNorm, convolution, dense, globalMean, nameOfLast, pool, relu, type Step } from './layers.js';
 
 /** What the CIFAR form can be told besides. */
-export interface CifarOptions extends ResNetOptions {
+export interface CifarOptions extends NetworkOptions {
   /** Channels of the stem and the first stage, 16 unless told; doubled for each of the next two stages. */
   readonly width?: number;
   /** Stride of the stem, 1 unless told. */
@@ -40,15 +18,37 @@ export interface CifarResNetOptions extends CifarOptions {
   readonly ic: boolean;
 }
 
-export interface ImageNetResNetOptions extends ResNetOptions {
+export interface ImageNetResNetOptions extends NetworkOptions {
   readonly depth: ImageNetDepth;
   readonly ic: boolean;
+  /** Groups of the 3x3 convolution of a bottleneck, 1 unless told; 32 and more make a ResNeXt. */
+  readonly groups?: number;
+  /** Channels of a group in the first stage, 64 unless told; 128 in one group make a Wide ResNet. */
+  readonly widthPerGroup?: number;
 }
 
 export type ImageNetDepth = 18 | 34 | 50 | 101 | 152;
 
 /** Two 3x3 convolutions, or a 3x3 between two of 1x1. */
 type BlockKind = 'basic' | 'bottleneck';
+
+/** How the blocks of a network are made. */
+interface BlockForm {
+  readonly kind: BlockKind;
+  /** Of the 3x3 convolution of a bottleneck. */
+  readonly groups: number;
+  /** Its channels in a group, for a stage of 64. */
+  readonly widthPerGroup: number;
+}
+
+/** What one ResNet of the ImageNet form differs from another in. */
+export interface ResidualForm extends BlockForm {
+  readonly name: string;
+  /** Channels of the stem and the first stage. */
+  readonly width: number;
+  /** Of every stage. */
+  readonly blocks: readonly number[];
+}
 
 interface Stage {
   readonly blocks: number;
@@ -57,19 +57,14 @@ interface Stage {
   readonly stride: number;
 }
 
-/** A convolution of a residual block. */
-interface Step {
-  readonly outChannels: number;
-  readonly kernel: number;
-  readonly stride: number;
-}
+const basicBlocks: BlockForm = { kind: 'basic', groups: 1, widthPerGroup: 64 };
 
-const imageNetForms: Readonly<Record<ImageNetDepth, { block: BlockKind; blocks: readonly number[] }>> = {
-  18: { block: 'basic', blocks: [2, 2, 2, 2] },
-  34: { block: 'basic', blocks: [3, 4, 6, 3] },
-  50: { block: 'bottleneck', blocks: [3, 4, 6, 3] },
-  101: { block: 'bottleneck', blocks: [3, 4, 23, 3] },
-  152: { block: 'bottleneck', blocks: [3, 8, 36, 3] },
+const imageNetForms: Readonly<Record<ImageNetDepth, { kind: BlockKind; blocks: readonly number[] }>> = {
+  18: { kind: 'basic', blocks: [2, 2, 2, 2] },
+  34: { kind: 'basic', blocks: [3, 4, 6, 3] },
+  50: { kind: 'bottleneck', blocks: [3, 4, 6, 3] },
+  101: { kind: 'bottleneck', blocks: [3, 4, 23, 3] },
+  152: { kind: 'bottleneck', blocks: [3, 8, 36, 3] },
 };
 
 /**
@@ -99,113 +94,82 @@ export function cifarResNet(options: CifarResNetOptions): Network {
     { blocks, width: 2 * width, stride: 2 },
     { blocks, width: 4 * width, stride: 2 },
   ];
-  const body = residualStages(nameOfLast(stem), width, stages, 'basic');
-  // A depth that both forms have belongs to the ImageNet form unless the name says otherwise.
-  const form = isImageNetDepth(depth) ? 'cifar-' : '';
+  const body = residualStages(nameOfLast(stem), width, stages, basicBlocks);
   return finished(options, {
-    name: `${form}${options.ic ? 'ic-' : ''}resnet${depth}`,
+    // A depth that both forms have belongs to the ImageNet form unless the name says otherwise.
+    name: `${isImageNetDepth(depth) ? 'cifar-' : ''}resnet${depth}`,
     input: options.input ?? { height: 32, width: 32, channels: 3 },
     layers: [...stem, ...body, ...head(nameOfLast(body), classes)],
   });
 }
 
 /**
- * The ResNet for ImageNet (224x224x3 and 1000 classes unless told), torchvision's layout (v1.5: a bottleneck's stride
- * is on its 3x3 convolution) and names. Depths 18 and 34 are of basic blocks, the others of bottlenecks.
+ * The ResNet for large images (224x224x3 and 1000 classes unless told), torchvision's v1.5 with its names: a 7x7 stem of
+ * stride 2 with max pool, four stages of basic blocks (18, 34) or bottlenecks (50, 101, 152), whose stride is on the 3x3
+ * convolution. `groups` and `widthPerGroup` make a ResNeXt (Xie et al., 2017) or a Wide ResNet (Zagoruyko and Komodakis, 2016)
+ * of one with bottlenecks.
  *
  * @throws ShapeError where the depth is another, or a size does not make a network (named by the layer it reaches)
  */
 export function imageNetResNet(options: ImageNetResNetOptions): Network {
-  const { depth, classes = 1000 } = options;
+  const { depth, groups = 1, widthPerGroup = 64 } = options;
+  const place = { operation: 'imageNetResNet', prefix: '' };
   if (!isImageNetDepth(depth)) {
-    throw new ShapeError({
-      operation: 'imageNetResNet',
-      parameter: 'depth',
-      expected: Object.keys(imageNetForms).join(', '),
-      got: String(depth),
-    });
+    const expected = Object.keys(imageNetForms).join(', ');
+    throw new ShapeError({ operation: place.operation, parameter: 'depth', expected, got: String(depth) });
   }
-  const { block, blocks } = imageNetForms[depth];
+  requireInteger(groups, 1, 'groups', place);
+  requireInteger(widthPerGroup, 1, 'widthPerGroup', place);
+  const { kind, blocks } = imageNetForms[depth];
+  if (kind === 'basic' && (groups !== 1 || widthPerGroup !== 64)) {
+    const expected = `64 in one group with depth ${depth}, whose blocks have no bottleneck`;
+    const got = `${widthPerGroup} in ${groups}`;
+    throw new ShapeError({ operation: place.operation, parameter: 'widthPerGroup', expected, got });
+  }
+  const name = variantName(depth, groups, widthPerGroup);
+  return residualNetwork({ name, kind, blocks, width: 64, groups, widthPerGroup }, options);
+}
+
+/** A ResNet of the ImageNet form with any blocks. */
+export function residualNetwork(form: ResidualForm, options: NetworkOptions & { readonly ic: boolean }): Network {
+  const { input = { height: 224, width: 224, channels: 3 }, classes = 1000 } = options;
   const stem: Layer[] = [
-    convolution('conv1', 'input', { outChannels: 64, kernel: 7, stride: 2 }),
+    convolution('conv1', 'input', { outChannels: form.width, kernel: 7, stride: 2 }),
     batchNorm('bn1', 'conv1'),
     relu('relu', 'bn1'),
-    { kind: 'maxPool', name: 'maxpool', inputs: ['relu'], kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    pool('maxPool', 'maxpool', 'relu', { kernel: 3, stride: 2, padding: 1 }),
   ];
-  const stages = blocks.map((count, i): Stage => ({ blocks: count, width: 64 * 2 ** i, stride: i === 0 ? 1 : 2 }));
-  const body = residualStages(nameOfLast(stem), 64, stages, block);
-  return finished(options, {
-    name: `${options.ic ? 'ic-' : ''}resnet${depth}`,
-    input: options.input ?? { height: 224, width: 224, channels: 3 },
-    layers: [...stem, ...body, ...head(nameOfLast(body), classes)],
-  });
+  const stages = form.blocks.map(
+    (blocks, i): Stage => ({ blocks, width: form.width * 2 ** i, stride: i === 0 ? 1 : 2 }),
+  );
+  const body = residualStages(nameOfLast(stem), form.width, stages, form);
+  const layers = [...stem, ...body, ...head(nameOfLast(body), classes)];
+  return finished(options, { name: form.name, input, layers });
 }
 
-/**
- * The network of a name: `resnet20`, `ic-resnet50`, ... Depths 18, 34, 50, 101 and 152 are the ImageNet form, the
- * others of 6n + 2 the CIFAR form; `cifar-` or `imagenet-` ahead of the name asks for one of the two, as in
- * `cifar-ic-resnet50`.
- *
- * @throws UnsupportedError, listing what is known, where no network has the name, and where the CIFAR form's own
- * options are given for the ImageNet form
- */
-export function networkByName(name: string, options: CifarOptions = {}): Network {
-  const match = /^(cifar-|imagenet-)?(ic-)?resnet([1-9]\d*)$/.exec(name);
-  const form = match?.[1];
-  const ic = match?.[2] !== undefined;
-  const depth = Number(match?.[3]);
-  if (isImageNetDepth(depth) && form !== 'cifar-') {
-    refuseCifarOptions(name, options);
-    return imageNetResNet({ ...options, depth, ic });
-  }
-  if (isCifarDepth(depth) && form !== 'imagenet-') return cifarResNet({ ...options, depth, ic });
-  const imageNet = Object.keys(imageNetForms).map((known) => `resnet${known}`);
-  throw new UnsupportedError({
-    operation: 'networkByName',
-    parameter: 'name',
-    expected:
-      `${imageNet.join(', ')} (ImageNet form), resnet8, resnet14, resnet20, resnet32, resnet44, resnet56, resnet110 or ` +
-      'any other 6n + 2 (CIFAR form); ic-resnet... for the IC form; cifar- or imagenet- ahead to choose the form',
-    got: name,
-  });
-}
-
-function isCifarDepth(depth: number): boolean {
+/** Whether the CIFAR form has networks of a depth. */
+export function isCifarDepth(depth: number): boolean {
   return Number.isSafeInteger(depth) && depth >= 8 && (depth - 2) % 6 === 0;
 }
 
-function isImageNetDepth(depth: number): depth is ImageNetDepth {
+/** Whether the ImageNet form has a network of a depth. */
+export function isImageNetDepth(depth: number): depth is ImageNetDepth {
   return Object.hasOwn(imageNetForms, depth);
 }
 
-function refuseCifarOptions(name: string, options: CifarOptions): void {
-  for (const parameter of ['width', 'stemStride'] as const) {
-    const value = options[parameter];
-    if (value === undefined) continue;
-    const expected = `no such option for ${name}, which has the ImageNet form`;
-    throw new UnsupportedError({ operation: 'networkByName', parameter, expected, got: String(value) });
-  }
+/** As torchvision's, such as resnext50-32x4d and wide-resnet50-2. */
+function variantName(depth: ImageNetDepth, groups: number, widthPerGroup: number): string {
+  if (groups > 1) return `resnext${depth}-${groups}x${widthPerGroup}d`;
+  return widthPerGroup === 64 ? `resnet${depth}` : `wide-resnet${depth}-${widthPerGroup / 64}`;
 }
 
-/** The plain network, or its IC form where the options ask for that; checked. */
-function finished(options: CifarResNetOptions | ImageNetResNetOptions, plain: Network): Network {
-  inferShapes(plain, 1);
-  if (!options.ic) return plain;
-  const { adjust = 'output', icConvolutions = 'blocks' } = options;
-  return toIC(plain, { adjust, convolutions: icConvolutions === 'all' ? () => true : isBlockConvolution });
-}
-
-function isBlockConvolution({ name }: ConvolutionLayer): boolean {
-  return name.startsWith('layer') && !name.includes('.downsample.');
-}
-
-function residualStages(input: string, inChannels: number, stages: readonly Stage[], kind: BlockKind): Layer[] {
+function residualStages(input: string, inChannels: number, stages: readonly Stage[], form: BlockForm): Layer[] {
   const layers: Layer[] = [];
   let last = input;
   let channels = inChannels;
   stages.forEach(({ blocks, width, stride }, stage) => {
     for (let block = 0; block < blocks; block++) {
-      const steps = blockSteps(kind, width, block === 0 ? stride : 1);
+      const steps = blockSteps(form, width, block === 0 ? stride : 1);
       layers.push(...residualBlock(`layer${stage + 1}.${block}`, last, channels, steps));
       last = nameOfLast(layers);
       channels = steps.at(-1)!.outChannels;
@@ -214,16 +178,17 @@ function residualStages(input: string, inChannels: number, stages: readonly Stag
   return layers;
 }
 
-function blockSteps(kind: BlockKind, width: number, stride: number): Step[] {
+function blockSteps({ kind, groups, widthPerGroup }: BlockForm, width: number, stride: number): Step[] {
   if (kind === 'basic') {
     return [
       { outChannels: width, kernel: 3, stride },
       { outChannels: width, kernel: 3, stride: 1 },
     ];
   }
+  const inner = Math.floor((width * widthPerGroup) / 64) * groups;
   return [
-    { outChannels: width, kernel: 1, stride: 1 },
-    { outChannels: width, kernel: 3, stride },
+    { outChannels: inner, kernel: 1, stride: 1 },
+    { outChannels: inner, kernel: 3, stride, groups },
     { outChannels: 4 * width, kernel: 1, stride: 1 },
   ];
 }
@@ -241,7 +206,7 @@ function residualBlock(name: string, input: string, inChannels: number, steps: r
   const shortcut = projection(name, input, inChannels, steps);
   layers.push(
     ...shortcut,
-    { kind: 'add', name: `${name}.add`, inputs: [last, shortcut.at(-1)?.name ?? input] },
+    add(`${name}.add`, last, shortcut.at(-1)?.name ?? input),
     relu(`${name}.relu${steps.length}`, `${name}.add`),
   );
   return layers;
@@ -258,41 +223,6 @@ function projection(name: string, input: string, inChannels: number, steps: read
   ];
 }
 
-function head(input: string, classes: number): [PoolLayer, DenseLayer] {
-  return [
-    { kind: 'meanPool', name: 'avgpool', inputs: [input], kernel: 'global', stride: [1, 1], padding: [0, 0] },
-    { kind: 'dense', name: 'fc', inputs: ['avgpool'], outFeatures: classes, bias: true },
-  ];
-}
-
-function convolution(name: string, input: string, { outChannels, kernel, stride }: Step): ConvolutionLayer {
-  return {
-    kind: 'convolution',
-    name,
-    inputs: [input],
-    outChannels,
-    kernel: square(kernel),
-    stride: square(stride),
-    padding: square((kernel - 1) / 2),
-    dilation: square(1),
-    groups: 1,
-    bias: false,
-    adjust: 'none',
-  };
-}
-
-function batchNorm(name: string, input: string): BatchNormLayer {
-  return { kind: 'batchNorm', name, inputs: [input], epsilon: 1e-5, momentum: 0.1 };
-}
-
-function relu(name: string, input: string): ReluLayer {
-  return { kind: 'relu', name, inputs: [input] };
-}
-
-function square(size: number): Pair {
-  return [size, size];
-}
-
-function nameOfLast(layers: readonly Layer[]): string {
-  return layers.at(-1)!.name;
+function head(input: string, classes: number): Layer[] {
+  return [globalMean('avgpool', input), dense('fc', 'avgpool', classes)];
 }

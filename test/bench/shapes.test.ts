@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { namedShapes, shapeFileOf, shapeFiles } from '../../bench/shapes.js';
 import { windowSums } from '../../bench/suites/ic.js';
 import { uniformValues } from '../../bench/values.js';
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { checkConvolution } from '../../src/ops/convolution.js';
 

@@ -7,7 +7,7 @@ import { segmentsOf } from '../../src/graph/segments.js';
 import { inferShapes } from '../../src/graph/shapes.js';
 import { layoutState } from '../../src/graph/stateLayout.js';
 import { planTraining } from '../../src/graph/trainingPlan.js';
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { flatParts } from '../../src/ops/optimisers.js';
 import { gridOf } from '../../src/ops/plan.js';
 

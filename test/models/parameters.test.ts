@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/errors.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { goldenHeader } from './goldenHeader.js';
 import { convolution, networkOf } from './layers.js';
 

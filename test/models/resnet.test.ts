@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
 import type { Adjust, Network } from '../../src/graph/network.js';
 import { inferShapes } from '../../src/graph/shapes.js';
-import { cifarResNet, type ImageNetDepth, imageNetResNet, networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
+import { cifarResNet, type ImageNetDepth, imageNetResNet } from '../../src/models/resnet.js';
 import { toIC } from '../../src/models/toIC.js';
 import { expectError } from './errors.js';
 
@@ -215,13 +216,17 @@ describe('networkByName', () => {
     'resnet20-ic',
     'cifar-resnet18',
     'imagenet-resnet20',
-    'vgg16',
+    'vgg15',
+    'ic-',
+    'toString',
+    'cifar-vgg16',
+    'ic-ic-vgg16',
     '',
   ])('refuses %j and lists what is known', (name) => {
     const named = { operation: 'networkByName', parameter: 'name', got: name };
     expectError(() => networkByName(name), UnsupportedError, named);
     expect(() => networkByName(name)).toThrow(
-      /resnet18, .*resnet152.*resnet8, .*6n \+ 2.*ic-resnet.*cifar-.*imagenet-/,
+      /resnet18, .*resnet152.*resnet8, .*6n \+ 2.*vgg16-bn, .*densenet201; ic-.*cifar-.*imagenet-/,
     );
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/errors.js';
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { goldenHeader } from './goldenHeader.js';
 import { convolution, networkOf, pool } from './layers.js';

@@ -6,7 +6,7 @@ import { elementCount, networkParameters } from '../../src/graph/parameters.js';
 import { createState, readTensors } from '../../src/graph/state.js';
 import { openFile } from '../../src/io/openFile.js';
 import { planSafetensors } from '../../src/io/safetensors.js';
-import { networkByName } from '../../src/models/resnet.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { writeAtomically } from '../../src/train/files.js';
 import { loadWeights } from '../../src/weights/load.js';
 import { closeTestDevice, testDevice } from '../support/device.js';

@@ -1,0 +1,46 @@
+import type { ConvolutionLayer, Network } from '../graph/network.js';
+import { inferShapes } from '../graph/shapes.js';
+import { type ICAdjust, toIC } from './toIC.js';
+
+/** What the networks of every family can be told. */
+export interface NetworkOptions {
+  /** Height, width and channels of one image. */
+  readonly input?: Network['input'];
+  readonly classes?: number;
+  /** The recalibration form of the IC convolutions, `output` unless told; of no effect on a plain network. */
+  readonly adjust?: ICAdjust;
+  /**
+   * Which convolutions of an IC network are IC: those of its blocks (unless told), with the stem, shortcuts, transitions
+   * and what stands behind the last block plain; or `all`. Of no effect on a plain network.
+   */
+  readonly icConvolutions?: 'blocks' | 'all';
+}
+
+/**
+ * The plain network, or its IC form where the options ask for that; checked.
+ *
+ * @throws ShapeError where a size does not make a network (named by the layer it reaches)
+ */
+export function finished(options: NetworkOptions & { readonly ic: boolean }, plain: Network): Network {
+  inferShapes(plain, 1);
+  if (!options.ic) return plain;
+  const { adjust = 'output', icConvolutions = 'blocks' } = options;
+  const ic = toIC(plain, { adjust, convolutions: icConvolutions === 'all' ? () => true : isBlockConvolution });
+  return { ...ic, name: plain.name.replace(/^(cifar-)?/, '$1ic-') };
+}
+
+/**
+ * The convolutions of each family's blocks, by torchvision's names: of residual blocks but their shortcuts; all of a VGG's
+ * but the first; of inverted residuals; of dense layers.
+ */
+const blocks: readonly RegExp[] = [
+  /^layer\d+\.(?!.*\.downsample\.)/,
+  /^features\.[1-9]\d*$/,
+  /^features\.\d+\.conv\./,
+  /^features\.denseblock\d+\./,
+];
+
+/** Whether a convolution of a network by this package belongs to a block, and so is IC in the network's IC form. */
+export function isBlockConvolution({ name }: ConvolutionLayer): boolean {
+  return blocks.some((pattern) => pattern.test(name));
+}
