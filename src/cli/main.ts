@@ -83,7 +83,7 @@ program.addCommand(
 
 program.addCommand(
   withShape(command('summary', "a network's layers, shapes, parameters and multiply-adds, plain and IC side by side"))
-    .argument('<network>', 'for example ic-resnet20, resnet50, or a checkpoint file')
+    .argument('<network>', 'for example ic-resnet20, vgg16-bn, or a checkpoint file')
     .addOption(inputOption())
     .addOption(classesOption())
     .option('--memory', 'also GPU memory for inference and training', false)
@@ -93,7 +93,7 @@ program.addCommand(
 
 program.addCommand(
   withTune(withAdapter(withShape(command('train', 'train a network'))))
-    .option('--network <name>', 'for example ic-resnet8, resnet20', 'ic-resnet8')
+    .option('--network <name>', 'for example ic-resnet8, ic-mobilenet-v2', 'ic-resnet8')
     .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
     .option('--steps <count>', 'training steps', count)
     .addOption(
@@ -133,7 +133,7 @@ program.addCommand(
 
 program.addCommand(
   withAdapter(withShape(command('tune', "measure which kernels are fastest for a network's operations, and remember")))
-    .option('--network <name>', 'for example ic-resnet20, resnet50, or a checkpoint file')
+    .option('--network <name>', 'for example ic-resnet20, vgg16-bn, or a checkpoint file')
     .addOption(inputOption())
     .addOption(classesOption())
     .option('--batch <images>', 'images a step', count, 64)
