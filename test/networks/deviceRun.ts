@@ -15,6 +15,7 @@ import {
 } from '../../src/graph/state.js';
 import { compileTraining } from '../../src/graph/training.js';
 import { planTraining } from '../../src/graph/trainingPlan.js';
+import type { ChooseForm } from '../../src/ops/forms.js';
 import { stepStateBytes } from '../../src/ops/loss.js';
 import { parameterBlock, planSgd } from '../../src/ops/optimisers.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../../src/ops/plan.js';
@@ -83,11 +84,11 @@ export async function trainOnDevice(
 }
 
 /** Trains on the device with every tensor kept to the end of a step, which shows the branches it took. */
-export async function trainRecorded(device: GPUDevice, task: TrainingTask): Promise<TrainingRun> {
+export async function trainRecorded(device: GPUDevice, task: TrainingTask, choose?: ChooseForm): Promise<TrainingRun> {
   const { network, labels, images, smoothing = 0 } = task;
   const state = createState(device, network);
   const batch = labels.length;
-  const plan = planTraining(network, batch, { labelSmoothing: smoothing }, deviceTraits(device));
+  const plan = planTraining(network, batch, { labelSmoothing: smoothing }, deviceTraits(device, choose));
   const gradients = createBuffer(device, { label: 'gradients', size: state.trained.size, usage: storage });
   const input = createBuffer(device, { label: 'input', size: images.byteLength, usage: storage });
   const labelBuffer = createBuffer(device, { label: 'labels', size: labels.byteLength, usage: storage });

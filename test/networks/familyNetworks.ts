@@ -41,7 +41,7 @@ export const deviceFamilies: Readonly<Record<string, (ic: boolean) => Network>> 
     ),
   'wide-resnet': (ic) =>
     residualNetwork(
-      { name: 'wide', kind: 'bottleneck', blocks: [2], width: 8, groups: 1, widthPerGroup: 128 },
+      { name: 'wide', kind: 'bottleneck', blocks: [1], width: 8, groups: 1, widthPerGroup: 128 },
       { ic, classes: 5, input: { height: 16, width: 16, channels: 3 } },
     ),
   mobilenet: (ic) =>
