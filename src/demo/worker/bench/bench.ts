@@ -6,7 +6,7 @@ import { peaksOf, rooflineShares, rooflineTasks } from '../../../../bench/suites
 import type { Bench, Task } from '../../../../bench/tasks.js';
 import { timePair } from '../../../../bench/timing.js';
 import { seededState, uniformValues } from '../../../../bench/values.js';
-import { networkByName } from '../../../models/resnet.js';
+import { networkByName } from '../../../models/networkByName.js';
 import { chooseByCost, type Form, type FormRequest } from '../../../ops/forms.js';
 import { indexedDBTuningStore } from '../../../tune/indexedDBStore.js';
 import { version } from '../../../tune/record.js';
