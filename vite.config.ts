@@ -40,6 +40,7 @@ export default defineConfig({
         kernels: 'src/kernels.ts',
         node: 'src/node.ts',
         train: 'src/train.ts',
+        tune: 'src/tune.ts',
         io: 'src/io.ts',
         onnx: 'src/onnx.ts',
         cli: 'src/cli/main.ts',

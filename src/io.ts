@@ -26,6 +26,6 @@ export {
 } from './io/safetensors.js';
 export type { SafetensorsEntry } from './io/safetensorsHeader.js';
 export { type LoadProgress, type LoadReport, type LoadWeightsOptions, loadWeights } from './weights/load.js';
-export type { Names, WeightsMapping } from './weights/match.js';
+export type { Names, WeightsMapping, WeightsMatch } from './weights/match.js';
 export { encodeWeights, type SaveWeightsOptions } from './weights/save.js';
 export { openWeights, type WeightsFile } from './weights/weightsFile.js';

@@ -69,3 +69,6 @@ export {
 export type { ReluOptions } from './ops/relu.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';
+export type { Constant, Constants, KernelSource } from './wgsl/assemble.js';
+export type { BindingKind, KernelBinding } from './wgsl/bindings.js';
+export type { KernelPipeline } from './wgsl/pipeline.js';

@@ -1,4 +1,13 @@
 /** Training: losses, optimisers, schedules, the training loop, evaluation, checkpoints. Browser-safe. */
+export { type AdjustDistribution, adjustDistributions } from './graph/adjustDistribution.js';
+export {
+  type ActivationBytes,
+  activationBytes,
+  type Footprint,
+  inferenceFootprint,
+  trainingFootprint,
+} from './graph/footprint.js';
+export { compileInspection, type Inspection, type InspectionResult, type LayerActivity } from './graph/inspection.js';
 export {
   compileTraining,
   type TrainingDistillation,

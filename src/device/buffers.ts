@@ -28,7 +28,7 @@ function count(device: GPUDevice, buffers: 1 | -1, bytes: number): void {
   usages.set(device, { count: before.count + buffers, bytes: before.bytes + buffers * bytes });
 }
 
-/** How many buffers live on the device, and their bytes; those of {@link createBuffer} alone are counted. */
+/** How many buffers live on the device, and their bytes; those that this package created alone are counted. */
 export function bufferUsage(device: GPUDevice): BufferUsage {
   return usages.get(device) ?? { count: 0, bytes: 0 };
 }

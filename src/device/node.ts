@@ -5,6 +5,7 @@ import { numericLimits } from './limits.js';
 import { napWhileWaiting } from './naps.js';
 import { type Drivers, driversWereChosen, withDrivers } from './vulkanDrivers.js';
 
+/** Which adapter is opened, and how the device is called. */
 export interface OpenDeviceOptions {
   /**
    * - `auto` (the default): a GPU; without one, the driver that `VK_DRIVER_FILES` or `VK_ICD_FILENAMES` names; without

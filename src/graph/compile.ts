@@ -5,7 +5,7 @@ import type { ChooseForm } from '../ops/forms.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import type { TuningStore } from '../tune/store.js';
-import { rememberedChoice, type TuneOptions, tune } from '../tune/tune.js';
+import type { TuneOptions } from '../tune/tune.js';
 import { type NetworkOperation, planArena } from './operations.js';
 
 /** How far compiling is. */
@@ -14,6 +14,7 @@ export interface CompileProgress {
   readonly total: number;
 }
 
+/** How the kernels of a network are chosen and compiled. */
 export interface CompileOptions {
   /** Picks the form of every convolution, in place of `tune` and `tuning`; by a cost model where all are left out. */
   readonly choose?: ChooseForm;
@@ -21,6 +22,7 @@ export interface CompileOptions {
   readonly tune?: boolean | Omit<TuneOptions, 'store' | 'signal'>;
   /** Where measured choices are remembered; the choices that it holds are used without `tune`, too. */
   readonly tuning?: TuningStore;
+  /** Called as each operation's kernels are compiled. */
   readonly onProgress?: (progress: CompileProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -51,6 +53,9 @@ export async function chooserFor(
   { choose, tune: wanted = false, tuning, signal }: CompileOptions,
 ): Promise<ChooseForm | undefined> {
   if (choose) return choose;
+  if (wanted === false && !tuning) return undefined;
+  // Loaded where it is asked for: it is as large as everything else here.
+  const { rememberedChoice, tune } = await import('../tune/tune.js');
   if (wanted === false) return tuning && rememberedChoice(device, tuning);
   const options = wanted === true ? {} : wanted;
   return tune(device, planner, { ...options, ...(tuning && { store: tuning }), ...(signal && { signal }) });

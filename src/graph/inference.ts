@@ -32,6 +32,7 @@ export interface InferenceNetwork {
    * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
    */
   run(images: Float32Array): Promise<Float32Array>;
+  /** Frees what the compiled network owns; the state stays. */
   dispose(): void;
 }
 

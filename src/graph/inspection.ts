@@ -43,6 +43,7 @@ export interface Inspection {
    * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
    */
   run(images: Float32Array): Promise<InspectionResult>;
+  /** Frees what the inspection owns; the state stays. */
   dispose(): void;
 }
 

@@ -31,6 +31,7 @@ export interface BatchNormLayer extends LayerBase {
   readonly momentum: number;
 }
 
+/** Rectifies every element; bounded above where it says so. */
 export interface ReluLayer extends LayerBase {
   readonly kind: 'relu';
   /** What it lets through at most, 6 for ReLU6; any value where left out. */
@@ -73,6 +74,7 @@ export interface SoftmaxLayer extends LayerBase {
   readonly kind: 'softmax';
 }
 
+/** Any layer of a network. */
 export type Layer =
   | ConvolutionLayer
   | BatchNormLayer

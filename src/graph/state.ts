@@ -16,6 +16,7 @@ export interface NetworkState {
   batchesTracked: number;
   /** Counts the changes of the state, so that what was derived from it knows when it is stale. */
   version: number;
+  /** Frees parameters and statistics. */
   dispose(): void;
 }
 

@@ -38,6 +38,7 @@ export interface TrainingNetwork {
   readonly gradients: GPUBuffer;
   /** Encodes one step, with or without the teacher. The running statistics move; the trained parameters stay. */
   encode(pass: GPUComputePassEncoder, distil?: boolean): void;
+  /** Frees what the compiled network owns; the state stays. */
   dispose(): void;
 }
 

@@ -19,6 +19,7 @@ export interface ByteSource {
 /** What can be read as a file: bytes, a `File` or another `Blob`, the address of one, or any {@link ByteSource}. */
 export type FileLike = Uint8Array | Blob | URL | ByteSource;
 
+/** How a source of bytes is opened. */
 export interface OpenOptions {
   /** The file's name, for errors; its own where it has one. */
   readonly name?: string;

@@ -27,6 +27,7 @@ export interface ImageNetResNetOptions extends NetworkOptions {
   readonly widthPerGroup?: number;
 }
 
+/** Layers with parameters of a ResNet in ImageNet form. */
 export type ImageNetDepth = 18 | 34 | 50 | 101 | 152;
 
 /** Two 3x3 convolutions, or a 3x3 between two of 1x1. */

@@ -2,6 +2,7 @@ import type { ConvolutionLayer, Layer, Network } from '../graph/network.js';
 import { elementCount, networkParameters } from '../graph/parameters.js';
 import { inferShapes, type Shape } from '../graph/shapes.js';
 
+/** One layer, counted for one image. */
 export interface LayerSummary {
   readonly name: string;
   readonly kind: Layer['kind'];
@@ -13,6 +14,7 @@ export interface LayerSummary {
   readonly multiplyAdds: number;
 }
 
+/** A network, counted layer by layer for one image. */
 export interface NetworkSummary {
   readonly name: string;
   readonly layers: readonly LayerSummary[];

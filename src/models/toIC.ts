@@ -3,6 +3,7 @@ import type { Adjust, ConvolutionLayer, Layer, Network } from '../graph/network.
 /** The two forms in which an IC convolution recalibrates: one weight a filter, or one an input channel. */
 export type ICAdjust = Exclude<Adjust, 'none'>;
 
+/** How a plain network becomes an IC network. */
 export interface ToICOptions {
   /** The form of the IC convolutions; `output` unless told. */
   readonly adjust?: ICAdjust;

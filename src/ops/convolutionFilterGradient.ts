@@ -16,6 +16,7 @@ import { costsFor, tileColumns } from './subgroupForm.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 
+/** How the gradient with respect to the filters is computed. */
 export interface FilterGradientOptions {
   /** The kernel's family; the device's best form by default. */
   readonly family?: Family;

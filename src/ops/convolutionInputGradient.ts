@@ -14,6 +14,7 @@ import { type Family, type FormRequest, planChosen, rankForms } from './forms.js
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import type { DeviceTraits } from './traits.js';
 
+/** What an input gradient does besides multiplying. */
 export interface InputGradientOptions {
   /**
    * Adds the gradient that reaches the input through an IC unit's window sum, already brought back to the input's pixels

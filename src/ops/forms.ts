@@ -25,9 +25,11 @@ export interface FormRequest {
   readonly operation: string;
   /** Cheapest first; all of them run on the device. */
   readonly forms: readonly RankedForm[];
+  /** The operation in a form. */
   plan(form: Form): OperationPlan;
 }
 
+/** Picks the form of an operation among those that the device runs. */
 export type ChooseForm = (request: FormRequest) => Form;
 
 /** A body that compiles within a fraction of a second on every adapter. */

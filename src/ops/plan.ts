@@ -19,6 +19,7 @@ export type BufferResource =
 /** What an operand is bound to: a buffer, or for the operands of {@link OperationPlan.textures} a texture. */
 export type PlanResource = BufferResource | GPUTexture | GPUTextureView | GPUExternalTexture;
 
+/** What the operands of a plan are bound to, by name. */
 export type PlanResources = Readonly<Record<string, PlanResource | undefined>>;
 
 /** What an operation reads, writes or needs as scratch, by name. */
@@ -67,6 +68,9 @@ export interface CompiledPlan extends OperationPlan {
 /** An operation with its buffers: ready to be put into a compute pass any number of times. */
 export interface BoundPlan {
   readonly dispatches: number;
+  /**
+   * Puts the dispatches into a compute pass, whose pipeline and bind group 0 they leave set.
+   */
   encode(pass: GPUComputePassEncoder): void;
   /** Puts the plan's `prepare` steps into a pass. */
   prepare(pass: GPUComputePassEncoder): void;

@@ -1,4 +1,4 @@
-import reluText from '../../kernels/shared/relu.wgsl?raw';
+import text from '../../kernels/shared/relu.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/assemble.js';
 
@@ -10,7 +10,7 @@ export interface ReluOptions {
 }
 
 /** The shared text that defines `relu` and `relu_gradient` for `Vector`s. */
-export { reluText };
+export const reluText: string = text;
 
 /**
  * The constants of a ReLU.

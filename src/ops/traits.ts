@@ -16,6 +16,7 @@ export interface DeviceTraits {
   readonly choose?: ChooseForm;
 }
 
+/** The traits of a device: subgroups of one size, whether it is software; `choose` is passed on. */
 export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   const subgroup = subgroupSize(device);
   return {

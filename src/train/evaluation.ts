@@ -38,6 +38,7 @@ export interface Evaluation {
     normalisation: Normalisation,
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (images: number) => void },
   ): Promise<EvaluationResult>;
+  /** Frees what the evaluation owns; the state stays. */
   dispose(): void;
 }
 

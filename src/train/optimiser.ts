@@ -25,6 +25,7 @@ interface CommonOptions {
   readonly clipNorm?: number;
 }
 
+/** Stochastic gradient descent with momentum, as PyTorch's. */
 export interface SgdOptions extends CommonOptions {
   readonly kind: 'sgd';
   /** 0.9 where left out. */
@@ -32,6 +33,7 @@ export interface SgdOptions extends CommonOptions {
   readonly nesterov?: boolean;
 }
 
+/** AdamW (Loshchilov and Hutter, arXiv 1711.05101). */
 export interface AdamWOptions extends CommonOptions {
   readonly kind: 'adamW';
   /** 0.9, 0.999 and 1e-8 where left out. */
@@ -40,6 +42,7 @@ export interface AdamWOptions extends CommonOptions {
   readonly epsilon?: number;
 }
 
+/** Any optimiser, told apart by `kind`. */
 export type OptimiserOptions = SgdOptions | AdamWOptions;
 
 /** An optimiser compiled for one state and its gradients. */
@@ -52,7 +55,9 @@ export interface Optimiser {
   readonly dispatches: number;
   /** The bytes of the step's uniform. */
   stepState(step: number, learningRate: number): ArrayBuffer;
+  /** Puts one update of all parameters into a compute pass. */
   encode(pass: GPUComputePassEncoder): void;
+  /** Frees the optimiser's own state. */
   dispose(): void;
 }
 

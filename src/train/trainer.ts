@@ -31,7 +31,7 @@ export interface TrainerOptions extends CompileOptions {
    * gradients add up to those of the batch; batch norms take the statistics of these images alone.
    */
   readonly microBatch?: number;
-  /** Keeps less of the forward pass, and computes it again for the backward pass; see {@link TrainingPlanOptions}. */
+  /** Keeps less of the forward pass, and computes it again for the backward pass; see `TrainingPlanOptions`. */
   readonly recompute?: boolean;
   /** Steps of the whole training, which the schedule spans. */
   readonly steps: number;
@@ -64,6 +64,7 @@ export interface StepReport {
   };
 }
 
+/** How far a run goes, and what it reports. */
 export interface RunOptions {
   /** Steps to do at most; up to the end of the training where left out. */
   readonly steps?: number;
@@ -94,6 +95,7 @@ export interface Trainer {
    * DeviceLostError where the device is gone.
    */
   run(options?: RunOptions): Promise<void>;
+  /** Frees what the trainer owns; the state stays. */
   dispose(): void;
 }
 

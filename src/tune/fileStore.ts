@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { type TuningStore, type TuningStoreOptions, textTuningStore } from './store.js';
 
+/** Where in the file system measurements are kept. */
 export interface FileTuningStoreOptions extends TuningStoreOptions {
   /** `ic-networks/tuning` in `XDG_CACHE_HOME` or `~/.cache` where left out. */
   readonly folder?: string;

@@ -1,5 +1,6 @@
 import { type TuningStore, type TuningStoreOptions, textTuningStore } from './store.js';
 
+/** Where in the browser measurements are kept. */
 export interface IndexedDBTuningStoreOptions extends TuningStoreOptions {
   /** The browser's own where left out. */
   readonly factory?: IDBFactory;

@@ -11,11 +11,13 @@ import {
 
 /** Remembers results of measuring. What it cannot read or write it does without: everything can be measured again. */
 export interface TuningStore {
+  /** What is remembered for a scope; undefined where there is nothing. */
   load(scope: TuningScope): Promise<ReadonlyMap<string, TunedForm>>;
   /** Adds results, in place of older ones with the same keys. */
   add(scope: TuningScope, results: ReadonlyMap<string, TunedForm>): Promise<void>;
 }
 
+/** What every store of measurements takes. */
 export interface TuningStoreOptions {
   /** Told once of whatever cannot be read or written. */
   readonly onWarning?: (message: string) => void;

@@ -17,6 +17,7 @@ export interface TuneProgress {
   readonly result: TuningResult;
 }
 
+/** How forms are measured, and where the results go. */
 export interface TuneOptions {
   /** Where results are remembered; in memory, for the life of the device, where left out. */
   readonly store?: TuningStore;
@@ -26,6 +27,7 @@ export interface TuneOptions {
   readonly largestBody?: number;
   /** Of timing for an operation, checking and compiling not counted; 1 where left out. Three rounds are made at least. */
   readonly seconds?: number;
+  /** Called as each operation is measured. */
   readonly onProgress?: (progress: TuneProgress) => void;
   /** Stops between two measurements; what was measured before is remembered. */
   readonly signal?: AbortSignal;

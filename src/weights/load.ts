@@ -23,6 +23,7 @@ export interface LoadProgress {
 export interface LoadWeightsOptions extends WeightsMapping {
   /** Decides what starts afresh; 1 where left out. */
   readonly seed?: number;
+  /** Called as bytes arrive. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }

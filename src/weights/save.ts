@@ -6,6 +6,7 @@ import { fromMemory, type PlacedParameter } from '../graph/stateLayout.js';
 import { encodeFloats, type FloatType, largestFloat } from '../io/floats.js';
 import { planSafetensors } from '../io/safetensors.js';
 
+/** How weights are written. */
 export interface SaveWeightsOptions {
   /** How numbers are stored; float32 where left out. The counters of batches are I64 always. */
   readonly type?: FloatType;

@@ -5,6 +5,7 @@ import { unrollLoops } from './unroll.js';
 /** A value put ahead of a kernel's text: plain numbers become u32, booleans bool; the others say their type. */
 export type Constant = number | boolean | { readonly i32: number } | { readonly f32: number };
 
+/** Constants by name. */
 export type Constants = Readonly<Record<string, Constant>>;
 
 /** One hand-written kernel: its file name without ending, its text, and the shared texts it calls. */

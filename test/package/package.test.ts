@@ -35,11 +35,11 @@ describe('The tarball', () => {
     for (const name of Object.keys(kernels)) expect(files).toContain(`package/kernels/${name}.wgsl`);
   });
 
-  it('needs nothing installed, and Dawn alone as an optional peer', async () => {
+  it('needs nothing installed, and Dawn and the decoder of pictures alone as optional peers', async () => {
     const { dependencies, peerDependencies, peerDependenciesMeta } = await manifest();
     expect(dependencies).toBeUndefined();
-    expect(Object.keys(peerDependencies)).toEqual(['webgpu']);
-    expect(peerDependenciesMeta).toEqual({ webgpu: { optional: true } });
+    expect(Object.keys(peerDependencies)).toEqual(['sharp', 'webgpu']);
+    expect(peerDependenciesMeta).toEqual({ sharp: { optional: true }, webgpu: { optional: true } });
   });
 
   it('has no fault that publint knows', async () => {
@@ -49,12 +49,11 @@ describe('The tarball', () => {
 
   it('has the right types under every resolution of ES modules', async () => {
     const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
-    const { stdout } = await run(process.execPath, [attw, pack.tarball, '--profile', 'esm-only', '--format', 'json']);
-    const { analysis, problems } = JSON.parse(stdout);
-    expect(Object.keys(analysis.entrypoints)).toContain('./kernels');
-    // Without ES modules there is nothing, as intended.
-    const found = Object.keys(problems ?? {}).filter((kind) => !['CJSResolvesToESM', 'NoResolution'].includes(kind));
-    expect(found).toEqual([]);
+    // What it finds ends it with a code that is not 0, and stands on its output; without ES modules there is nothing, as intended.
+    const { stdout } = await run(process.execPath, [attw, pack.tarball, '--profile', 'esm-only']).catch((error) => {
+      throw new Error(error.stdout);
+    });
+    expect(stdout).toContain('"ic-networks/kernels"');
   }, 120_000);
 });
 
@@ -68,11 +67,15 @@ async function bundles(modules: Readonly<Record<string, string>>, minify: boolea
     minify,
     format: 'esm',
     platform: 'node',
-    external: ['webgpu', '@sparticuz/chromium'],
+
     plugins: [
       {
         name: 'modules',
         setup({ onResolve, onLoad }) {
+          // What is loaded when it is used is a file of its own.
+          onResolve({ filter: /./ }, ({ kind, path }) =>
+            kind === 'dynamic-import' ? { path, external: true } : undefined,
+          );
           onResolve({ filter: /^module:/ }, ({ path }) => ({ path: path.slice(7), namespace: 'module' }));
           onLoad({ filter: /.*/, namespace: 'module' }, ({ path }) => ({
             contents: modules[path]!,

@@ -1,0 +1,12 @@
+/** Tuning: which form of each operation is fastest on an adapter, measured and remembered. Browser-safe. */
+export { type IndexedDBTuningStoreOptions, indexedDBTuningStore } from './tune/indexedDBStore.js';
+export type { MeasuredForm, TuningResult } from './tune/measure.js';
+export { type TunedForm, type TuningRecord, type TuningScope, tuningScope } from './tune/record.js';
+export {
+  exportTuning,
+  importTuning,
+  memoryTuningStore,
+  type TuningStore,
+  type TuningStoreOptions,
+} from './tune/store.js';
+export { rememberedChoice, type TuneOptions, type TuneProgress, tune } from './tune/tune.js';
