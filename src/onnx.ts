@@ -1,2 +1,4 @@
 /** Networks out of ONNX files and into them. Browser-safe. */
+
+export { type DecodeOnnxOptions, decodeOnnx, type OnnxModel } from './onnx/decode.js';
 export { type EncodeOnnxOptions, encodeOnnx } from './onnx/encode.js';

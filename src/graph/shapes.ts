@@ -55,7 +55,8 @@ export function largestNeighbours({ layers }: Network, shapes: ReadonlyMap<strin
   return Math.max(...layers.map(({ name, inputs }) => bytes(name) + Math.max(...inputs.map(bytes))));
 }
 
-function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {
+/** The output shape of a layer whose inputs have their shapes; checks as {@link inferShapes}, but for the name. */
+export function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): Shape {
   switch (layer.kind) {
     case 'convolution':
       return convolutionShape(layer, onlyInput(layer, shapes));

@@ -11,17 +11,12 @@ import { LimitError, ShapeError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { inferShapes, type Shape } from '../graph/shapes.js';
-import type { Normalisation } from '../io/dataset.js';
 import { createGraphBuilder, type GraphBuilder } from './graphBuilder.js';
 import { addLayer, type Tensor } from './layerNodes.js';
-import { classNamesKey, normalisationKey } from './metadata.js';
+import { classCount, type Metadata, writeMetadata } from './metadata.js';
 
-export interface EncodeOnnxOptions {
-  /** What is taken from and what divides each channel of an image; goes into the metadata. */
-  readonly normalisation?: Normalisation;
-  /** The classes in the order of the logits; goes into the metadata. */
-  readonly classNames?: readonly string[];
-}
+/** What goes into the file's metadata: the normalisation of images, and the classes in the order of the logits. */
+export type EncodeOnnxOptions = Metadata;
 
 /** The operator set that the files are written in. */
 const opset = 17n;
@@ -30,7 +25,7 @@ const largestFile = 2 ** 31 - 1;
 
 /**
  * A network as an ONNX file of standard operators (set 17), with its weights: input `input` [batch, channels, height,
- * width] with any number of images, output `logits`. Weights have their PyTorch names and layouts. An IC unit is written
+ * width] with any number of images, output `logits`, or `probabilities` behind a softmax. Weights have their PyTorch names and layouts. An IC unit is written
  * out as Conv, ReduceSum, Conv with ones, Mul, Sub, Relu and Add.
  *
  * @param values the network's state, by PyTorch's names and in its layouts; counters of batches have no place in the file
@@ -45,10 +40,10 @@ export function encodeOnnx(
   const shapes = inferShapes(network, 1);
   const parameters = networkParameters(network).filter(({ role }) => role !== 'batchesTracked');
   checkValues(network, parameters, values);
-  checkOptions(network, shapes, options);
+  checkOptions(network, options);
   const builder = createGraphBuilder();
   const input = builder.claim('input');
-  const output = builder.claim('logits');
+  const output = builder.claim(network.layers.at(-1)!.kind === 'softmax' ? 'probabilities' : 'logits');
   for (const { name, shape } of parameters) builder.initialiser(builder.claim(name), shape, values.get(name)!);
   const result = addLayers(builder, network, shapes, { input, output });
   return toBinary(
@@ -57,7 +52,7 @@ export function encodeOnnx(
       irVersion: BigInt(Version.IR_VERSION_2021_7_30),
       producerName: 'ic-networks',
       opsetImport: [{ domain: '', version: opset }],
-      metadataProps: metadata(options),
+      metadataProps: writeMetadata(options),
       graph: {
         name: network.name,
         input: [describe({ name: input, shape: shapes.get('input')!, flat: false })],
@@ -108,11 +103,6 @@ function describe({ name, shape: [, height, width, channels], flat }: Tensor): V
   });
 }
 
-function metadata({ normalisation, classNames }: EncodeOnnxOptions): { key: string; value: string }[] {
-  const entry = (key: string, value: unknown) => (value === undefined ? [] : [{ key, value: JSON.stringify(value) }]);
-  return [...entry(normalisationKey, normalisation), ...entry(classNamesKey, classNames)];
-}
-
 function checkValues(
   { name: network }: Network,
   parameters: readonly ParameterSpec[],
@@ -129,19 +119,14 @@ function checkValues(
   throw new LimitError({ operation: 'encodeOnnx', parameter: network, expected, got: `${bytes} bytes` });
 }
 
-function checkOptions(
-  { input: { channels }, layers }: Network,
-  shapes: ReadonlyMap<string, Shape>,
-  { normalisation, classNames }: EncodeOnnxOptions,
-): void {
+function checkOptions(network: Network, { normalisation, classNames = [] }: EncodeOnnxOptions): void {
+  const { channels } = network.input;
   const { mean, deviation } = normalisation ?? {};
   if (mean && deviation && (mean.length !== channels || deviation.length !== channels)) {
     throw refusal('normalisation', `${channels} channels`, `${mean.length} and ${deviation.length}`);
   }
-  const classes = elementCount(shapes.get(layers.at(-1)!.name)!);
-  if (classNames && classNames.length !== classes) {
-    throw refusal('classNames', `${classes} names`, `${classNames.length}`);
-  }
+  const classes = classCount(network);
+  if (classNames.length > classes) throw refusal('classNames', `at most ${classes}`, `${classNames.length}`);
 }
 
 function refusal(parameter: string, expected: string, got: string): ShapeError {

@@ -33,8 +33,8 @@ export interface GraphBuilder {
   readonly initialisers: readonly TensorProto[];
   /** A name that nothing else has: the one asked for where it is free. */
   claim(name: string): string;
-  /** Adds a node and returns the name of its output, which is also the node's. */
-  node(operator: Operator, name: string): string;
+  /** Adds a node and returns the name of its output, which the node has as well unless told. */
+  node(operator: Operator, output: string, name?: string): string;
   /** Adds a tensor whose name has been claimed; its bytes are not copied. */
   initialiser(name: string, shape: readonly number[], data: Float32Array | BigInt64Array): void;
   /** The name of a constant tensor, which is added where it is asked for the first time. */
@@ -65,12 +65,12 @@ export function createGraphBuilder(): GraphBuilder {
     initialisers,
     claim,
     initialiser,
-    node({ type, inputs, attributes = {} }, name) {
+    node({ type, inputs, attributes = {} }, output, name = output) {
       const attribute = Object.entries(attributes).map(([key, value]) =>
         create(AttributeProtoSchema, { name: key, ...value }),
       );
-      nodes.push(create(NodeProtoSchema, { name, opType: type, input: [...inputs], output: [name], attribute }));
-      return name;
+      nodes.push(create(NodeProtoSchema, { name, opType: type, input: [...inputs], output: [output], attribute }));
+      return output;
     },
     constant(name, shape, data) {
       const known = constants.get(name);

@@ -31,7 +31,7 @@ export function addICUnit(builder: GraphBuilder, unit: ICConvolutionNodes): stri
   const threshold = isOutputForm ? multiply(builder, unit, sums) : sums;
   const add = (type: string, inputs: readonly string[]): string => builder.node({ type, inputs }, named(unit, type));
   const excess = add('Sub', [convolved, threshold]);
-  return builder.node({ type: 'Add', inputs: [convolved, add('Relu', [excess])] }, output);
+  return builder.node({ type: 'Add', inputs: [convolved, add('Relu', [excess])] }, output, layer.name);
 
   function named({ layer: { name } }: ICConvolutionNodes, type: string): string {
     return builder.claim(`${name}/${type}`);

@@ -1,14 +1,4 @@
-import type {
-  AddLayer,
-  BatchNormLayer,
-  ConcatLayer,
-  ConvolutionLayer,
-  DenseLayer,
-  Layer,
-  PoolLayer,
-  ReluLayer,
-  SoftmaxLayer,
-} from '../graph/network.js';
+import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
 import { addICUnit, padOf, windowAttributes } from './icConvolutionNodes.js';
@@ -43,16 +33,16 @@ export function addLayer(context: LayerContext<Layer>): Tensor {
     case 'relu':
       return addRelu({ ...context, layer });
     case 'add':
-      return addSum({ ...context, layer });
+      return addJoint(context, 'Add');
     case 'concat':
-      return addConcat({ ...context, layer });
+      return addJoint(context, 'Concat', { axis: integer(1) });
     case 'maxPool':
     case 'meanPool':
       return addPool({ ...context, layer });
     case 'dense':
       return addDense({ ...context, layer });
     case 'softmax':
-      return addSoftmax({ ...context, layer });
+      return addSame(context, 'Softmax', [], { axis: integer(1) });
   }
 }
 
@@ -64,6 +54,7 @@ function addConvolution({ builder, layer, inputs, output, shape }: LayerContext<
   const convolved = builder.node(
     { type: 'Conv', inputs: operands, attributes: windowAttributes(layer) },
     isIC ? builder.claim(`${name}/Conv`) : output,
+    isIC ? `${name}/Conv` : name,
   );
   if (isIC) {
     const [, height, width, channels] = inputs[0]!.shape;
@@ -82,51 +73,48 @@ function addBatchNorm(context: LayerContext<BatchNormLayer>): Tensor {
 
 /** A node whose output is shaped as its input. */
 function addSame(
-  { builder, inputs, output, shape }: LayerContext<Layer>,
+  { builder, layer, inputs, output, shape }: LayerContext<Layer>,
   type: string,
   more: readonly string[] = [],
   attributes = {},
 ): Tensor {
   const [{ name, flat }] = inputs as [Tensor];
-  builder.node({ type, inputs: [name, ...more], attributes }, output);
+  builder.node({ type, inputs: [name, ...more], attributes }, output, layer.name);
   return { name: output, shape, flat };
 }
 
 function addRelu(context: LayerContext<ReluLayer>): Tensor {
-  const { builder, layer } = context;
-  if (layer.maximum === undefined) return addSame(context, 'Relu');
-  const bounds = [0, layer.maximum].map((bound) => builder.constant(`bound.${bound}`, [], Float32Array.of(bound)));
+  const { maximum } = context.layer;
+  if (maximum === undefined) return addSame(context, 'Relu');
+  const bounds = [0, maximum].map((value) => context.builder.constant(`bound.${value}`, [], Float32Array.of(value)));
   return addSame(context, 'Clip', bounds);
 }
 
-function addConcat({ builder, layer, inputs, output, shape }: LayerContext<ConcatLayer>): Tensor {
+/** A node that joins several tensors of one kind. */
+function addJoint(
+  { builder, layer, inputs, output, shape }: LayerContext<Layer>,
+  type: string,
+  attributes = {},
+): Tensor {
   const { names, flat } = alike(builder, inputs, layer.name);
-  builder.node({ type: 'Concat', inputs: names, attributes: { axis: integer(1) } }, output);
-  return { name: output, shape, flat };
-}
-
-function addSoftmax({ builder, layer, inputs, output, shape }: LayerContext<SoftmaxLayer>): Tensor {
-  const row = asRow(builder, inputs[0]!, layer.name);
-  builder.node({ type: 'Softmax', inputs: [row], attributes: { axis: integer(1) } }, output);
-  return { name: output, shape, flat: true };
-}
-
-function addSum({ builder, layer, inputs, output, shape }: LayerContext<AddLayer>): Tensor {
-  const { names, flat } = alike(builder, inputs, layer.name);
-  builder.node({ type: 'Add', inputs: names }, output);
+  builder.node({ type, inputs: names, attributes }, output, layer.name);
   return { name: output, shape, flat };
 }
 
 function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLayer>): Tensor {
-  const { kind, name, kernel, stride, padding } = layer;
+  const { kind, name, kernel, stride, padding, countPadding = true } = layer;
   const input = asImage(builder, inputs[0]!, name);
   if (kernel === 'global') {
-    builder.node({ type: kind === 'maxPool' ? 'GlobalMaxPool' : 'GlobalAveragePool', inputs: [input] }, output);
+    builder.node(
+      { type: kind === 'maxPool' ? 'GlobalMaxPool' : 'GlobalAveragePool', inputs: [input] },
+      output,
+      layer.name,
+    );
   } else {
     const attributes = { kernel_shape: integers(kernel), strides: integers(stride), pads: integers(padOf(padding)) };
-    const counting = { ...attributes, count_include_pad: integer(layer.countPadding === false ? 0 : 1) };
-    if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output);
-    else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output);
+    const counting = { ...attributes, count_include_pad: integer(countPadding ? 1 : 0) };
+    if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output, layer.name);
+    else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output, layer.name);
   }
   return { name: output, shape, flat: false };
 }
@@ -135,7 +123,7 @@ function addDense({ builder, layer, inputs, output, shape }: LayerContext<DenseL
   const { name, bias } = layer;
   const row = asRow(builder, inputs[0]!, name);
   const operands = [row, `${name}.weight`, ...(bias ? [`${name}.bias`] : [])];
-  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, output);
+  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, output, layer.name);
   return { name: output, shape, flat: true };
 }
 
@@ -155,7 +143,7 @@ function asRow(builder: GraphBuilder, { name, flat }: Tensor, layer: string): st
   );
 }
 
-/** Tensors of one shape in the network, all as rows where one of them is. */
+/** Tensors that are joined, all as rows where one of them is: it is of one pixel, and so are the others. */
 function alike(builder: GraphBuilder, inputs: readonly Tensor[], layer: string) {
   const flat = inputs.some((input) => input.flat);
   return { flat, names: inputs.map((input) => (flat ? asRow(builder, input, layer) : input.name)) };

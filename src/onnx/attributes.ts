@@ -1,0 +1,62 @@
+import { type AttributeProto, AttributeProto_AttributeType, type TensorProto } from 'onnx-buf';
+import { malformed, unsupported } from './modelFile.js';
+import type { Node } from './node.js';
+
+/**
+ * Refuses attributes that are not listed: what they ask for would be left undone.
+ *
+ * @throws UnsupportedError naming the attribute
+ */
+export function requireKnown({ proto, place }: Node, known: readonly string[]): void {
+  const strange = proto.attribute.find(({ name }) => !known.includes(name));
+  if (strange) throw unsupported(place, `the attributes ${known.join(', ') || 'of none'}`, strange.name.slice(0, 80));
+}
+
+export function integerAttribute(node: Node, name: string, usual: number): number;
+export function integerAttribute(node: Node, name: string, usual?: number): number | undefined;
+export function integerAttribute(node: Node, name: string, usual?: number): number | undefined {
+  const attribute = attributeOf(node, name, AttributeProto_AttributeType.INT);
+  return attribute ? count(node, name, attribute.i) : usual;
+}
+
+export function integersAttribute(node: Node, name: string): readonly number[] | undefined {
+  const attribute = attributeOf(node, name, AttributeProto_AttributeType.INTS);
+  return attribute?.ints.map((value) => count(node, name, value));
+}
+
+export function floatAttribute(node: Node, name: string, usual: number): number {
+  const attribute = attributeOf(node, name, AttributeProto_AttributeType.FLOAT);
+  return attribute ? decimal(attribute.f) : usual;
+}
+
+export function textAttribute(node: Node, name: string, usual: string): string {
+  const attribute = attributeOf(node, name, AttributeProto_AttributeType.STRING);
+  return attribute ? new TextDecoder().decode(attribute.s) : usual;
+}
+
+export function tensorAttribute(node: Node, name: string): TensorProto | undefined {
+  return attributeOf(node, name, AttributeProto_AttributeType.TENSOR)?.t;
+}
+
+function attributeOf(
+  { proto, place }: Node,
+  name: string,
+  type: AttributeProto_AttributeType,
+): AttributeProto | undefined {
+  const attribute = proto.attribute.find((candidate) => candidate.name === name);
+  if (!attribute || attribute.type === type) return attribute;
+  const got = AttributeProto_AttributeType[attribute.type] ?? `${attribute.type}`;
+  throw malformed(`${place}, ${name}`, AttributeProto_AttributeType[type]!, got);
+}
+
+function count({ place }: Node, name: string, value: bigint): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw malformed(`${place}, ${name}`, 'an integer below 2^53', `${value}`);
+}
+
+/** The decimal that a float32 was meant to be: 0.00001 for 9.999999747378752e-6. */
+function decimal(value: number): number {
+  const short = Number(value.toPrecision(7));
+  return Math.fround(short) === value ? short : value;
+}

@@ -1,0 +1,157 @@
+import { type GraphProto, TensorProto_DataType, type ValueInfoProto } from 'onnx-buf';
+import type { Layer, Network } from '../graph/network.js';
+import { inferShapes } from '../graph/shapes.js';
+import type { Normalisation } from '../io/dataset.js';
+import { importICUnit } from './icPattern.js';
+import { type ImportState, icErrorOf, tensorValue } from './importState.js';
+import { readMetadata } from './metadata.js';
+import { type ModelFile, malformed, parseModel, quoted, unsupported } from './modelFile.js';
+import { type Node, nodeOf } from './node.js';
+import { importNode } from './operators.js';
+
+export interface DecodeOnnxOptions {
+  /** The file's name, for errors. */
+  readonly name?: string;
+  /** The size of the images, where the file leaves it open or the network is to run at another one. */
+  readonly input?: { readonly height: number; readonly width: number };
+}
+
+/** A network out of an ONNX file. */
+export interface OnnxModel {
+  readonly network: Network;
+  /** The network's state by PyTorch's names and in its layouts, but for counters of batches. */
+  readonly values: ReadonlyMap<string, Float32Array>;
+  /** What `encodeOnnx` put into the metadata. */
+  readonly normalisation?: Normalisation;
+  readonly classNames?: readonly string[];
+}
+
+/**
+ * Reads a convolutional network from an ONNX file: one input [batch, channels, height, width] in float32, one output, and
+ * between them Conv, BatchNormalization, Relu, Clip from 0, Add, Concat, MaxPool, AveragePool, GlobalMaxPool,
+ * GlobalAveragePool, ReduceMean over height and width, Flatten, Reshape to rows, Gemm, Softmax at the end, Identity and
+ * Dropout. IC units that are written out become IC convolutions again. Layers are called as their weights are, without
+ * `.weight`, or as their nodes.
+ *
+ * @throws UnsupportedError for another operator, with its name and node, and for uses of these that no layer has;
+ *   FormatError where the file is broken or contradicts itself: no protobuf, cut off, a cycle, other types or sizes than
+ *   operators take, weights in another file or not finite
+ */
+export function decodeOnnx(bytes: Uint8Array, options: DecodeOnnxOptions = {}): OnnxModel {
+  const { name = 'file.onnx' } = options;
+  const file = parseModel(bytes, name);
+  const { graph } = file;
+  const state = startOf(file, options);
+  graph.node.forEach((proto, index) => {
+    runNode(state, nodeOf(proto, index, name));
+  });
+  const layers = livingLayers(state, graph);
+  const [, height, width, channels] = state.shapes.get('input')!;
+  const network = { name: graph.name === '' ? 'onnx' : graph.name, input: { height, width, channels }, layers };
+  requireWellFormed(network, name);
+  return { network, values: livingParameters(state, layers), ...readMetadata(file, network) };
+}
+
+function startOf(file: ModelFile, { input }: DecodeOnnxOptions): ImportState {
+  const { name, graph, opset } = file;
+  const constants = new Set(graph.initializer.map((tensor) => tensor.name));
+  const inputs = graph.input.filter((value) => !constants.has(value.name));
+  if (inputs.length !== 1) {
+    const got = `${inputs.length}: ${inputs.slice(0, 8).map((value) => quoted(value.name))}`;
+    throw unsupported(`${name}, graph input`, 'one', got);
+  }
+  const { batch, height, width, channels } = imageInput(inputs[0]!, name, input);
+  const state: ImportState = {
+    file: name,
+    opset,
+    batch,
+    layers: [],
+    shapes: new Map([['input', [1, height, width, channels]]]),
+    parameters: new Map(),
+    values: new Map([[inputs[0]!.name, { kind: 'activation', layer: 'input', flat: false }]]),
+    producers: new Map(),
+    uses: countUses(graph),
+  };
+  for (const tensor of graph.initializer) {
+    requireNew(state, tensor.name, name);
+    state.values.set(tensor.name, { kind: 'constant', tensor });
+  }
+  return state;
+}
+
+/** The sizes of the network's input, as the graph and the caller say. */
+function imageInput(info: ValueInfoProto, file: string, asked: DecodeOnnxOptions['input']) {
+  const where = `${file}, graph input ${quoted(info.name)}`;
+  const type = info.type?.value;
+  if (type?.case !== 'tensorType') throw malformed(where, 'a tensor', type?.case ?? 'nothing');
+  const { elemType, shape } = type.value;
+  if (elemType !== TensorProto_DataType.FLOAT) {
+    throw malformed(where, 'FLOAT', TensorProto_DataType[elemType] ?? `${elemType}`);
+  }
+  const sizes = (shape?.dim ?? []).map(({ value }) => (value.case === 'dimValue' ? Number(value.value) : undefined));
+  if (sizes.length !== 4) throw malformed(where, 'four sizes, [N, C, H, W]', `${sizes.length}`);
+  const [batch, channels, fileHeight, fileWidth] = sizes;
+  const [height, width] = [asked?.height ?? fileHeight, asked?.width ?? fileWidth];
+  for (const [what, size] of Object.entries({ channels, height, width })) {
+    if (size === undefined) throw unsupported(`${where}, ${what}`, 'a number, in the file or the options', 'none');
+    if (!Number.isSafeInteger(size) || size < 1)
+      throw malformed(`${where}, ${what}`, 'a size of at least 1', `${size}`);
+  }
+  return { batch, channels: channels!, height: height!, width: width! };
+}
+
+function countUses({ node, output }: GraphProto): Map<string, number> {
+  const uses = new Map<string, number>();
+  const names = [...node.flatMap(({ input }) => input), ...output.map(({ name }) => name)];
+  for (const name of names) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return uses;
+}
+
+/** What a node refuses is an error only where the network needs it. */
+function runNode(state: ImportState, node: Node): void {
+  const { proto } = node;
+  const outputs = proto.output.filter((name) => name !== '');
+  for (const name of outputs) requireNew(state, name, node.place);
+  const refuse = (names: readonly string[], error: ReturnType<typeof unsupported>): void => {
+    for (const name of names) state.values.set(name, { kind: 'refused', error });
+  };
+  if ((proto.output[0] ?? '') === '') return;
+  refuse(outputs.slice(1), unsupported(node.place, 'the use of its first output alone', 'another one'));
+  try {
+    if (proto.opType !== 'Add' || !importICUnit(state, node)) importNode(state, node);
+  } catch (error) {
+    refuse(outputs.slice(0, 1), icErrorOf(error));
+  }
+  for (const name of outputs) state.producers.set(name, node);
+}
+
+function requireNew({ values }: ImportState, name: string, place: string): void {
+  if (values.has(name)) throw malformed(place, 'every tensor once', `${quoted(name)} again`);
+}
+
+/** The layers that the output depends on, its own the last. */
+function livingLayers(state: ImportState, { output }: GraphProto): readonly Layer[] {
+  const where = `${state.file}, graph output`;
+  if (output.length !== 1) throw unsupported(where, 'one', `${output.length}`);
+  const value = tensorValue(state, output[0]!.name, where);
+  if (value.kind !== 'activation' || value.layer === 'input') {
+    throw unsupported(where, 'what layers make of the images', value.kind);
+  }
+  const living = new Set([value.layer]);
+  for (const { name, inputs } of state.layers.toReversed()) {
+    if (living.has(name)) for (const input of inputs) living.add(input);
+  }
+  return state.layers.filter(({ name }) => living.has(name));
+}
+
+function livingParameters({ parameters }: ImportState, layers: readonly Layer[]): Map<string, Float32Array> {
+  const living = new Set(layers.map(({ name }) => name));
+  return new Map([...parameters].filter(([name]) => living.has(name.slice(0, name.lastIndexOf('.')))));
+}
+
+/** Layers were checked one by one; what is left is where a softmax may stand. */
+function requireWellFormed(network: Network, file: string): void {
+  const early = network.layers.slice(0, -1).find(({ kind }) => kind === 'softmax');
+  if (early) throw unsupported(`${file}, node ${quoted(early.name)} (Softmax)`, 'a softmax as the last layer', 'more');
+  inferShapes(network, 1);
+}

@@ -1,0 +1,151 @@
+import type { ConvolutionLayer } from '../graph/network.js';
+import { integerAttribute, integersAttribute } from './attributes.js';
+import { addLayer, type ImportState, imageSize, layerName } from './importState.js';
+import type { Node } from './node.js';
+import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
+
+/** What a recognised IC unit is made of. */
+interface Unit {
+  /** The plain convolution's node, and the layer that it has become. */
+  readonly node: Node;
+  readonly layer: ConvolutionLayer;
+  readonly adjust: 'output' | 'input';
+  readonly weights: Float32Array;
+}
+
+/**
+ * Makes an IC convolution of an Add that ends one: z + relu(z - a S), written out as `encodeOnnx` does it, and as PyTorch's
+ * exporter does with the module in docs/pytorch.md. Returns whether it was one.
+ */
+export function importICUnit(state: ImportState, node: Node): boolean {
+  const unit = findUnit(state, node);
+  if (!unit) return false;
+  const { layer, adjust, weights } = unit;
+  const inputs = layer.bias ? ['weight', 'bias'] : ['weight'];
+  const values = inputs.map((input) => [input, state.parameters.get(`${layer.name}.${input}`)!] as const);
+  // The Sub and the Add read the plain convolution; where nothing else does, it goes.
+  const goes = state.uses.get(unit.node.proto.output[0]!) === 2;
+  if (goes) removeLayer(state, layer.name);
+  const name = goes ? layer.name : layerName(state, node);
+  for (const [input, value] of values) state.parameters.set(`${name}.${input}`, value);
+  state.parameters.set(`${name}.adjust`, weights);
+  addLayer(state, node, { ...layer, name, adjust }, false);
+  return true;
+}
+
+function removeLayer(state: ImportState, name: string): void {
+  const index = state.layers.findLastIndex((layer) => layer.name === name);
+  state.layers.splice(index, 1);
+  state.shapes.delete(name);
+}
+
+function findUnit(state: ImportState, { proto: { input } }: Node): Unit | undefined {
+  for (const [convolved, rectified] of [input, input.toReversed()] as [string, string][]) {
+    const excess = producerOf(state, producerOf(state, rectified, 'Relu')?.proto.input[0], 'Sub');
+    const node = producerOf(state, convolved, 'Conv');
+    const value = state.values.get(convolved);
+    if (!excess || !node || value?.kind !== 'activation' || excess.proto.input[0] !== convolved) continue;
+    const layer = state.layers.findLast(({ name }) => name === value.layer);
+    if (layer?.kind === 'convolution' && layer.adjust === 'none') {
+      return unitOf(state, node, layer, excess.proto.input[1]);
+    }
+  }
+  return undefined;
+}
+
+/** @param threshold the tensor that is taken from the convolution: a S, or the S of a x */
+function unitOf(state: ImportState, node: Node, layer: ConvolutionLayer, threshold?: string): Unit | undefined {
+  const [input] = node.proto.input;
+  const { channels } = imageSize(state, { kind: 'activation', layer: layer.inputs[0]!, flat: false });
+  const scaled = recalibrated(state, threshold, layer.outChannels);
+  if (scaled && windowSumsOf(state, scaled.image, layer, channels) === input) {
+    return { node, layer, adjust: 'output', weights: scaled.weights };
+  }
+  const source = recalibrated(state, windowSumsOf(state, threshold, layer, channels), channels);
+  return source?.image === input ? { node, layer, adjust: 'input', weights: source!.weights } : undefined;
+}
+
+/** The factors of a Mul of an image by one number a channel. */
+function recalibrated(state: ImportState, tensor: string | undefined, channels: number) {
+  const inputs = producerOf(state, tensor, 'Mul')?.proto.input ?? [];
+  for (const [image, factor] of [inputs, inputs.toReversed()]) {
+    const value = state.values.get(factor ?? '');
+    if (value?.kind !== 'constant') continue;
+    const place = placeOfTensor(state.file, factor!);
+    const shape = tensorShape(value.tensor, place);
+    const isByChannel =
+      shape.length >= 3 && shape.every((size, axis) => size === (axis === shape.length - 3 ? channels : 1));
+    if (isByChannel) return { image: image!, weights: floatsOf(value.tensor, place) };
+  }
+  return undefined;
+}
+
+/** The image whose sums over channels and windows, as a convolution has them, a tensor holds. */
+function windowSumsOf(
+  state: ImportState,
+  tensor: string | undefined,
+  layer: ConvolutionLayer,
+  channels: number,
+): string | undefined {
+  const { groups, kernel, stride, padding } = layer;
+  const window = producerOf(state, tensor, 'Conv');
+  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, channels);
+  const isPixel = [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
+  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, channels) : undefined;
+}
+
+/** Whether a convolution is with ones, over the windows of another one, from sums of groups to filters. */
+function hasWindow(state: ImportState, node: Node, layer: ConvolutionLayer): boolean {
+  const { groups, kernel, stride, padding, dilation, outChannels } = layer;
+  const [, filters = ''] = node.proto.input;
+  const value = state.values.get(filters);
+  if (value?.kind !== 'constant' || node.proto.input.length > 2) return false;
+  const place = placeOfTensor(state.file, filters);
+  const sizes = (name: string, usual: readonly number[]) => (integersAttribute(node, name) ?? usual).join();
+  return (
+    node.proto.attribute.every(({ name, s }) => name !== 'auto_pad' || new TextDecoder().decode(s) === 'NOTSET') &&
+    integerAttribute(node, 'group', 1) === groups &&
+    sizes('strides', [1, 1]) === stride.join() &&
+    sizes('dilations', [1, 1]) === dilation.join() &&
+    sizes('pads', [0, 0, 0, 0]) === [...padding, ...padding].join() &&
+    tensorShape(value.tensor, place).join() === [groups === 1 ? 1 : outChannels, 1, ...kernel].join() &&
+    floatsOf(value.tensor, place).every((one) => one === 1)
+  );
+}
+
+/** The image whose sums over the channels of each group a tensor holds. */
+function channelSumsOf(
+  state: ImportState,
+  tensor: string | undefined,
+  groups: number,
+  channels: number,
+): string | undefined {
+  const sum = producerOf(state, tensor, 'ReduceSum');
+  if (!sum) return groups === channels ? tensor : undefined;
+  const [summed] = sum.proto.input;
+  const keeps = integerAttribute(sum, 'keepdims', 1) !== 0;
+  const axis = axisOf(state, sum);
+  if (groups === 1) return keeps && (axis === 1 || axis === -3) ? summed : undefined;
+  const split = producerOf(state, summed, 'Reshape');
+  const sizes = split && listOf(state, split.proto.input[1]);
+  const isSplit = sizes?.length === 5 && sizes[1] === groups && sizes[2] === channels / groups;
+  return isSplit && !keeps && (axis === 2 || axis === -3) ? split?.proto.input[0] : undefined;
+}
+
+/** The axis of a sum over one. */
+function axisOf(state: ImportState, sum: Node): unknown {
+  const axes = integersAttribute(sum, 'axes') ?? listOf(state, sum.proto.input[1]);
+  return axes?.length === 1 ? axes[0] : undefined;
+}
+
+function listOf(state: ImportState, tensor = ''): readonly unknown[] | undefined {
+  const value = state.values.get(tensor);
+  if (value?.kind === 'sizes') return value.sizes;
+  return value?.kind === 'constant' ? integersOf(value.tensor, placeOfTensor(state.file, tensor)) : undefined;
+}
+
+/** The node that made a tensor, where it is of this operator. */
+function producerOf({ producers }: ImportState, tensor: string | undefined, type: string): Node | undefined {
+  const node = producers.get(tensor ?? '');
+  return node?.proto.opType === type && node.proto.output[0] === tensor ? node : undefined;
+}

@@ -1,0 +1,70 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { type GraphProto, type ModelProto, ModelProtoSchema } from 'onnx-buf';
+import { FormatError, type ICError, UnsupportedError } from '../errors.js';
+
+/** A parsed ONNX file. */
+export interface ModelFile {
+  /** The file's name, for errors. */
+  readonly name: string;
+  readonly model: ModelProto;
+  readonly graph: GraphProto;
+  /** The version of the standard operators. */
+  readonly opset: number;
+}
+
+/** Below, a node says by itself whether it broadcasts; above, nobody knows yet what nodes mean. */
+const opsets = { oldest: 7, newest: 25 };
+const standardDomains = ['', 'ai.onnx'];
+
+/**
+ * Parses an ONNX file; the weights in it are views into `bytes`.
+ *
+ * @throws FormatError where it is none, UnsupportedError for other versions of the standard operators
+ */
+export function parseModel(bytes: Uint8Array, name: string): ModelFile {
+  const model = parse(bytes, name);
+  const { graph } = model;
+  if (!graph) throw malformed(name, 'an ONNX model with a graph', 'none');
+  const versions = model.opsetImport.filter(({ domain }) => standardDomains.includes(domain));
+  if (versions.length !== 1) {
+    throw malformed(`${name}, opset_import`, 'one version of the standard operators', `${versions.length}`);
+  }
+  const opset = Number(versions[0]!.version);
+  if (!(opset >= opsets.oldest && opset <= opsets.newest)) {
+    const expected = `${opsets.oldest} to ${opsets.newest}`;
+    throw unsupported(`${name}, version of the standard operators`, expected, `${opset}`);
+  }
+  if (graph.sparseInitializer.length > 0) {
+    const { values } = graph.sparseInitializer[0]!;
+    throw unsupported(`${name}, weights`, 'dense tensors', `a sparse one, ${quoted(values?.name ?? '')}`);
+  }
+  return { name, model, graph, opset };
+}
+
+function parse(bytes: Uint8Array, name: string): ModelProto {
+  try {
+    return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+  } catch (error) {
+    throw malformed(name, 'an ONNX model', `what protobuf cannot read: ${(error as Error).message.slice(0, 200)}`);
+  }
+}
+
+/** Whether a node is of the standard operators. */
+export function isStandard(domain: string): boolean {
+  return standardDomains.includes(domain);
+}
+
+/** A file that contradicts itself, the format, or what the operators take. */
+export function malformed(parameter: string, expected: string, got: string): ICError {
+  return new FormatError({ operation: 'decodeOnnx', parameter, expected, got });
+}
+
+/** A file that is right but of what is not supported here. */
+export function unsupported(parameter: string, expected: string, got: string): ICError {
+  return new UnsupportedError({ operation: 'decodeOnnx', parameter, expected, got });
+}
+
+/** Names come from the file: they are quoted, and cut where they are long. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}...` : name);
+}

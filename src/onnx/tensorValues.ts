@@ -1,0 +1,94 @@
+import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType } from 'onnx-buf';
+import { decodeFloats } from '../io/floats.js';
+import type { SafetensorsType } from '../io/safetensorsHeader.js';
+import { malformed, quoted } from './modelFile.js';
+
+/** How a type of elements is stored: in `rawData` by its bytes, or in the field that takes its values. */
+interface Storage {
+  readonly type: SafetensorsType;
+  readonly bytes: number;
+  readonly field: 'floatData' | 'doubleData' | 'int32Data' | 'int64Data';
+}
+
+const storages = new Map<number, Storage>([
+  [TensorProto_DataType.FLOAT, { type: 'F32', bytes: 4, field: 'floatData' }],
+  [TensorProto_DataType.DOUBLE, { type: 'F64', bytes: 8, field: 'doubleData' }],
+  [TensorProto_DataType.FLOAT16, { type: 'F16', bytes: 2, field: 'int32Data' }],
+  [TensorProto_DataType.BFLOAT16, { type: 'BF16', bytes: 2, field: 'int32Data' }],
+  [TensorProto_DataType.INT32, { type: 'I32', bytes: 4, field: 'int32Data' }],
+  [TensorProto_DataType.INT64, { type: 'I64', bytes: 8, field: 'int64Data' }],
+]);
+const integerTypes: readonly SafetensorsType[] = ['I32', 'I64'];
+
+/**
+ * The sizes of a tensor, checked against what it holds.
+ *
+ * @param where the tensor's place, for errors
+ * @throws FormatError for data in another file, sizes that are no counts, and another number of elements than they say
+ */
+export function tensorShape(tensor: TensorProto, where: string): readonly number[] {
+  if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL || tensor.externalData.length > 0) {
+    throw malformed(where, 'data in the file itself', 'data in a file beside it');
+  }
+  const shape = tensor.dims.map(Number);
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(count)) {
+    throw malformed(`${where}, dims`, 'counts', `[${shape.slice(0, 8)}]`);
+  }
+  const { bytes, field } = storageOf(tensor, where);
+  const { rawData } = tensor;
+  const held = rawData.length > 0 ? rawData.length / bytes : tensor[field].length;
+  if (held !== count) throw malformed(where, `${count} elements for [${shape}]`, `${held}`);
+  return shape;
+}
+
+/**
+ * The elements of a floating-point tensor, row-major.
+ *
+ * @throws FormatError as {@link tensorShape} does, for other types, and for what is not finite
+ */
+export function floatsOf(tensor: TensorProto, where: string): Float32Array {
+  tensorShape(tensor, where);
+  const { type, field } = storageOf(tensor, where);
+  if (integerTypes.includes(type)) throw malformed(where, 'floating-point numbers', type);
+  const values = tensor.rawData.length > 0 ? decodeFloats(type, tensor.rawData) : decodeField(tensor, field, type);
+  const strange = values.find((value) => !Number.isFinite(value));
+  if (strange !== undefined) throw malformed(where, 'finite numbers', `${strange}`);
+  return values;
+}
+
+function decodeField(tensor: TensorProto, field: Storage['field'], type: SafetensorsType): Float32Array {
+  const values = tensor[field];
+  // Halves are the lower bits of integers.
+  if (field === 'int32Data') return decodeFloats(type, new Uint8Array(Uint16Array.from(values as number[]).buffer));
+  return Float32Array.from(values as number[]);
+}
+
+/**
+ * The elements of a tensor of integers, row-major.
+ *
+ * @throws FormatError as {@link tensorShape} does, and for other types
+ */
+export function integersOf(tensor: TensorProto, where: string): readonly number[] {
+  tensorShape(tensor, where);
+  const { type, bytes, field } = storageOf(tensor, where);
+  if (!integerTypes.includes(type)) throw malformed(where, 'integers', type);
+  if (tensor.rawData.length === 0) return Array.from(tensor[field], Number);
+  const { buffer, byteOffset, length } = tensor.rawData;
+  const view = new DataView(buffer, byteOffset, length);
+  return Array.from({ length: length / bytes }, (_, index) =>
+    type === 'I64' ? Number(view.getBigInt64(index * bytes, true)) : view.getInt32(index * bytes, true),
+  );
+}
+
+function storageOf({ dataType }: TensorProto, where: string): Storage {
+  const storage = storages.get(dataType);
+  if (storage) return storage;
+  const known = [...storages.keys()].map((type) => TensorProto_DataType[type]).join(', ');
+  throw malformed(`${where}, data_type`, known, TensorProto_DataType[dataType] ?? `${dataType}`);
+}
+
+/** The place of a tensor, for errors. */
+export function placeOfTensor(file: string, name: string): string {
+  return `${file}, tensor ${quoted(name)}`;
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Network } from '../../src/graph/network.js';
+import { cifarResNet, imageNetResNet } from '../../src/models/resnet.js';
+import { toIC } from '../../src/models/toIC.js';
+import { decodeOnnx, encodeOnnx } from '../../src/onnx.js';
+import { randomState } from '../graph/networks.js';
+import { networkForward } from '../reference/network.js';
+import { uniform } from '../support/random.js';
+import { distance } from '../support/rounding.js';
+import { exportedNetworks, formulaWeights } from './cases.js';
+import { runOnnx } from './runtime.js';
+
+/** The largest error as a share of the largest value. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  return distance(actual, expected) / distance(expected, new Float64Array(expected.length));
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function imagesOf({ input: { height, width, channels } }: Network, batch: number, seed: number): Float32Array {
+  return uniform(batch * height * width * channels, seed);
+}
+
+describe.each(exportedNetworks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
+  network,
+  seed,
+}) => {
+  it('comes back as the same network', () => {
+    const values = randomState(network, seed);
+    const decoded = decodeOnnx(encodeOnnx(network, values));
+    const images = imagesOf(network, 2, seed);
+    const run = (n: Network, v: ReadonlyMap<string, Float32Array>) => networkForward(n, v, images, { training: false });
+    expect(run(decoded.network, decoded.values).logits).toEqual(run(network, values).logits);
+    // Branches that lead nowhere do not come back, and pools of one pixel to itself are nothing to ONNX.
+    const kinds = (n: Network) =>
+      n.layers.map((layer) => ({ kind: layer.kind, adjust: 'adjust' in layer && layer.adjust }));
+    const living = network.layers.filter(({ name }) => !name.startsWith('nowhere'));
+    expect(kinds(decoded.network)).toEqual(kinds({ ...network, layers: living }));
+  });
+});
+
+it.each([
+  ['ic-resnet18', imageNetResNet({ depth: 18, ic: true, classes: 7 })],
+  ['resnet14', cifarResNet({ depth: 14, ic: false })],
+  ['ic-resnet8, input form', cifarResNet({ depth: 8, ic: true, adjust: 'input' })],
+] satisfies [string, Network][])('%s comes back with every name', (_, network) => {
+  const values = formulaWeights(network);
+  const decoded = decodeOnnx(encodeOnnx(network, values));
+  expect(decoded.network).toEqual(network);
+  expect([...decoded.values.keys()].sort()).toEqual([...values.keys()].sort());
+  // Element by element takes the test framework minutes.
+  for (const [key, value] of values)
+    expect(Buffer.from(value.buffer).equals(bytesOf(decoded.values.get(key)!)), key).toBe(true);
+});
+
+describe.each([
+  { name: 'mobile', adjusts: [] },
+  { name: 'dense', adjusts: [] },
+  { name: 'plain', adjusts: [] },
+  { name: 'ic_resnet', adjusts: Array(6).fill('output') },
+  { name: 'ic_grouped', adjusts: ['input', 'input', 'output'] },
+])("PyTorch's $name", ({ name, adjusts }) => {
+  const file = readFileSync(new URL(`../golden/onnx/${name}.onnx`, import.meta.url));
+  const { network, values } = decodeOnnx(file, { name: `${name}.onnx` });
+
+  it('is the network that ONNX Runtime runs', async () => {
+    const images = imagesOf(network, 2, 7);
+    const { values: expected } = await runOnnx(file, network.input, images);
+    const { logits } = networkForward(network, values, images, { training: false });
+    expect(relativeError(logits, expected)).toBeLessThan(1e-5);
+  });
+
+  it('has the IC convolutions that it was made of, and can have them', () => {
+    const found = (n: Network) =>
+      n.layers.flatMap((layer) => (layer.kind === 'convolution' && layer.adjust !== 'none' ? [layer.adjust] : []));
+    expect(found(network)).toEqual(adjusts);
+    const convolutions = network.layers.filter(({ kind }) => kind === 'convolution');
+    expect(found(toIC(network))).toHaveLength(convolutions.length);
+  });
+});

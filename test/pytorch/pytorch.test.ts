@@ -1,0 +1,104 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Network } from '../../src/graph/network.js';
+import { createState, writeState } from '../../src/graph/state.js';
+import { float32Tensor, readSafetensors, toFloat32, writeSafetensors } from '../../src/io/safetensors.js';
+import { cifarResNet } from '../../src/models/resnet.js';
+import { encodeCheckpoint } from '../../src/train/checkpoint.js';
+import { inferOnDevice, trainOnDevice } from '../networks/deviceRun.js';
+import { formulaWeights } from '../onnx/cases.js';
+import { closeTestDevice, testDevice } from '../support/device.js';
+import { nhwcToNchw } from '../support/layout.js';
+import { uniform } from '../support/random.js';
+import { distance } from '../support/rounding.js';
+import { findTorch, runScript } from './python.js';
+
+const python = findTorch();
+if (python === undefined) process.stdout.write('no python3 with torch: docs/pytorch.md was read, not run\n');
+
+describe('docs/pytorch.md', () => {
+  it('holds the module ahead of what uses it', async () => {
+    const page = await readFile(new URL('../../docs/pytorch.md', import.meta.url), 'utf8');
+    const [module = ''] = page.match(/^```python\n[^`]*(`[^`]+`[^`]*)*?^```$/m) ?? [];
+    for (const name of ['class ICConv2d', 'def to_ic', 'def imagenet_resnet', 'def cifar_resnet']) {
+      expect(module).toContain(name);
+    }
+  });
+});
+
+/** The largest error as a share of the largest value. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  return distance(actual, expected) / distance(expected, new Float64Array(expected.length));
+}
+
+const batch = 4;
+const small = { depth: 8, ic: true, width: 4, input: { height: 12, width: 14, channels: 2 } } as const;
+
+describe.runIf(python !== undefined)('the module in PyTorch', { timeout: 400_000 }, () => {
+  let device: GPUDevice;
+  let folder: string;
+  beforeAll(async () => {
+    ({ device } = await testDevice());
+    folder = await mkdtemp(join(tmpdir(), 'icnet-pytorch-'));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await closeTestDevice();
+  });
+
+  it('computes the golden convolutions and their gradients', async () => {
+    const errors = Object.entries(JSON.parse(await runScript(python!, 'convolutions.py')) as Record<string, number>);
+    expect(errors.length).toBeGreaterThan(19 * 4);
+    // What is stored is rounded to float32.
+    for (const [tensor, error] of errors) expect(error, tensor).toBeLessThan(2e-7);
+  });
+
+  it('computes the golden logits of whole networks', async () => {
+    const errors = Object.entries(JSON.parse(await runScript(python!, 'golden_logits.py')) as Record<string, number>);
+    expect(errors).toHaveLength(4);
+    for (const [network, error] of errors) expect(error, network).toBeLessThan(1e-5);
+  });
+
+  /** Images and labels, and what float64 makes of them in a network that a checkpoint of ours was loaded into. */
+  async function handOver(network: Network, expression: string) {
+    const { height, width, channels } = network.input;
+    const images = uniform(batch * height * width * channels, 3);
+    const start = formulaWeights(network);
+    const state = createState(device, network);
+    writeState(state, start);
+    const [checkpoint, input, output] = ['checkpoint', 'images', 'results'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeFile(checkpoint, await encodeCheckpoint(state));
+    const nchw = nhwcToNchw(images, [batch, height, width, channels]);
+    await writeFile(input, writeSafetensors([['images', float32Tensor([batch, channels, height, width], nchw)]]));
+    state.dispose();
+    await runScript(python!, 'network.py', expression, checkpoint, input, output);
+    const { tensors } = readSafetensors(await readFile(output));
+    return { images, start, theirs: new Map(Array.from(tensors, ([name, tensor]) => [name, toFloat32(tensor)])) };
+  }
+
+  it('loads a checkpoint and gives the same training step', async () => {
+    const network = cifarResNet({ ...small, classes: 5 });
+    const { images, start, theirs } = await handOver(network, 'to_ic(cifar_resnet(8, 5, 4, channels=2))');
+    const labels = Uint32Array.from({ length: batch }, (_, i) => (7 * i) % 5);
+    const sgd = { learningRate: 0, momentum: 0, weightDecay: 0, nesterov: false };
+    const { values } = await trainOnDevice(device, { network, start, images, labels, sgd, steps: 1 });
+    const compared = [...values.keys()].filter((name) => /^(train\.logits|losses|grad\..*)$/.test(name));
+    expect(compared.length).toBeGreaterThan(20);
+    for (const name of compared) expect(relativeError(values.get(name)!, theirs.get(name)!), name).toBeLessThan(1e-4);
+  });
+
+  it('loads a checkpoint of the input form and gives the same logits', async () => {
+    const network = cifarResNet({ ...small, adjust: 'input', stemStride: 2 });
+    const expression = 'to_ic(cifar_resnet(8, width=4, stem_stride=2, channels=2), "input")';
+    const { images, start, theirs } = await handOver(network, expression);
+    const logits = await inferOnDevice(device, network, start, images);
+    expect(relativeError(logits, theirs.get('eval.logits')!)).toBeLessThan(1e-5);
+  });
+});
