@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { openForCommand } from '../src/cli/adapter.js';
 import type { Output } from '../src/cli/output.js';
 import { progressBar } from '../src/cli/progress.js';
@@ -9,6 +5,7 @@ import { UnsupportedError } from '../src/errors.js';
 import { coldTasks } from './coldStart.js';
 import { openOurs } from './openOurs.js';
 import { openPeer } from './peer.js';
+import { currentCommit, versionsOf } from './provenance.js';
 import { type Failure, type Report, type Row, type SuiteName, suiteNames } from './rows.js';
 import { convolutionTasks } from './suites/conv.js';
 import { encodeTasks } from './suites/encode.js';
@@ -28,9 +25,6 @@ export interface RunOptions {
   readonly peer: boolean;
 }
 
-/** The root of the repository, whose built files lie in bench/dist. */
-export const root = join(import.meta.dirname, '../..');
-
 /**
  * Runs the suites and collects what they find. A row that fails does not keep the others from running.
  *
@@ -47,8 +41,8 @@ export async function runBench(options: RunOptions, output: Output): Promise<Rep
     return {
       adapter,
       driver: adapter.description,
-      versions: versions(),
-      commit: commit(),
+      versions: versionsOf(['webgpu', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu']),
+      commit: currentCommit(),
       date: new Date().toISOString(),
       tuned: options.tune,
       rows,
@@ -119,28 +113,5 @@ function tasksOf(suite: SuiteName, adapter: string): Task[] {
       return coldTasks(adapter);
     case 'roofline':
       return rooflineTasks();
-  }
-}
-
-/** Of the package, of Node and of what runs underneath. */
-function versions(): Record<string, string> {
-  const require = createRequire(join(root, 'package.json'));
-  const names = ['webgpu', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'];
-  const versionIn = (path: string): string => (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
-  return {
-    'ic-networks': versionIn(join(root, 'package.json')),
-    node: process.versions.node,
-    ...Object.fromEntries(names.map((name) => [name, versionIn(require.resolve(`${name}/package.json`))])),
-  };
-}
-
-/** The commit, with a `+` where files have changed since; empty outside of a clone. */
-function commit(): string {
-  const git = (...words: string[]): string =>
-    execFileSync('git', words, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  try {
-    return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+');
-  } catch {
-    return '';
   }
 }

@@ -1,7 +1,7 @@
 /** Networks as data: the families, plain and IC, plain networks made into IC networks, initial values, counting. Browser-safe. */
 export { type DenseNetDepth, type DenseNetOptions, denseNet } from './models/denseNet.js';
 export type { NetworkOptions } from './models/icForm.js';
-export { initialParameters } from './models/initialise.js';
+export { inheritedParameters, initialParameters } from './models/initialise.js';
 export { type MobileNetV2Options, mobileNetV2 } from './models/mobileNet.js';
 export { networkByName } from './models/networkByName.js';
 export {

@@ -2,12 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ICError } from '../errors.js';
+import { type DistillFlags, distill } from './distill.js';
 import { evaluate } from './evaluate.js';
 import { info } from './info.js';
+import { inspect } from './inspect.js';
 import { createOutput } from './output.js';
 import { summary } from './summary.js';
 import { type TrainFlags, train } from './train.js';
 import { type TuneFlags, tune } from './tune.js';
+import { type UpgradeFlags, upgrade } from './upgrade.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -91,9 +94,9 @@ program.addCommand(
     .action((network, flags) => summary(network, flags, createOutput(flags.json))),
 );
 
-program.addCommand(
-  withTune(withAdapter(withShape(command('train', 'train a network'))))
-    .option('--network <name>', 'for example ic-resnet8, ic-mobilenet-v2', 'ic-resnet8')
+/** How a network is trained, whatever it starts from. */
+function withTraining(given: Command, defaults: { readonly learningRate: string }): Command {
+  return given
     .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
     .option('--steps <count>', 'training steps', count)
     .addOption(
@@ -105,7 +108,7 @@ program.addCommand(
     .option('--micro-batch <images>', 'images computed at a time, a divisor of the batch, to save memory', count)
     .option('--recompute', 'compute activations again in the backward pass instead of keeping all', false)
     .addOption(new Option('--optimiser <name>').choices(['sgd', 'adamw']).default('sgd'))
-    .option('--learning-rate <rate>', 'the peak; 0.1 for sgd, 0.002 for adamw by default', amount)
+    .option('--learning-rate <rate>', `the peak; ${defaults.learningRate}`, amount)
     .option('--momentum <share>', 'of SGD', amount, 0.9)
     .option('--no-nesterov', 'plain momentum for SGD')
     .option('--weight-decay <rate>', 'not for norms, biases and recalibration weights', amount, 0.0005)
@@ -117,10 +120,75 @@ program.addCommand(
     .option('--crop <pixels>', 'random crops from images padded by this much', wholeNumber, 0)
     .option('--flip', 'mirror every other image at random', false)
     .option('--seed <number>', 'makes a run repeatable', wholeNumber, 1)
+    .option('--save-every <steps>', 'save a checkpoint every so many steps', count, 500);
+}
+
+/** How a teacher teaches. */
+function withTeaching(given: Command): Command {
+  return given
+    .addOption(
+      new Option('--loss <name>', "distance from the teacher's logits: squared, or a divergence")
+        .choices(['mse', 'kl'])
+        .default('kl'),
+    )
+    .option('--temperature <number>', 'of kl', amount, 4)
+    .option('--weight <number>', 'of the distance at the first step', amount, 1)
+    .addOption(
+      new Option('--weight-schedule <name>', 'how the weight falls')
+        .choices(['constant', 'linear', 'cosine', 'step'])
+        .default('cosine'),
+    )
+    .option('--until <share>', 'of the steps with the teacher', amount, 0.5)
+    .option('--cache', "remember the teacher's logits of every image; without --crop and --flip alone", false);
+}
+
+program.addCommand(
+  withTraining(withTune(withAdapter(withShape(command('train', 'train a network')))), {
+    learningRate: '0.1 for sgd, 0.002 for adamw by default',
+  })
+    .option('--network <name>', 'for example ic-resnet8, ic-mobilenet-v2', 'ic-resnet8')
     .option('--output <folder>', 'for checkpoint and curves; runs/NETWORK by default')
     .option('--resume <checkpoint>', 'go on from a checkpoint of the same training')
-    .option('--save-every <steps>', 'save a checkpoint every so many steps', count, 500)
     .action((flags: TrainFlags) => train(flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withTeaching(
+    withTraining(
+      withTune(withAdapter(withShape(command('distill', 'train a network with another one as its teacher')))),
+      {
+        learningRate: '0.1 for sgd, 0.002 for adamw by default',
+      },
+    ),
+  )
+    .requiredOption('--teacher <checkpoint>', 'of the same images and classes')
+    .option('--student <name>', 'for example ic-resnet8, ic-resnet20', 'ic-resnet8')
+    .option('--inherit', "start from the teacher's weights, for the IC form of its network", false)
+    .option('--output <folder>', 'for checkpoint and curves; runs/STUDENT by default')
+    .option('--resume <checkpoint>', 'go on from a checkpoint of the same training')
+    .action((flags: DistillFlags) => distill(flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withTeaching(
+    withTraining(
+      withTune(
+        withAdapter(command('upgrade', 'make a plain checkpoint an IC checkpoint, the plain network its teacher')),
+      ),
+      { learningRate: '0.02 for sgd, 0.0005 for adamw by default' },
+    ),
+  )
+    .argument('<checkpoint>', 'of a plain network')
+    .addOption(
+      new Option('--adjust <form>', 'what the recalibration weights belong to')
+        .choices(['output', 'input'])
+        .default('output'),
+    )
+    .option('--output <folder>', 'for the checkpoint; beside the plain one by default')
+    .action((checkpoint: string, flags: UpgradeFlags) => {
+      const learningRate = flags.learningRate ?? (flags.optimiser === 'sgd' ? 0.02 : 0.0005);
+      return upgrade(checkpoint, { ...flags, learningRate }, createOutput(flags.json));
+    }),
 );
 
 program.addCommand(
@@ -129,6 +197,18 @@ program.addCommand(
     .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
     .option('--batch <images>', 'images a step', count, 200)
     .action((checkpoint, flags) => evaluate(checkpoint, flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withAdapter(command('inspect', 'where the second term of IC convolutions fires, and how their weights are spread'))
+    .argument('<checkpoint>', 'of an IC network')
+    .argument('[picture]', 'a JPEG, PNG or WebP file; a test image of --data where left out')
+    .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
+    .option('--index <number>', 'of the test image', wholeNumber, 0)
+    .option('--output <folder>', 'for the maps', 'runs/inspect')
+    .action((checkpoint: string, picture: string | undefined, flags) =>
+      inspect(checkpoint, picture, flags, createOutput(flags.json)),
+    ),
 );
 
 program.addCommand(

@@ -91,7 +91,7 @@ function asPlain(network: Network): Network {
 }
 
 /** The IC form: as it is where it has IC convolutions, else with those of its blocks made IC, or all where it has none. */
-function asIC(network: Network, adjust: 'output' | 'input'): Network {
+export function asIC(network: Network, adjust: 'output' | 'input'): Network {
   const convolutions = network.layers.filter(isConvolution);
   if (convolutions.some((layer) => layer.adjust !== 'none')) return network;
   const hasBlocks = convolutions.some(isBlockConvolution);

@@ -7,6 +7,7 @@ import { stepsPerEpoch } from '../io/batches.js';
 import { channelStatistics, type ImageDataset, type Normalisation } from '../io/dataset.js';
 import { initialParameters } from '../models/initialise.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
+import type { DistillationOptions } from '../train/distillation.js';
 import { compileEvaluation } from '../train/evaluation.js';
 import { loadCheckpoint, writeAtomically } from '../train/files.js';
 import type { OptimiserOptions } from '../train/optimiser.js';
@@ -57,18 +58,32 @@ export interface TrainFlags {
 
 const evaluationBatch = 200;
 
-/** `icnet train`. */
-export async function train(flags: TrainFlags, output: Output): Promise<void> {
+/** What a teacher brings into a training. */
+export interface Guidance {
+  readonly checkpoint: Checkpoint;
+  /** Of a training of this many steps. */
+  readonly distillation: (teacher: NetworkState, steps: number) => DistillationOptions;
+  /** What a fresh student starts from; what `train` starts from where left out. */
+  readonly start?: (student: Network) => ReadonlyMap<string, Float32Array>;
+}
+
+/** `icnet train`, and with a teacher `icnet distill`. */
+export async function train(flags: TrainFlags, output: Output, guidance?: Guidance): Promise<void> {
   const started = performance.now();
   const data = await loadData(flags.data);
   const opened = await openForCommand(flags.adapter, output);
   try {
     const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
-    const normalisation = resumed?.normalisation ?? channelStatistics(data.train);
-    const state = resumed ? restoreState(opened.device, resumed) : freshState(opened.device, flags, data.train);
+    const known = resumed?.normalisation ?? guidance?.checkpoint.normalisation;
+    const normalisation = known ?? channelStatistics(data.train);
+    const state = resumed
+      ? restoreState(opened.device, resumed)
+      : freshState(opened.device, flags, data.train, guidance?.start);
+    const teacher = guidance && restoreState(opened.device, guidance.checkpoint);
+    const options = withTeacher(trainerOptions(flags, data.train, normalisation), guidance, teacher);
     const folder = flags.output ?? join('runs', state.network.name);
     await mkdir(folder, { recursive: true });
-    const trainer = await compile(state, trainerOptions(flags, data.train, normalisation), resumed, flags, output);
+    const trainer = await compileTrainer(state, options, flags, output, resumed);
     const run = await trainToTheEnd(trainer, join(folder, 'checkpoint.safetensors'), flags, output);
 
     const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
@@ -93,21 +108,41 @@ export async function train(flags: TrainFlags, output: Output): Promise<void> {
       adapter: adapterName(opened.adapter),
     });
     trainer.dispose();
+    teacher?.dispose();
     state.dispose();
   } finally {
     opened.close();
   }
 }
 
-function freshState(device: GPUDevice, flags: TrainFlags, dataset: ImageDataset): NetworkState {
+function withTeacher(
+  options: TrainerOptions,
+  guidance: Guidance | undefined,
+  teacher: NetworkState | undefined,
+): TrainerOptions {
+  if (!guidance || !teacher) return options;
+  return { ...options, distillation: guidance.distillation(teacher, options.steps) };
+}
+
+function freshState(
+  device: GPUDevice,
+  flags: TrainFlags,
+  dataset: ImageDataset,
+  start: Guidance['start'] = (network) => initialParameters(network, flags.seed),
+): NetworkState {
   const { height, width, channels, classes } = dataset;
   const network: Network = namedNetwork(flags.network, { ...flags, input: { height, width, channels }, classes });
   const state = createState(device, network);
-  writeState(state, initialParameters(network, flags.seed));
+  writeState(state, start(network));
   return state;
 }
 
-function trainerOptions(flags: TrainFlags, dataset: ImageDataset, normalisation: Normalisation): TrainerOptions {
+/** What the flags ask of a training. */
+export function trainerOptions(
+  flags: Omit<TrainFlags, 'network' | 'width' | 'stemStride'>,
+  dataset: ImageDataset,
+  normalisation: Normalisation,
+): TrainerOptions {
   const { batch, microBatch, recompute, seed, labelSmoothing, crop, flip } = flags;
   const perEpoch = stepsPerEpoch(dataset, batch);
   const steps = flags.steps ?? Math.max(1, Math.round((flags.epochs ?? 1) * perEpoch));
@@ -126,7 +161,12 @@ function trainerOptions(flags: TrainFlags, dataset: ImageDataset, normalisation:
   };
 }
 
-function optimiserOptions(flags: TrainFlags): OptimiserOptions {
+function optimiserOptions(
+  flags: Pick<
+    TrainFlags,
+    'momentum' | 'nesterov' | 'weightDecay' | 'clip' | 'adjustRate' | 'optimiser' | 'learningRate'
+  >,
+): OptimiserOptions {
   const { momentum, nesterov, weightDecay, clip } = flags;
   const common = {
     weightDecay,
@@ -139,18 +179,19 @@ function optimiserOptions(flags: TrainFlags): OptimiserOptions {
 }
 
 /** `step` divides the rate by ten at half and at three quarters of the way. */
-function schedule(flags: TrainFlags, steps: number): Schedule {
+function schedule(flags: Pick<TrainFlags, 'warmUp' | 'schedule'>, steps: number): Schedule {
   const warmUp = flags.warmUp ?? Math.floor(steps / 20);
   if (flags.schedule !== 'step') return { kind: flags.schedule, warmUp };
   return { kind: 'step', warmUp, milestones: [Math.floor(steps / 2), Math.floor((steps * 3) / 4)], factor: 0.1 };
 }
 
-async function compile(
+/** Compiles a training, with bars of what is compiled and measured; goes on from a checkpoint where there is one. */
+export async function compileTrainer(
   state: NetworkState,
   options: TrainerOptions,
-  resumed: Checkpoint | undefined,
-  flags: TrainFlags,
+  flags: Pick<TrainFlags, 'tune'>,
   output: Output,
+  resumed?: Checkpoint,
 ): Promise<Trainer> {
   const measuring = measuringBar(output);
   let bar: ReturnType<typeof progressBar> | undefined;
@@ -172,18 +213,36 @@ async function compile(
   }
 }
 
-interface Run {
+/** A training that was run to its end, or to where it was interrupted. */
+export interface Run {
   readonly history: StepReport[];
   readonly checkpoint: string;
   readonly interrupted: boolean;
 }
 
-async function trainToTheEnd(trainer: Trainer, checkpoint: string, flags: TrainFlags, output: Output): Promise<Run> {
+/**
+ * Trains on, reports every step and saves checkpoints.
+ *
+ * @throws NumericError naming the last good checkpoint, too.
+ */
+export async function trainToTheEnd(
+  trainer: Trainer,
+  checkpoint: string,
+  flags: Pick<TrainFlags, 'saveEvery' | 'resume'>,
+  output: Output,
+): Promise<Run> {
   const { steps, batch, dataset } = trainer.options;
   const history: StepReport[] = [];
   output.say(
     `${trainer.state.network.name} on ${dataset.name}: ${steps} steps of ${batch} images, ${trainer.dispatches} dispatches each`,
   );
+  const { distillation } = trainer.options;
+  if (distillation) {
+    const { teacher, end } = distillation;
+    output.say(
+      `Taught by ${teacher.network.name} for ${end} steps, ${trainer.distillationDispatches} dispatches more each`,
+    );
+  }
   const interrupt = interruptSignal(() => output.say('\nStopping behind this step; again to end at once.'));
   const bar = progressBar('Training', steps, output);
   const onStep = (report: StepReport): void => {
@@ -217,11 +276,12 @@ function withLastGood(error: NumericError, checkpoint: string): NumericError {
   return new NumericError({ ...error, expected }, { cause: error });
 }
 
-async function test(
+/** The share of a data set's images that a network gets right. */
+export async function test(
   state: NetworkState,
   dataset: ImageDataset,
   normalisation: Normalisation,
-  flags: TrainFlags,
+  flags: Pick<TrainFlags, 'tune'>,
   output: Output,
 ): Promise<number> {
   const batch = Math.min(evaluationBatch, dataset.count);

@@ -58,11 +58,16 @@ function fromCmyk(inks: Uint8Array): Uint8Array {
 
 let loading: Promise<SharpConstructor> | undefined;
 
-function loadSharp(): Promise<SharpConstructor> {
+/**
+ * The package that decodes and encodes pictures.
+ *
+ * @throws ICError where it is not installed.
+ */
+export function loadSharp(): Promise<SharpConstructor> {
   loading ??= import('sharp').then(
     ({ default: sharp }) => sharp,
     (cause: unknown) => {
-      const expected = 'the package to be installed, which decodes pictures (npm install sharp)';
+      const expected = 'the package to be installed, which decodes and encodes pictures (npm install sharp)';
       const details = {
         operation: 'decodePicture',
         parameter: 'sharp',

@@ -1,3 +1,4 @@
+import { ShapeError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { requireInteger } from '../ops/windows.js';
@@ -32,6 +33,30 @@ export function initialParameters(
     if (!wanted(spec.name)) continue;
     const draw = distribution(spec, fanIns.get(spec.layer) ?? 1, randomStream(seed, spec.name));
     parameters.set(spec.name, new Float32Array(elementCount(spec.shape)).map(draw));
+  }
+  return parameters;
+}
+
+/**
+ * The state of a network that takes over what another one has learned, such as its plain form: its own initial values, with
+ * the given ones of the same name in their place.
+ *
+ * @throws ShapeError for values that the network has no place for, or of another size.
+ */
+export function inheritedParameters(
+  network: Network,
+  values: ReadonlyMap<string, Float32Array>,
+  seed: number,
+): Map<string, Float32Array> {
+  const parameters = initialParameters(network, seed);
+  for (const [name, data] of values) {
+    const expected = parameters.get(name)?.length;
+    if (data.length !== expected) {
+      const words = expected === undefined ? `no such entry in ${network.name}` : `${expected} values`;
+      const got = `${data.length} values`;
+      throw new ShapeError({ operation: 'inheritedParameters', parameter: name, expected: words, got });
+    }
+    parameters.set(name, data);
   }
   return parameters;
 }

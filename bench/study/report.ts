@@ -1,0 +1,169 @@
+import { join } from 'node:path';
+import { grouped } from '../../src/cli/output.js';
+import { writeAtomically } from '../../src/train/files.js';
+import { drawCurves, drawErrors } from './charts.js';
+import type { StartRecord, StudyRecord } from './records.js';
+import { resultsOf, type Spread, type VariantResult } from './results.js';
+import type { StudySettings } from './settings.js';
+
+/** A data set's part of the report. */
+interface Section {
+  readonly data: string;
+  readonly rows: readonly (readonly string[])[];
+  /** By file name. */
+  readonly charts: ReadonlyMap<string, string>;
+}
+
+const header = [
+  'Network',
+  'Seeds',
+  'Parameters',
+  'Multiply-adds',
+  'Test error %',
+  'Less plain',
+  'Test loss',
+  "Steps to plain's error",
+  'To twice that',
+  'Step',
+];
+
+/** Writes report.md with its charts beside it and report.html in one piece; nothing without a finished training. */
+export async function writeReports(records: readonly StudyRecord[], folder: string): Promise<string[]> {
+  const start = records.findLast((record) => record.kind === 'start');
+  if (!start) return [];
+  const results = resultsOf(records, start.settings);
+  if (results.length === 0) return [];
+  const sections = [...new Set(results.map(({ data }) => data))].map((data) =>
+    sectionOf(
+      results.filter((result) => result.data === data),
+      start.settings,
+    ),
+  );
+  const files = new Map<string, string>(sections.flatMap(({ charts }) => [...charts]));
+  files.set('report.md', markdown(start, sections));
+  files.set('report.html', html(start, sections));
+  const paths = [...files].map(([name, text]) => [join(folder, name), text] as const);
+  for (const [path, text] of paths) await writeAtomically(path, text);
+  return paths.map(([path]) => path);
+}
+
+function sectionOf(results: readonly VariantResult[], { steps }: StudySettings): Section {
+  const { data } = results[0]!;
+  return {
+    data,
+    rows: results.map((result) => rowOf(result, steps)),
+    charts: new Map([
+      [`study-${fileName(data)}-curves.svg`, drawCurves(results)],
+      [`study-${fileName(data)}-errors.svg`, drawErrors(results)],
+    ]),
+  };
+}
+
+const fileName = (text: string): string => text.toLowerCase().replace(/[^\w-]+/g, '-');
+
+function rowOf(result: VariantResult, steps: number): string[] {
+  const { label, seeds, parameters, multiplyAdds, error, difference, loss, stepsToPlain, stepsToTwice, step } = result;
+  const percent = ({ mean, deviation }: Spread): string =>
+    `${(mean * 100).toFixed(2)} ± ${(deviation * 100).toFixed(2)}`;
+  const signed = difference && `${difference.mean > 0 ? '+' : ''}${percent(difference)}`;
+  return [
+    label,
+    String(seeds.length),
+    grouped(parameters),
+    grouped(multiplyAdds),
+    percent(error),
+    signed ?? '',
+    `${loss.mean.toFixed(4)} ± ${loss.deviation.toFixed(4)}`,
+    ...[stepsToPlain, stepsToTwice].map((all) =>
+      all.map((reached) => (reached === undefined ? `> ${steps}` : String(reached))).join(', '),
+    ),
+    step ? `${step.milliseconds.toFixed(0)} ms (${step.ratio.toFixed(2)})` : '',
+  ];
+}
+
+/** What was run, on what. */
+function factsOf({ command, adapter, versions, commit, date, settings }: StartRecord): [string, string][] {
+  const list = (values: Readonly<Record<string, string | number>>): string =>
+    Object.entries(values)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ');
+  return [
+    ['Command', command],
+    ['Adapter', adapter],
+    ['Versions', list(versions)],
+    ['Commit', commit],
+    ['Date', date],
+    ['Settings', list({ ...settings })],
+  ];
+}
+
+const notes = [
+  'Test errors are of the images named `tested`, mean and sample deviation over the seeds. Less plain: the difference from the plain network with the same seed.',
+  "Steps to plain's error: seed by seed, the first look at the `watched` images whose error is not above the plain network's at its end, and not above twice that.",
+  "Step: median time, taken in turn with the other networks', and the median ratio to the plain network's; with its teacher where there is one.",
+];
+
+function markdown(start: StartRecord, sections: readonly Section[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const table = (rows: readonly (readonly string[])[]): string[] => [
+    line(header),
+    line(header.map((_, column) => (column === 0 ? '---' : '--:'))),
+    ...rows.map(line),
+  ];
+  return [
+    '# Study',
+    '',
+    ...factsOf(start).map(([name, value]) => `- ${name}: ${name === 'Command' ? `\`${value}\`` : value}`),
+    '',
+    ...notes.map((note) => `- ${note}`),
+    ...sections.flatMap(({ data, rows, charts }) => [
+      '',
+      `## ${data}`,
+      '',
+      ...table(rows),
+      ...[...charts.keys()].flatMap((name) => ['', `![${name}](${name})`]),
+    ]),
+    '',
+  ].join('\n');
+}
+
+const style = [
+  'body{font:15px/1.45 system-ui,sans-serif;color:#1f2937;max-width:1000px;margin:2rem auto;padding:0 1rem}',
+  'table{border-collapse:collapse;font-size:13px}',
+  'th,td{text-align:left;padding:2px 14px 2px 0;vertical-align:top}',
+  'th{border-bottom:1px solid #9ca3af}',
+  'svg{max-width:100%;height:auto}',
+].join('');
+
+function html(start: StartRecord, sections: readonly Section[]): string {
+  const line = (cells: readonly string[], tag: 'th' | 'td'): string =>
+    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
+  return [
+    '<!doctype html>',
+    '<html lang="en">',
+    '<head>',
+    '<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<title>IC networks: study</title>',
+    `<style>${style}</style>`,
+    '</head>',
+    '<body>',
+    '<h1>Study</h1>',
+    `<table>${factsOf(start)
+      .map((row) => line(row, 'td'))
+      .join('')}</table>`,
+    `<ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>`,
+    ...sections.flatMap(({ data, rows, charts }) => [
+      `<h2>${escaped(data)}</h2>`,
+      `<table>${line(header, 'th')}${rows.map((row) => line(row, 'td')).join('')}</table>`,
+      ...charts.values(),
+    ]),
+    '</body>',
+    '</html>',
+    '',
+  ].join('\n');
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

@@ -1,0 +1,46 @@
+import type { Network } from '../graph/network.js';
+import type { NetworkState } from '../graph/state.js';
+import { inheritedParameters } from '../models/initialise.js';
+import type { DistillationOptions } from '../train/distillation.js';
+import { loadCheckpoint } from '../train/files.js';
+import type { Output } from './output.js';
+import { type TrainFlags, train } from './train.js';
+
+/** How a teacher teaches. */
+export interface TeachingFlags {
+  readonly loss: 'mse' | 'kl';
+  readonly temperature: number;
+  readonly weight: number;
+  readonly weightSchedule: 'constant' | 'linear' | 'cosine' | 'step';
+  /** Share of the steps. */
+  readonly until: number;
+  readonly cache: boolean;
+}
+
+export interface DistillFlags extends Omit<TrainFlags, 'network'>, TeachingFlags {
+  readonly teacher: string;
+  readonly student: string;
+  /** Start from the teacher's weights. */
+  readonly inherit: boolean;
+}
+
+/** `icnet distill`. */
+export async function distill(flags: DistillFlags, output: Output): Promise<void> {
+  const checkpoint = await loadCheckpoint(flags.teacher);
+  const inherit = (student: Network) => inheritedParameters(student, checkpoint.values, flags.seed);
+  await train({ ...flags, network: flags.student }, output, {
+    checkpoint,
+    distillation: (teacher, steps) => teachingOptions(flags, teacher, steps),
+    ...(flags.inherit && { start: inherit }),
+  });
+}
+
+/** What the flags ask of a teacher; `step` divides the weight by ten at half and at three quarters of its time. */
+export function teachingOptions(flags: TeachingFlags, teacher: NetworkState, steps: number): DistillationOptions {
+  const { loss, temperature, weight, weightSchedule, until, cache } = flags;
+  const end = Math.max(1, Math.round(until * steps));
+  const milestones = [Math.floor(end / 2), Math.floor((end * 3) / 4)];
+  const schedule: DistillationOptions['schedule'] =
+    weightSchedule === 'step' ? { kind: 'step', milestones, factor: 0.1 } : { kind: weightSchedule };
+  return { teacher, loss, weight, schedule, end, cache, ...(loss === 'kl' && { temperature }) };
+}
