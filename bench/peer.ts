@@ -31,6 +31,8 @@ export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
   }
   let backend: WebGPUBackend | undefined;
   const start = async (): Promise<void> => {
+    // Where there is a navigator.gpu, TensorFlow.js has made a backend with a device of its own ready.
+    if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
     tf.registerBackend('webgpu', () => {
       backend = new WebGPUBackend(device, device.adapterInfo);
       return backend;
@@ -46,7 +48,6 @@ export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
       backend!.submitQueue();
     },
     async reset() {
-      tf.removeBackend('webgpu');
       await start();
     },
   };

@@ -164,8 +164,9 @@ export interface InsideView {
 export interface BenchOptions {
   /** Measure first which kernels are fastest. */
   readonly tune: boolean;
-  /** ResNet-50 and IC-ResNet-50 as a whole. */
+  /** A whole network, in its IC form and plain. */
   readonly networks: boolean;
+  readonly network: 'resnet20' | 'resnet18' | 'resnet50';
   readonly tensorflow: boolean;
   readonly onnxRuntime: boolean;
 }

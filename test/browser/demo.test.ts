@@ -1,13 +1,20 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digitStrokes } from '../../src/demo/data/digits.js';
+import type { BenchReport } from '../../src/demo/protocol.js';
+import { networkParameters } from '../../src/graph/parameters.js';
+import { float32Tensor, imageNetClasses, writeSafetensors } from '../../src/io.js';
+import { initialParameters } from '../../src/models/initialise.js';
+import { imageNetResNet } from '../../src/models/resnet.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { crashGpuProcess, launchBrowser, openPage } from '../support/browser.js';
 import { type ServedDemo, serveDemo } from '../support/demo.js';
+import { plainPng } from '../support/png.js';
 import { mainThreadTasks } from '../support/tracing.js';
 
 const minutes = 60_000;
@@ -281,5 +288,145 @@ describe('Trying it', () => {
       await page.context().close();
     },
     5 * minutes,
+  );
+});
+
+describe('Seeing it', () => {
+  it(
+    'shows where the second term fires, how adjust is spread, and what every dispatch takes',
+    async () => {
+      const { page, complaints } = await openPage(browser);
+      await page.goto(`${demo.address}#see`);
+      await until(page, 'there are maps', async () => (await page.locator('#maps button').count()) === 6);
+      expect(await page.textContent('#see-status')).toMatch(/It fires at \d+\.\d % of all outputs, over 6 layers/);
+      const first = await page.textContent('#map-text');
+      await page.locator('#maps button').nth(4).click();
+      expect(await page.textContent('#map-text')).not.toBe(first);
+      expect(await page.textContent('#spread-text')).toContain('32 weights');
+      expect(await page.locator('#spread rect').count()).toBeGreaterThan(10);
+
+      await page.click('#measure');
+      await until(page, 'there is a diagram', async () => (await page.locator('.box').count()) === 11);
+      expect(await page.locator('.box.ic').count()).toBe(6);
+      for (const text of await page.locator('.box').allTextContents()) expect(text).toMatch(/\d (ms|µs)/);
+      expect(await page.textContent('#diagram-status')).toMatch(/by timestamps/);
+      expect(await page.locator('.diagram path').count()).toBe(5);
+      expect(await violations(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    5 * minutes,
+  );
+});
+
+describe('Files of the visitor', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ic-networks-files-'));
+  });
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it(
+    'make a data set of pictures in a folder for each class, and a training can be reset while it compiles',
+    async () => {
+      for (const [name, colour] of [
+        ['red', [200, 30, 20]],
+        ['blue', [20, 30, 200]],
+      ] as const) {
+        await mkdir(join(folder, 'pictures', name), { recursive: true });
+        for (let index = 0; index < 20; index++) {
+          await writeFile(join(folder, 'pictures', name, `${index}.png`), plainPng(40 + index, 30, colour));
+        }
+      }
+      const { page, complaints } = await openPage(browser);
+      await page.goto(demo.address);
+      await chooseSmallTraining(page, 50);
+      await page.selectOption('[name=data]', 'files');
+      await page.click('#start');
+      await page.waitForSelector('#trouble:not([hidden])');
+      expect(await page.textContent('#trouble')).toContain('Choose or drop the files');
+      await page.setInputFiles('#folder', join(folder, 'pictures'));
+      await page.click('#start');
+      await until(page, 'it compiles', async () => /Compiling kernels, \d+ of/.test(await statusOf(page)));
+      expect(await page.textContent('#data-status')).toContain(
+        '36 pictures of 32 × 32 to learn from, 4 to test with, 2 classes',
+      );
+      await page.click('#reset');
+      await untilPhase(page, 'idle');
+      expect(await page.locator('#start').isEnabled()).toBe(true);
+      expect(await page.locator('#trouble').isVisible()).toBe(false);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    5 * minutes,
+  );
+
+  it(
+    'make a network of torchvision that names what it sees',
+    async () => {
+      const network = imageNetResNet({ depth: 18, ic: false });
+      const values = initialParameters(network, 1);
+      const tensors = networkParameters(network)
+        .filter(({ role }) => role !== 'batchesTracked')
+        .map(({ name, shape }) => [name, float32Tensor(shape, values.get(name)!)] as const);
+      await writeFile(join(folder, 'resnet18.safetensors'), writeSafetensors(tensors));
+      await writeFile(join(folder, 'picture.png'), plainPng(300, 240, [90, 140, 60]));
+      await writeFile(
+        join(folder, 'other.safetensors'),
+        writeSafetensors([['weight', float32Tensor([1], Float32Array.of(1))]]),
+      );
+      const { page, complaints } = await openPage(browser);
+      await page.goto(`${demo.address}#try`);
+      await page.waitForSelector('#pad');
+      await page.setInputFiles('#model-file', join(folder, 'other.safetensors'));
+      await page.waitForSelector('#trouble:not([hidden])');
+      expect(await page.textContent('#trouble')).toContain('These files cannot be used');
+      expect(await page.textContent('#trouble')).toContain('torchvision');
+      await page.click('#trouble button');
+      await page.setInputFiles('#model-file', join(folder, 'resnet18.safetensors'));
+      await until(page, 'the network is chosen', async () => (await page.inputValue('#model')) === 'file');
+      await page.setInputFiles('#picture-file', join(folder, 'picture.png'));
+      await until(page, 'it answers', async () => /sure/.test((await page.textContent('#answer-text'))!));
+      const names = imageNetClasses().map(({ name }) => name.split(',')[0]);
+      const shown = await page.locator('.bar-name').allTextContents();
+      expect(shown).toHaveLength(10);
+      for (const name of shown) expect(names).toContain(name);
+      expect(await page.locator('#seen').evaluate((canvas: HTMLCanvasElement) => canvas.width)).toBe(224);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    8 * minutes,
+  );
+});
+
+describe('The bench', () => {
+  it(
+    'measures, copies its results, and sets others beside them',
+    async () => {
+      const { page, complaints } = await openPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+      await page.goto(`${demo.address}#bench`);
+      await page.click('#bench-start');
+      await until(page, 'it is done', async () => (await page.textContent('#bench-status')) === 'Done');
+      expect(await page.locator('.report tbody tr').count()).toBe(6);
+      await page.click('#bench-copy');
+      await until(page, 'it is copied', async () => (await page.textContent('#bench-status')) === 'Copied');
+      const report = JSON.parse(await page.evaluate(() => navigator.clipboard.readText())) as BenchReport;
+      expect(report.peaks!.fmaGflops).toBeGreaterThan(0);
+      for (const row of report.convolutions) {
+        expect(row.share).toBeGreaterThan(0);
+        expect(row.form).toBeTruthy();
+      }
+      const slower = report.convolutions.map((row) => ({ ...row, icMilliseconds: 2 * row.icMilliseconds }));
+      const buffer = Buffer.from(JSON.stringify({ ...report, adapter: 'another GPU', convolutions: slower }));
+      await page.setInputFiles('#bench-file', { name: 'other.json', mimeType: 'application/json', buffer });
+      await until(page, 'there are two', async () => (await page.locator('.report').count()) === 2);
+      expect(await page.locator('.report').nth(1).locator('tbody tr').first().textContent()).toContain('2.00 ×');
+      expect(await violations(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    8 * minutes,
   );
 });

@@ -18,16 +18,27 @@ export async function setUpAdapter(): Promise<void> {
   const { vendor, architecture, device, description } = adapter.info;
   const name = description || [vendor, device || architecture].filter(Boolean).join(' ') || 'A GPU';
   const software = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(name);
-  const lacking = [
-    ...(adapter.features.has('subgroups') ? [] : ['subgroups: kernels without them are used, which are slower']),
-    ...(adapter.features.has('shader-f16') ? [] : ['float16: everything is computed in float32']),
-    ...(adapter.features.has('timestamp-query') ? [] : ['timestamps: times are taken by the clock']),
-  ];
   place.textContent = software ? `${capital(name)}, on the processor` : capital(name);
-  const advice = software
-    ? 'No GPU is used: turn on hardware acceleration in the browser’s settings for more speed. '
-    : '';
-  place.title = advice + (lacking.length > 0 ? `It lacks ${lacking.join('; ')}.` : 'It has all that the kernels use.');
+  const remarks = remarksOn(adapter, software);
+  const lacking = byId('lacking');
+  lacking.textContent = remarks.join(' ');
+  lacking.hidden = remarks.length === 0;
+}
+
+/** What this adapter does without, in plain words. */
+function remarksOn({ features }: GPUAdapter, software: boolean): string[] {
+  return [
+    ...(software
+      ? [
+          'The processor does the GPU’s work here: hardware acceleration, in the browser’s settings, is many times faster.',
+        ]
+      : []),
+    ...(features.has('subgroups')
+      ? []
+      : ['This GPU has no subgroups, so slower kernels are used; a newer browser or driver may bring them.']),
+    ...(features.has('shader-f16') ? [] : ['It has no float16, so everything is computed in float32.']),
+    ...(features.has('timestamp-query') ? [] : ['It has no timestamps, so times are taken by the clock.']),
+  ];
 }
 
 function capital(text: string): string {

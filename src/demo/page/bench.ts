@@ -27,7 +27,8 @@ export function setUpBench(section: HTMLElement): { show(): void } {
     const peers = { tensorflow: checked('tensorflow'), onnxRuntime: checked('onnxRuntime') };
     const networks = checked('networks') || peers.tensorflow || peers.onnxRuntime;
     try {
-      own = await call('runBench', { tune: checked('tune'), networks, ...peers });
+      const network = (form.elements.namedItem('network') as HTMLSelectElement).value as BenchOptions['network'];
+      own = await call('runBench', { tune: checked('tune'), networks, network, ...peers });
       status.textContent = 'Done';
       showReports();
     } catch (error) {
@@ -158,7 +159,7 @@ function peerText({ milliseconds }: NetworkRow, peer: number | undefined): strin
 }
 
 function time(milliseconds: number): string {
-  return milliseconds >= 1 ? `${milliseconds.toPrecision(3)} ms` : `${figures(milliseconds * 1000)} µs`;
+  return milliseconds >= 1 ? `${figures(milliseconds)} ms` : `${figures(milliseconds * 1000)} µs`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
@@ -170,7 +171,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): H
     );
   return create(
     'div',
-    { className: 'table', tabIndex: 0, role: 'region', ariaLabel: `${head[0]} times` },
+    { className: 'table', tabIndex: 0, role: 'group', ariaLabel: `${head[0]} times` },
     create(
       'table',
       {},

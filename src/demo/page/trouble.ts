@@ -50,7 +50,7 @@ const unexpected: Advice = {
   steps: ['Try again; reload the page where that does not help.'],
 };
 
-function adviceFor({ name, operation, parameter }: Trouble): Advice {
+function adviceFor({ name, message, operation, parameter }: Trouble): Advice {
   switch (name) {
     case 'UnsupportedError':
       return parameter === 'navigator.gpu' ? noWebGpu : unexpected;
@@ -63,6 +63,9 @@ function adviceFor({ name, operation, parameter }: Trouble): Advice {
     case 'FormatError':
     case 'ShapeError':
       return badFile;
+    // What the page itself has to say.
+    case 'Error':
+      return { title: message, steps: [] };
     default:
       return unexpected;
   }
@@ -77,7 +80,7 @@ export function showTrouble(trouble: Trouble): void {
   place.replaceChildren(
     create('b', {}, title),
     ...(steps.length > 0 ? [create('ul', {}, ...steps.map((step) => create('li', {}, step)))] : []),
-    create('p', { className: 'small' }, create('code', {}, trouble.message)),
+    ...(title === trouble.message ? [] : [create('p', { className: 'small' }, create('code', {}, trouble.message))]),
     create('p', {}, close),
   );
   place.hidden = false;
@@ -93,5 +96,7 @@ export function showError(error: unknown): void {
 }
 
 export function hideTrouble(): void {
-  byId('trouble').hidden = true;
+  const place = byId('trouble');
+  place.hidden = true;
+  place.replaceChildren();
 }

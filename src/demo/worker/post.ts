@@ -1,4 +1,12 @@
-import { ICError } from '../../errors.js';
+import {
+  DeviceLostError,
+  FormatError,
+  ICError,
+  LimitError,
+  NumericError,
+  ShapeError,
+  UnsupportedError,
+} from '../../errors.js';
 import type { NoticeName, Notices, Trouble, WorkerMessage } from '../protocol.js';
 
 /** Sends a message to the page. */
@@ -11,10 +19,14 @@ export function tell<Name extends NoticeName>(notice: Name, content: Notices[Nam
   post({ notice, content });
 }
 
+/** By name: a build shortens those of classes. */
+const errorKinds = { ShapeError, LimitError, UnsupportedError, DeviceLostError, FormatError, NumericError };
+
 /** An error in a form that crosses to the page. */
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof ICError) {
-    const { name, message, operation, parameter } = error;
+    const { message, operation, parameter } = error;
+    const name = Object.entries(errorKinds).find(([, Kind]) => error instanceof Kind)?.[0] ?? 'ICError';
     return { name, message, operation, parameter };
   }
   return error instanceof Error ? { name: error.name, message: error.message } : { name: 'Error', message: `${error}` };

@@ -6,6 +6,7 @@ import { peaksOf, rooflineShares, rooflineTasks } from '../../../../bench/suites
 import type { Bench, Task } from '../../../../bench/tasks.js';
 import { timePair } from '../../../../bench/timing.js';
 import { seededState, uniformValues } from '../../../../bench/values.js';
+import { assertAlive } from '../../../device/device.js';
 import { networkByName } from '../../../models/networkByName.js';
 import { chooseByCost, type Form, type FormRequest } from '../../../ops/forms.js';
 import { indexedDBTuningStore } from '../../../tune/indexedDBStore.js';
@@ -13,7 +14,7 @@ import { version } from '../../../tune/record.js';
 import { rememberedChoice, tune } from '../../../tune/tune.js';
 import type { BenchOptions, BenchReport, BenchRow, NetworkRow, PeerTimes } from '../../protocol.js';
 import { gpuDevice } from '../gpu.js';
-import { tell } from '../post.js';
+import { tell, troubleOf } from '../post.js';
 import { pauseTraining } from '../training.js';
 import type { PeerRunner } from './peers.js';
 
@@ -26,7 +27,6 @@ const shapeNames = [
   'resnet50 b1 1x1 14x14 1024->256',
   'resnet20 b32 3x3 32x32 16->16',
 ];
-const networkNames = ['ic-resnet50', 'resnet50'] as const;
 
 /** For the samples of a row. */
 const seconds = 0.5;
@@ -152,7 +152,7 @@ function withShares(convolutions: readonly BenchRow[], rows: readonly Row[], pea
 
 async function timeNetworks(ours: Ours, options: BenchOptions, signal: AbortSignal): Promise<NetworkRow[]> {
   const found: NetworkRow[] = [];
-  for (const name of networkNames) {
+  for (const name of [`ic-${options.network}`, options.network]) {
     signal.throwIfAborted();
     tell('benching', { row: name });
     const network = networkByName(name);
@@ -172,7 +172,13 @@ async function timeNetworks(ours: Ours, options: BenchOptions, signal: AbortSign
     for (const peer of await chosenPeers(options)) {
       signal.throwIfAborted();
       tell('benching', { row: `${name}, ${peer.title}` });
-      peers[peer.name] = await peer.time(ours.device, network, values, images, seconds);
+      try {
+        peers[peer.name] = await peer.time(ours.device, network, values, images, seconds);
+      } catch (error) {
+        assertAlive(ours.device, 'bench');
+        const trouble = troubleOf(error);
+        tell('trouble', { ...trouble, message: `${peer.title}: ${trouble.message}` });
+      }
     }
     found.push({ name, milliseconds, peers });
   }

@@ -1,4 +1,3 @@
-import moduleAddress from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
 import wasmAddress from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import * as ort from 'onnxruntime-web/webgpu';
 import { median } from '../../../../bench/statistics.js';
@@ -14,7 +13,7 @@ export const onnxRuntimePeer: PeerRunner = {
   title: 'ONNX Runtime Web',
   async time(_, network, values, images, seconds) {
     ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmPaths = { wasm: wasmAddress, mjs: moduleAddress };
+    ort.env.wasm.wasmPaths = { wasm: wasmAddress };
     const session = await ort.InferenceSession.create(encodeOnnx(network, values), { executionProviders: ['webgpu'] });
     const { height, width, channels } = network.input;
     const input = new ort.Tensor('float32', planes(images, channels), [1, channels, height, width]);
