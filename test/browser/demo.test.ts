@@ -12,7 +12,7 @@ import { float32Tensor, imageNetClasses, writeSafetensors } from '../../src/io.j
 import { initialParameters } from '../../src/models/initialise.js';
 import { imageNetResNet } from '../../src/models/resnet.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
-import { crashGpuProcess, launchBrowser, openPage } from '../support/browser.js';
+import { crashGpuProcess, insecureHost, launchBrowser, openPage } from '../support/browser.js';
 import { type ServedDemo, serveDemo } from '../support/demo.js';
 import { plainPng } from '../support/png.js';
 import { mainThreadTasks } from '../support/tracing.js';
@@ -159,7 +159,7 @@ describe('The page', () => {
     const without = await launchBrowser({ webgpu: false });
     try {
       const { page, complaints } = await openPage(without);
-      await page.goto(demo.address);
+      await page.goto(demo.address.replace('localhost', insecureHost));
       const message = await page.locator('#trouble').textContent();
       expect(message).toContain('has no WebGPU');
       expect(message).toContain('Chrome');

@@ -18,6 +18,9 @@ const vulkan = [
   '--ignore-gpu-blocklist',
 ];
 
+/** A name of this machine that is no secure context, so that pages find no `navigator.gpu` under it. */
+export const insecureHost = 'insecure.test';
+
 /**
  * Starts headless Chromium with WebGPU on SwiftShader, with a GPU process of its own.
  *
@@ -27,7 +30,7 @@ export async function launchBrowser({ webgpu = true, canvases = false }: LaunchO
   const { executable, environment } = await installChromium();
   const graphics = webgpu
     ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', ...(canvases ? vulkan : [])]
-    : ['--disable-blink-features=WebGPU', '--disable-gpu'];
+    : ['--disable-gpu', `--host-resolver-rules=MAP ${insecureHost} 127.0.0.1`];
   return chromium.launch({
     executablePath: executable,
     env: { ...process.env, ...environment },
@@ -47,6 +50,8 @@ export interface WatchedPage {
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({ locale: 'en-US', ...options });
   const page = await context.newPage();
+  // While a GPU process on the processor compiles kernels, pages wait for their frames.
+  page.setDefaultTimeout(120_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(`${message.text()} (${message.location().url})`);
