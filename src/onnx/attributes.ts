@@ -1,16 +1,7 @@
 import { type AttributeProto, AttributeProto_AttributeType, type TensorProto } from 'onnx-buf';
-import { malformed, unsupported } from './modelFile.js';
+import { malformed } from './modelFile.js';
 import type { Node } from './node.js';
-
-/**
- * Refuses attributes that are not listed: what they ask for would be left undone.
- *
- * @throws UnsupportedError naming the attribute
- */
-export function requireKnown({ proto, place }: Node, known: readonly string[]): void {
-  const strange = proto.attribute.find(({ name }) => !known.includes(name));
-  if (strange) throw unsupported(place, `the attributes ${known.join(', ') || 'of none'}`, strange.name.slice(0, 80));
-}
+import { decimal } from './tensorValues.js';
 
 export function integerAttribute(node: Node, name: string, usual: number): number;
 export function integerAttribute(node: Node, name: string, usual?: number): number | undefined;
@@ -53,10 +44,4 @@ function count({ place }: Node, name: string, value: bigint): number {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
   throw malformed(`${place}, ${name}`, 'an integer below 2^53', `${value}`);
-}
-
-/** The decimal that a float32 was meant to be: 0.00001 for 9.999999747378752e-6. */
-function decimal(value: number): number {
-  const short = Number(value.toPrecision(7));
-  return Math.fround(short) === value ? short : value;
 }

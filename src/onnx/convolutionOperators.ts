@@ -1,5 +1,5 @@
 import type { BatchNormLayer, ConvolutionLayer, Pair, PoolLayer } from '../graph/network.js';
-import { floatAttribute, integerAttribute, integersAttribute, requireKnown, textAttribute } from './attributes.js';
+import { floatAttribute, integerAttribute, integersAttribute, textAttribute } from './attributes.js';
 import {
   type Activation,
   activationOf,
@@ -15,11 +15,8 @@ import {
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 
-const windowAttributes = ['auto_pad', 'dilations', 'kernel_shape', 'pads', 'strides'];
-
 /** Conv with constant filters over images. */
 export function importConv(state: ImportState, node: Node): void {
-  requireKnown(node, [...windowAttributes, 'group']);
   const input = imageOf(state, node, 0);
   const { shape, values, place } = floatsInput(state, node, 1);
   if (shape.length !== 4) throw unsupported(place, 'filters of two dimensions', `${shape.length - 2}`);
@@ -51,7 +48,6 @@ export function importConv(state: ImportState, node: Node): void {
 
 /** BatchNormalization with the running statistics. */
 export function importBatchNormalization(state: ImportState, node: Node): void {
-  requireKnown(node, ['epsilon', 'momentum', 'spatial', 'training_mode']);
   if (integerAttribute(node, 'training_mode', 0) !== 0) {
     throw unsupported(`${node.place}, training_mode`, '0: statistics that do not depend on the batch', '1');
   }
@@ -83,7 +79,6 @@ export function importBatchNormalization(state: ImportState, node: Node): void {
 /** MaxPool and AveragePool. */
 export function importPool(state: ImportState, node: Node): void {
   const isMax = node.proto.opType === 'MaxPool';
-  requireKnown(node, [...windowAttributes, 'ceil_mode', isMax ? 'storage_order' : 'count_include_pad']);
   const input = imageOf(state, node, 0);
   const kernel = integersAttribute(node, 'kernel_shape');
   if (!kernel) throw malformed(`${node.place}, kernel_shape`, 'two sizes', 'none');
@@ -120,7 +115,6 @@ function requireWholeWindows(
 
 /** GlobalMaxPool, GlobalAveragePool, and ReduceMean over height and width. */
 export function importGlobalPool(state: ImportState, node: Node): void {
-  requireKnown(node, []);
   addGlobalPool(
     state,
     node,
@@ -131,7 +125,6 @@ export function importGlobalPool(state: ImportState, node: Node): void {
 }
 
 export function importReduceMean(state: ImportState, node: Node): void {
-  requireKnown(node, ['axes', 'keepdims', 'noop_with_empty_axes']);
   const input = imageOf(state, node, 0);
   const axes = hasInput(node, 1) ? integersInput(state, node, 1) : integersAttribute(node, 'axes');
   const over = axes?.map((axis) => (axis < 0 ? axis + 4 : axis)).sort();

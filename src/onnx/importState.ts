@@ -116,15 +116,16 @@ export function sizesOf(state: ImportState, value: Activation): readonly Size[] 
   return value.flat ? ['batch', channels * height * width] : ['batch', channels, height, width];
 }
 
-/** A name for a layer: that of its weights without the ending where they have one, else the node's. */
+/** A name for a layer: that of its weights without the ending where they have one, else the node's or its output's. */
 export function layerName(state: ImportState, { proto }: Node, weights?: string): string {
-  const stem = /^(.+)\.weight$/s.exec(weights ?? '')?.[1];
+  const stem = /^(.+)\.weight$/s.exec(weights ?? '')?.[1] ?? '';
+  const output = proto.output[0]!;
   const isFree = (name: string): boolean => name !== '' && !state.shapes.has(name);
-  if (stem !== undefined && isFree(stem)) return stem;
-  const base = [proto.name, proto.output[0] ?? ''].find((name) => name !== '') ?? proto.opType;
-  let free = base;
-  for (let copy = 2; !isFree(free); copy++) free = `${base}.${copy}`;
-  return free;
+  const named = [stem, proto.name, output].find(isFree);
+  if (named !== undefined) return named;
+  let copy = 2;
+  while (!isFree(`${output}.${copy}`)) copy++;
+  return `${output}.${copy}`;
 }
 
 /**
@@ -152,6 +153,15 @@ function shapeOf({ shapes }: ImportState, { place }: Node, layer: Layer): Shape 
 /** Makes the node's first output a value. */
 export function setOutput(state: ImportState, node: Node, value: Value): void {
   state.values.set(node.proto.output[0]!, value);
+}
+
+/** More than any tensor has: Concat doubles lists. */
+const longestSizes = 64;
+
+/** Sizes that a node makes. */
+export function setSizes(state: ImportState, node: Node, sizes: readonly Size[]): void {
+  if (sizes.length > longestSizes) throw unsupported(node.place, `at most ${longestSizes} sizes`, `${sizes.length}`);
+  setOutput(state, node, { kind: 'sizes', sizes });
 }
 
 /** A constant that a node makes. */

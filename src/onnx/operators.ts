@@ -1,5 +1,5 @@
 import type { Layer } from '../graph/network.js';
-import { floatAttribute, integerAttribute, integersAttribute, requireKnown, tensorAttribute } from './attributes.js';
+import { floatAttribute, integerAttribute, integersAttribute, tensorAttribute } from './attributes.js';
 import {
   importBatchNormalization,
   importConv,
@@ -11,70 +11,89 @@ import {
   type Activation,
   activationOf,
   addLayer,
+  constantOf,
   floatsInput,
   floatTensor,
   hasInput,
   type ImportState,
   imageSize,
   inputOf,
-  integersInput,
   integerTensor,
   layerName,
   setConstant,
   setOutput,
+  setSizes,
+  sizesInput,
   sizesOf,
 } from './importState.js';
-import { isStandard, malformed, unsupported } from './modelFile.js';
+import { isStandard, malformed, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 import { importFlatten, importReshape, importSqueeze, importUnsqueeze } from './reshapes.js';
 import { importGather, importShape } from './sizeOperators.js';
+import { booleanOf, decimal } from './tensorValues.js';
 
-type Importer = (state: ImportState, node: Node) => void;
+/** What there is for an operator here. */
+interface Operator {
+  /** Inputs at most. */
+  readonly inputs: number;
+  readonly attributes: readonly string[];
+  /** Adds a layer, or knows the output as a constant or as another tensor. */
+  readonly run: (state: ImportState, node: Node) => void;
+}
 
-/** What becomes of a node of each operator. */
-const importers: Readonly<Record<string, Importer>> = {
-  Add: importAdd,
-  AveragePool: importPool,
-  BatchNormalization: importBatchNormalization,
-  Clip: importClip,
-  Concat: importConcat,
-  Constant: importConstant,
-  Conv: importConv,
-  Dropout: importDropout,
-  Flatten: importFlatten,
-  Gather: importGather,
-  Gemm: importGemm,
-  GlobalAveragePool: importGlobalPool,
-  GlobalMaxPool: importGlobalPool,
-  Identity: importIdentity,
-  MaxPool: importPool,
-  ReduceMean: importReduceMean,
-  Relu: importRelu,
-  Reshape: importReshape,
-  Shape: importShape,
-  Softmax: importSoftmax,
-  Squeeze: importSqueeze,
-  Unsqueeze: importUnsqueeze,
+const none: readonly string[] = [];
+const window = ['auto_pad', 'dilations', 'kernel_shape', 'pads', 'strides'];
+
+const operators: Readonly<Record<string, Operator>> = {
+  Add: { inputs: 2, attributes: none, run: importAdd },
+  AveragePool: { inputs: 1, attributes: [...window, 'ceil_mode', 'count_include_pad'], run: importPool },
+  BatchNormalization: {
+    inputs: 5,
+    attributes: ['epsilon', 'momentum', 'spatial', 'training_mode'],
+    run: importBatchNormalization,
+  },
+  Clip: { inputs: 3, attributes: ['max', 'min'], run: importClip },
+  Concat: { inputs: Number.POSITIVE_INFINITY, attributes: ['axis'], run: importConcat },
+  Constant: { inputs: 0, attributes: ['value', 'value_float', 'value_int', 'value_ints'], run: importConstant },
+  Conv: { inputs: 3, attributes: [...window, 'group'], run: importConv },
+  Dropout: { inputs: 3, attributes: ['ratio', 'seed'], run: importDropout },
+  Flatten: { inputs: 1, attributes: ['axis'], run: importFlatten },
+  Gather: { inputs: 2, attributes: ['axis'], run: importGather },
+  Gemm: { inputs: 3, attributes: ['alpha', 'beta', 'transA', 'transB'], run: importGemm },
+  GlobalAveragePool: { inputs: 1, attributes: none, run: importGlobalPool },
+  GlobalMaxPool: { inputs: 1, attributes: none, run: importGlobalPool },
+  Identity: { inputs: 1, attributes: none, run: importIdentity },
+  MaxPool: { inputs: 1, attributes: [...window, 'ceil_mode', 'storage_order'], run: importPool },
+  ReduceMean: { inputs: 2, attributes: ['axes', 'keepdims', 'noop_with_empty_axes'], run: importReduceMean },
+  Relu: { inputs: 1, attributes: none, run: importRelu },
+  Reshape: { inputs: 2, attributes: ['allowzero'], run: importReshape },
+  Shape: { inputs: 1, attributes: ['end', 'start'], run: importShape },
+  Softmax: { inputs: 1, attributes: ['axis'], run: importSoftmax },
+  Squeeze: { inputs: 2, attributes: ['axes'], run: importSqueeze },
+  Unsqueeze: { inputs: 2, attributes: ['axes'], run: importUnsqueeze },
 };
 
 /**
- * Does what a node says: adds a layer, or knows its output as a constant or as another tensor.
+ * Does what a node says. Attributes that are not listed are refused: what they ask for would be left undone.
  *
  * @throws UnsupportedError for operators and combinations that there is no layer for, FormatError for a node that
  *   contradicts its operator
  */
 export function importNode(state: ImportState, node: Node): void {
-  const { domain, opType } = node.proto;
-  const importer = isStandard(domain) && Object.hasOwn(importers, opType) ? importers[opType] : undefined;
-  if (!importer) {
+  const { domain, opType, input, attribute } = node.proto;
+  const operator = isStandard(domain) && Object.hasOwn(operators, opType) ? operators[opType] : undefined;
+  if (!operator) {
     const got = `${domain === '' ? '' : `${domain}.`}${opType}`.slice(0, 100);
-    throw unsupported(node.place, `an operator of ${Object.keys(importers).join(', ')}`, got);
+    throw unsupported(node.place, `an operator of ${Object.keys(operators).join(', ')}`, got);
   }
-  importer(state, node);
+  const { inputs, attributes, run } = operator;
+  if (input.length > inputs) throw malformed(`${node.place}, inputs`, `at most ${inputs}`, `${input.length}`);
+  const strange = attribute.find(({ name }) => !attributes.includes(name));
+  if (strange) throw unsupported(node.place, `attributes of ${attributes.join(', ')}`, quoted(strange.name));
+  run(state, node);
 }
 
 function importRelu(state: ImportState, node: Node): void {
-  requireKnown(node, []);
   addSame(state, node, (name, input) => ({ kind: 'relu', name, inputs: [input.layer] }));
 }
 
@@ -85,10 +104,10 @@ function addSame(state: ImportState, node: Node, layer: (name: string, input: Ac
 }
 
 function importClip(state: ImportState, node: Node): void {
-  requireKnown(node, ['min', 'max']);
-  const bound = (index: number, name: string, none: number): number =>
-    hasInput(node, index) ? floatsInput(state, node, index).values[0]! : floatAttribute(node, name, none);
-  const [minimum, maximum] = [bound(1, 'min', Number.NEGATIVE_INFINITY), bound(2, 'max', Number.POSITIVE_INFINITY)];
+  const bound = (index: number, name: string, usual: number): number =>
+    hasInput(node, index) ? numberInput(state, node, index) : floatAttribute(node, name, usual);
+  const minimum = bound(1, 'min', Number.NEGATIVE_INFINITY);
+  const maximum = bound(2, 'max', Number.POSITIVE_INFINITY);
   if (minimum !== 0 || !(maximum > 0)) {
     throw unsupported(node.place, 'bounds of 0 and a positive number', `${minimum} and ${maximum}`);
   }
@@ -97,8 +116,14 @@ function importClip(state: ImportState, node: Node): void {
   addSame(state, node, (name, input) => ({ kind: 'relu', name, inputs: [input.layer], ...(isBound && { maximum }) }));
 }
 
+/** A constant that is one number. */
+function numberInput(state: ImportState, node: Node, index: number): number {
+  const { values, place } = floatsInput(state, node, index);
+  if (values.length === 1) return decimal(values[0]!);
+  throw malformed(place, 'one number', `${values.length}`);
+}
+
 function importAdd(state: ImportState, node: Node): void {
-  requireKnown(node, []);
   const inputs = [0, 1].map((index) => activationOf(state, node, index));
   const flat = requireAlike(state, node, inputs);
   addLayer(state, node, { kind: 'add', name: layerName(state, node), inputs: inputs.map(({ layer }) => layer) }, flat);
@@ -106,13 +131,13 @@ function importAdd(state: ImportState, node: Node): void {
 
 /** Of activations or, ahead of a Reshape, of sizes. */
 function importConcat(state: ImportState, node: Node): void {
-  requireKnown(node, ['axis']);
   const values = node.proto.input.map((_, index) => inputOf(state, node, index));
   if (values.some(({ kind }) => kind !== 'activation')) {
-    const sizes = values.flatMap((value, index) =>
-      value.kind === 'sizes' ? value.sizes : integersInput(state, node, index),
+    setSizes(
+      state,
+      node,
+      values.flatMap((_, index) => sizesInput(state, node, index)),
     );
-    setOutput(state, node, { kind: 'sizes', sizes });
     return;
   }
   const inputs = values as Activation[];
@@ -143,7 +168,6 @@ function requireAlike(state: ImportState, node: Node, inputs: readonly Activatio
 
 /** A dense layer. */
 function importGemm(state: ImportState, node: Node): void {
-  requireKnown(node, ['alpha', 'beta', 'transA', 'transB']);
   const alpha = floatAttribute(node, 'alpha', 1);
   const beta = floatAttribute(node, 'beta', 1);
   if (alpha !== 1 || beta !== 1) throw unsupported(`${node.place}, alpha and beta`, '1', `${alpha} and ${beta}`);
@@ -188,7 +212,6 @@ function transposed(values: Float32Array, rows: number, columns: number): Float3
 }
 
 function importSoftmax(state: ImportState, node: Node): void {
-  requireKnown(node, ['axis']);
   const input = activationOf(state, node, 0);
   const { height, width } = imageSize(state, input);
   // Before version 13 everything from the axis on was one.
@@ -201,22 +224,18 @@ function importSoftmax(state: ImportState, node: Node): void {
 }
 
 function importIdentity(state: ImportState, node: Node): void {
-  requireKnown(node, []);
   setOutput(state, node, inputOf(state, node, 0));
 }
 
 function importDropout(state: ImportState, node: Node): void {
-  requireKnown(node, ['ratio', 'seed']);
   if (hasInput(node, 2)) {
-    const { tensor } = inputOf(state, node, 2) as { tensor?: { rawData: Uint8Array; int32Data: number[] } };
-    const isTraining = [...(tensor?.rawData ?? [1]), ...(tensor?.int32Data ?? [])].some((value) => value !== 0);
-    if (isTraining) throw unsupported(`${node.place}, training_mode`, 'false', 'true, or computed');
+    const { tensor, place } = constantOf(state, node, 2);
+    if (booleanOf(tensor, place)) throw unsupported(`${node.place}, training_mode`, 'false', 'true');
   }
   setOutput(state, node, inputOf(state, node, 0));
 }
 
 function importConstant(state: ImportState, node: Node): void {
-  requireKnown(node, ['value', 'value_int', 'value_ints', 'value_float']);
   const tensor = tensorAttribute(node, 'value');
   const integer = integerAttribute(node, 'value_int');
   const integers = integersAttribute(node, 'value_ints');

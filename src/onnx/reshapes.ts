@@ -1,4 +1,4 @@
-import { integerAttribute, integersAttribute, requireKnown } from './attributes.js';
+import { integerAttribute, integersAttribute } from './attributes.js';
 import {
   type Activation,
   activationOf,
@@ -17,7 +17,6 @@ import type { Node } from './node.js';
 import { placeOfTensor, tensorShape } from './tensorValues.js';
 
 export function importFlatten(state: ImportState, node: Node): void {
-  requireKnown(node, ['axis']);
   const input = activationOf(state, node, 0);
   const axis = integerAttribute(node, 'axis', 1);
   const rank = input.flat ? 2 : 4;
@@ -27,7 +26,6 @@ export function importFlatten(state: ImportState, node: Node): void {
 
 /** Into a row an image, or back into an image. */
 export function importReshape(state: ImportState, node: Node): void {
-  requireKnown(node, ['allowzero']);
   const value = inputOf(state, node, 0);
   if (value.kind !== 'activation') {
     reshapeConstant(state, node, integersInput(state, node, 1));
@@ -80,7 +78,6 @@ function reshapeConstant(state: ImportState, node: Node, target: readonly number
 
 /** Of one pixel, into a row. */
 export function importSqueeze(state: ImportState, node: Node): void {
-  requireKnown(node, ['axes']);
   const value = inputOf(state, node, 0);
   if (value.kind === 'sizes') {
     setOutput(state, node, value);
@@ -101,7 +98,6 @@ export function importSqueeze(state: ImportState, node: Node): void {
 
 /** Of a row, into one pixel; of sizes, into a list; of constants. */
 export function importUnsqueeze(state: ImportState, node: Node): void {
-  requireKnown(node, ['axes']);
   const value = inputOf(state, node, 0);
   if (value.kind === 'sizes') {
     setOutput(state, node, value);

@@ -1,5 +1,5 @@
-import { integerAttribute, requireKnown } from './attributes.js';
-import { activationOf, type ImportState, integersInput, setOutput, sizesInput, sizesOf } from './importState.js';
+import { integerAttribute } from './attributes.js';
+import { activationOf, type ImportState, integersInput, setSizes, sizesInput, sizesOf } from './importState.js';
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 
@@ -9,16 +9,14 @@ import type { Node } from './node.js';
  */
 
 export function importShape(state: ImportState, node: Node): void {
-  requireKnown(node, ['start', 'end']);
   const sizes = sizesOf(state, activationOf(state, node, 0));
   const start = integerAttribute(node, 'start', 0);
   const end = integerAttribute(node, 'end', sizes.length);
-  setOutput(state, node, { kind: 'sizes', sizes: sizes.slice(start, end) });
+  setSizes(state, node, sizes.slice(start, end));
 }
 
 /** Some of the sizes. */
 export function importGather(state: ImportState, node: Node): void {
-  requireKnown(node, ['axis']);
   if (integerAttribute(node, 'axis', 0) !== 0) throw unsupported(`${node.place}, axis`, '0', 'another one');
   const sizes = sizesInput(state, node, 0);
   const gathered = integersInput(state, node, 1).map((index) => {
@@ -26,5 +24,5 @@ export function importGather(state: ImportState, node: Node): void {
     if (size === undefined) throw malformed(node.place, `an index within ${sizes.length} sizes`, `${index}`);
     return size;
   });
-  setOutput(state, node, { kind: 'sizes', sizes: gathered });
+  setSizes(state, node, gathered);
 }

@@ -18,6 +18,8 @@ const storages = new Map<number, Storage>([
   [TensorProto_DataType.INT32, { type: 'I32', bytes: 4, field: 'int32Data' }],
   [TensorProto_DataType.INT64, { type: 'I64', bytes: 8, field: 'int64Data' }],
 ]);
+/** Weights that many nodes share are decoded once. */
+const decoded = new WeakMap<TensorProto, Float32Array>();
 const integerTypes: readonly SafetensorsType[] = ['I32', 'I64'];
 
 /**
@@ -48,12 +50,15 @@ export function tensorShape(tensor: TensorProto, where: string): readonly number
  * @throws FormatError as {@link tensorShape} does, for other types, and for what is not finite
  */
 export function floatsOf(tensor: TensorProto, where: string): Float32Array {
+  const known = decoded.get(tensor);
+  if (known) return known;
   tensorShape(tensor, where);
   const { type, field } = storageOf(tensor, where);
   if (integerTypes.includes(type)) throw malformed(where, 'floating-point numbers', type);
   const values = tensor.rawData.length > 0 ? decodeFloats(type, tensor.rawData) : decodeField(tensor, field, type);
   const strange = values.find((value) => !Number.isFinite(value));
   if (strange !== undefined) throw malformed(where, 'finite numbers', `${strange}`);
+  decoded.set(tensor, values);
   return values;
 }
 
@@ -81,6 +86,17 @@ export function integersOf(tensor: TensorProto, where: string): readonly number[
   );
 }
 
+/**
+ * The one element of a tensor of truth values.
+ *
+ * @throws FormatError for another type or number of elements
+ */
+export function booleanOf({ dataType, rawData, int32Data }: TensorProto, where: string): boolean {
+  const values = rawData.length > 0 ? rawData : int32Data;
+  if (dataType === TensorProto_DataType.BOOL && values.length === 1) return values[0] !== 0;
+  throw malformed(where, 'one BOOL', `${values.length} of type ${TensorProto_DataType[dataType] ?? dataType}`);
+}
+
 function storageOf({ dataType }: TensorProto, where: string): Storage {
   const storage = storages.get(dataType);
   if (storage) return storage;
@@ -91,4 +107,10 @@ function storageOf({ dataType }: TensorProto, where: string): Storage {
 /** The place of a tensor, for errors. */
 export function placeOfTensor(file: string, name: string): string {
   return `${file}, tensor ${quoted(name)}`;
+}
+
+/** The decimal that a float32 was meant to be: 0.00001 for 9.999999747378752e-6. */
+export function decimal(value: number): number {
+  const short = Number(value.toPrecision(7));
+  return Math.fround(short) === value ? short : value;
 }

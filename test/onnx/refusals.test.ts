@@ -1,0 +1,309 @@
+import { readFileSync } from 'node:fs';
+import { create, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import {
+  AttributeProto_AttributeType,
+  ModelProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+} from 'onnx-buf';
+import { describe, expect, it } from 'vitest';
+import { FormatError, UnsupportedError } from '../../src/errors.js';
+import { decodeOnnx } from '../../src/onnx.js';
+import { expectError } from '../models/errors.js';
+import { floats, integers, type ModelParts, modelOf, node, tensor } from './models.js';
+
+const decode = (parts: ModelParts) => decodeOnnx(modelOf(parts), { name: 'net.onnx' });
+const conv = (attributes: Parameters<typeof node>[3] = {}) => node('Conv', ['x', 'w'], 'y', attributes);
+const weights = floats('w', [3, 2, 3, 3]);
+const norm = node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], 'y');
+const normConstants = (variance: readonly number[]) => [
+  floats('s', [2]),
+  floats('b', [2]),
+  floats('m', [2]),
+  floats('v', [2], { values: variance }),
+];
+
+describe('an unknown operator', () => {
+  it('is refused by its name and node', () =>
+    expectError(() => decode({ nodes: [node('Relu', ['x'], 'h'), node('Sigmoid', ['h'], 'y')] }), UnsupportedError, {
+      operation: 'decodeOnnx',
+      parameter: 'net.onnx, node "y" (Sigmoid)',
+      got: 'Sigmoid',
+    }));
+
+  it('is refused by its place where it has no name', () => {
+    const nameless = { ...node('Sigmoid', ['h'], 'y'), name: '' };
+    expectError(() => decode({ nodes: [node('Relu', ['x'], 'h'), nameless] }), UnsupportedError, {
+      parameter: 'net.onnx, node 1 (Sigmoid)',
+    });
+  });
+
+  it('is refused with its domain', () =>
+    expectError(() => decode({ nodes: [node('Relu', ['x'], 'y', {}, 'com.microsoft')] }), UnsupportedError, {
+      got: 'com.microsoft.Relu',
+    }));
+
+  it.each(['constructor', '__proto__', 'toString', 'If'])('is refused where it is called %s', (name) =>
+    expectError(() => decode({ nodes: [node(name, ['x'], 'y')] }), UnsupportedError, { got: name }));
+
+  it('does no harm where nothing needs it', () => {
+    const { network } = decode({ nodes: [node('Sigmoid', ['x'], 'h'), node('Relu', ['x'], 'y')] });
+    expect(network.layers).toEqual([{ kind: 'relu', name: 'y', inputs: ['input'] }]);
+  });
+});
+
+describe('what no layer does', () => {
+  it.each([
+    ['an attribute of its own', conv({ rounding: 1 }), 'rounding'],
+    ['padding on one side', conv({ pads: [0, 0, 1, 1] }), '0 and 1'],
+    ['padding of strided windows', conv({ auto_pad: 'SAME_UPPER', strides: [2, 1] }), '0 and 1'],
+    ['a norm of the batch', { ...norm, attribute: node('', [], '', { training_mode: 1 }).attribute }, '1'],
+    [
+      'windows that reach beyond',
+      node('MaxPool', ['x'], 'y', { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }),
+      '5',
+    ],
+    ['dilated pools', node('MaxPool', ['x'], 'y', { kernel_shape: [2, 2], dilations: [2, 2] }), '[2,2]'],
+    ['a mean of channels', node('ReduceMean', ['x'], 'y', { axes: [1] }), '[1]'],
+    ['a mean of everything', node('ReduceMean', ['x'], 'y'), 'all'],
+    ['other axes', node('Concat', ['x', 'x'], 'y', { axis: 2 }), '2'],
+    ['rows of several images', node('Flatten', ['x'], 'y', { axis: 2 }), '2'],
+    ['a softmax of columns', node('Softmax', ['x'], 'y'), 'axis -1'],
+    ['bounds below zero', node('Clip', ['x', 'low', 'high'], 'y'), '-1'],
+    ['a sum with a constant', node('Add', ['x', 'w'], 'y'), 'a constant'],
+    ['computed filters', node('Conv', ['x', 'x'], 'y'), 'computed'],
+    ['other shapes', node('Reshape', ['x', 'shape'], 'y'), '[N, 4, 2, 5]'],
+    ['images that are mixed', node('Reshape', ['x', 'mixed'], 'y'), '[5, -1]'],
+  ])('is refused: %s', (_, given, got) => {
+    const constants = [
+      weights,
+      ...normConstants([1, 1]),
+      floats('low', [], { values: [-1] }),
+      floats('high', [], { values: [1] }),
+      integers('shape', [0, 4, 2, 5]),
+      integers('mixed', [5, -1]),
+    ];
+    expect(() => decode({ nodes: [given], constants })).toThrow(UnsupportedError);
+    expect(() => decode({ nodes: [given], constants })).toThrow(got);
+  });
+
+  it('is refused: a softmax that is not the last', () =>
+    expectError(
+      () => decode({ nodes: [node('Softmax', ['x'], 'soft', { axis: 1 }), node('Relu', ['soft'], 'y')] }),
+      UnsupportedError,
+      { parameter: 'net.onnx, node "soft" (Softmax)' },
+    ));
+
+  it('is refused: several inputs or outputs, and an open size', () => {
+    const nodes = [node('Relu', ['x'], 'y')];
+    const x = tensor('x', ['N', 2, 4, 5]);
+    const open = [tensor('x', ['N', 2, 'H', 'W'])];
+    for (const parts of [
+      { inputs: [x, tensor('z', [1])] },
+      { outputs: [tensor('y', []), tensor('x', [])] },
+      { inputs: open },
+    ]) {
+      expect(() => decode({ nodes, ...parts })).toThrow(UnsupportedError);
+    }
+    const model = modelOf({ nodes, inputs: open });
+    expect(decodeOnnx(model, { input: { height: 7, width: 6 } }).network.input).toEqual({
+      height: 7,
+      width: 6,
+      channels: 2,
+    });
+  });
+
+  it.each([6, 26, 2 ** 40])('is refused: version %d of the operators', (opset) => {
+    expect(() => decode({ nodes: [node('Relu', ['x'], 'y')], opset })).toThrow(UnsupportedError);
+  });
+});
+
+describe('a file that contradicts itself', () => {
+  const { INT64, INT8, FLOAT16, STRING } = TensorProto_DataType;
+  const refuses = (parts: ModelParts, parameter: string, got: string | RegExp) => {
+    expectError(() => decode(parts), FormatError, { operation: 'decodeOnnx', parameter });
+    expect(() => decode(parts)).toThrow(got);
+  };
+
+  it.each([
+    ['external data', { dataLocation: TensorProto_DataLocation.EXTERNAL }, 'beside'],
+    ['external data by its place', { externalData: [{ key: 'location', value: '/etc/passwd' }] }, 'beside'],
+    ['integers', { dataType: INT64, rawData: new Uint8Array(54 * 8) }, 'I64'],
+    ['bytes', { dataType: INT8 }, 'INT8'],
+    ['texts', { dataType: STRING }, 'STRING'],
+    ['a type that there is not', { dataType: 99 }, '99'],
+    ['too little data', { rawData: new Uint8Array(53 * 4) }, '53'],
+    ['too much data', { dataType: FLOAT16 }, '108'],
+    ['no data', { rawData: new Uint8Array() }, '0'],
+    ['negative sizes', { dims: [-3n, -2n, 3n, 3n] }, '[-3,-2,3,3]'],
+    ['sizes that overflow', { dims: [2n ** 40n, 2n ** 40n, 3n, 3n] }, '1099511627776'],
+    ['what is not finite', { values: [...Array(53).fill(0), Number.NaN] }, 'NaN'],
+  ])('is refused: weights of %s', (_, changes, got) =>
+    refuses(
+      { nodes: [conv()], constants: [floats('w', [3, 2, 3, 3], changes)] },
+      expect.stringContaining('tensor "w"'),
+      got,
+    ));
+
+  it.each([
+    ['other channels', [floats('w', [3, 1, 3, 3])], conv(), '1 channels'],
+    ['no filters', [floats('w', [0, 2, 3, 3])], conv(), '0'],
+    ['windows larger than the image', [floats('w', [1, 2, 9, 9])], conv(), 'y'],
+    ['groups that do not divide', [weights], conv({ group: 0 }), '2 channels'],
+    ['other windows', [weights], conv({ kernel_shape: [1, 1] }), '[1,1]'],
+    ['strides of none', [weights], conv({ strides: [0, 1] }), '[0,1]'],
+    ['strides of one axis', [weights], conv({ strides: [1] }), '[1]'],
+    ['negative padding', [weights], conv({ pads: [-1, -1, -1, -1] }), '[-1'],
+    ['an attribute of another type', [weights], conv({ strides: 1 }), 'INT'],
+    ['negative variances', normConstants([1, -1]), norm, '-1'],
+    ['statistics of other channels', [...normConstants([1, 1]).slice(0, 3), floats('v', [1])], norm, '[1]'],
+    ['a matrix of other inputs', [weights], node('Gemm', ['x', 'w'], 'y'), '[3,2,3,3]'],
+    ['another number of elements', [integers('s', [0, 41])], node('Reshape', ['x', 's'], 'y'), '40 elements an image'],
+    ['too many inputs', [weights], node('Relu', ['x', 'w'], 'y'), '2'],
+    ['too few inputs', [], node('Relu', [], 'y'), 'none'],
+  ])('is refused: %s', (_, constants, given, got) => {
+    expect(() => decode({ nodes: [given], constants })).toThrow(FormatError);
+    expect(() => decode({ nodes: [given], constants })).toThrow(got);
+  });
+
+  it('is refused: a cycle, an input from nowhere, an output from nowhere, a tensor twice', () => {
+    const cycle = [node('Add', ['x', 'b'], 'a'), node('Relu', ['a'], 'b'), node('Relu', ['b'], 'y')];
+    refuses({ nodes: cycle }, 'net.onnx, node "a" (Add)', '"b"');
+    refuses({ nodes: [node('Relu', ['y'], 'y')] }, 'net.onnx, node "y" (Relu)', '"y"');
+    refuses({ nodes: [node('Relu', ['h'], 'y')] }, 'net.onnx, node "y" (Relu)', '"h"');
+    refuses({ nodes: [node('Relu', ['x'], 'h')] }, 'net.onnx, graph output', '"y"');
+    refuses({ nodes: [node('Relu', ['x'], 'y'), node('Relu', ['y'], 'x')] }, 'net.onnx, node "x" (Relu)', '"x" again');
+    refuses({ nodes: [conv()], constants: [weights, weights] }, 'net.onnx', '"w" again');
+  });
+
+  it('is refused: images of another type or rank', () => {
+    const nodes = [node('Relu', ['x'], 'y')];
+    for (const type of [INT64, FLOAT16, TensorProto_DataType.UINT8, 77]) {
+      expect(() => decode({ nodes, inputs: [tensor('x', [1, 2, 4, 5], type)] })).toThrow(FormatError);
+    }
+    for (const sizes of [[], [1, 2], [1, 2, 4, 0], [1, -2, 4, 5], [1, 2, 4, 5, 6]]) {
+      expect(() => decode({ nodes, inputs: [tensor('x', sizes)] }), `${sizes}`).toThrow(FormatError);
+    }
+  });
+
+  it('is refused: metadata that do not fit', () => {
+    const graph = { node: [node('Relu', ['x'], 'y')], input: [tensor('x', [1, 2, 1, 1])], output: [tensor('y', [])] };
+    const model = (key: string, value: string) =>
+      toBinary(
+        ModelProtoSchema,
+        create(ModelProtoSchema, { opsetImport: [{ version: 17n }], graph, metadataProps: [{ key, value }] }),
+      );
+    expect(decodeOnnx(model('other', '{')).network.layers).toHaveLength(1);
+    for (const value of [
+      '',
+      '{',
+      'null',
+      '3',
+      '{}',
+      '{"mean":[0,0],"deviation":[1,0]}',
+      '{"mean":[0],"deviation":[1]}',
+    ]) {
+      expect(() => decodeOnnx(model('ic-networks.normalisation', value)), value).toThrow(FormatError);
+    }
+    for (const value of ['{', 'null', '"ab"', '[1]', '["a","b","c"]']) {
+      expect(() => decodeOnnx(model('ic-networks.class_names', value)), value).toThrow(FormatError);
+    }
+  });
+});
+
+describe('a hostile file', () => {
+  const sound = readFileSync(new URL('../golden/onnx/mobile.onnx', import.meta.url));
+
+  it('is refused cut off anywhere', () => {
+    for (let length = 0; length < sound.length; length++) {
+      expect(() => decodeOnnx(sound.subarray(0, length)), `${length} bytes`).toThrow(FormatError);
+    }
+  });
+
+  it.each([
+    ['a length beyond the file', [0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f]],
+    ['a length of ten bytes', [0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]],
+    ['a length that does not end', [0x3a, ...Array(40).fill(0xff)]],
+    ['a field of number 0', [0x02, 0x00]],
+    ['a wire type that there is not', [0x3f, 0x00]],
+    ['groups in groups', Array(100_000).fill(0x0b)],
+    ['an empty graph', [0x3a, 0x00]],
+    ['text', [...new TextEncoder().encode('not a model at all')]],
+    ['nothing', []],
+  ])('is refused: %s', (_, bytes) => {
+    expect(() => decodeOnnx(Uint8Array.from(bytes))).toThrow(FormatError);
+  });
+
+  it('is refused: graphs in graphs in graphs', () => {
+    let graph = new Uint8Array();
+    const field = (number: number, content: Uint8Array): Uint8Array<ArrayBuffer> => {
+      const { length } = content;
+      return Uint8Array.from([
+        (number << 3) | 2,
+        (length & 127) | 128,
+        ((length >> 7) & 127) | 128,
+        length >> 14,
+        ...content,
+      ]);
+    };
+    // A graph's node (1) has an attribute (5) that holds a graph (6).
+    for (let depth = 0; depth < 1000; depth++) graph = field(1, field(5, field(6, graph)));
+    expect(() => decodeOnnx(field(7, graph))).toThrow(FormatError);
+  });
+
+  it('is refused: lists that double', () => {
+    const sizes = (index: number): string => `sizes${index}`;
+    const doubling = Array.from({ length: 60 }, (_, i) =>
+      node('Concat', [sizes(i), sizes(i)], sizes(i + 1), { axis: 0 }),
+    );
+    const nodes = [node('Shape', ['x'], sizes(0)), ...doubling, node('Reshape', ['x', sizes(60)], 'y')];
+    expect(() => decode({ nodes })).toThrow(UnsupportedError);
+  });
+
+  it('is refused: channels that double', () => {
+    const name = (index: number): string => (index === 60 ? 'y' : `x${index === 0 ? '' : index}`);
+    const nodes = Array.from({ length: 60 }, (_, i) => node('Concat', [name(i), name(i)], name(i + 1), { axis: 1 }));
+    expect(() => decode({ nodes })).toThrow(FormatError);
+  });
+
+  it('reads names of any kind', () => {
+    const names = Array.from({ length: 300 }, (_, i) => ({
+      ...node('Relu', [i === 0 ? 'x' : `t${i}`], `t${i + 1}`),
+      name: 'input',
+    }));
+    const nodes = [...names, { ...node('Relu', ['t300'], 'y'), name: '__proto__' }];
+    const { network } = decode({ nodes });
+    expect(new Set(network.layers.map((layer) => layer.name)).size).toBe(301);
+  });
+
+  it('ends in a network or a refusal wherever bytes are changed', () => {
+    const outcomes = { networks: 0, refusals: 0 };
+    const change = fc.tuple(fc.nat(sound.length - 1), fc.nat(255));
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+        const bytes = Uint8Array.from(sound);
+        for (const [position, value] of changes) bytes[position] = value;
+        try {
+          decodeOnnx(bytes);
+          outcomes.networks++;
+        } catch (error) {
+          if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
+          outcomes.refusals++;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(outcomes.networks).toBeGreaterThan(100);
+    expect(outcomes.refusals).toBeGreaterThan(100);
+  });
+
+  it('says in the error which attribute it is', () => {
+    const wrong = conv({ strides: [1, 1] });
+    wrong.attribute[0]!.type = AttributeProto_AttributeType.GRAPHS;
+    expectError(() => decode({ nodes: [wrong], constants: [weights] }), FormatError, {
+      parameter: 'net.onnx, node "y" (Conv), strides',
+      got: 'GRAPHS',
+    });
+  });
+});

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { decodeOnnx } from '../../src/onnx.js';
+import { networkForward } from '../reference/network.js';
+import { uniform } from '../support/random.js';
+import { distance } from '../support/rounding.js';
+import { floats, integers, type ModelParts, modelOf, node, tensor } from './models.js';
+import { runOnnx } from './runtime.js';
+
+/** Ways in which operators say what a layer does, other than those that `encodeOnnx` chooses. */
+const models: Readonly<Record<string, ModelParts>> = {
+  'names, automatic padding, one bound, a matrix turned round with one bias': {
+    nodes: [
+      node('Identity', ['x'], 'same'),
+      node('Conv', ['same', 'w'], 'conv', { auto_pad: 'SAME_UPPER' }),
+      node('Clip', ['conv', 'zero'], 'relu'),
+      node('Dropout', ['relu', 'ratio'], 'dropped'),
+      node('MaxPool', ['dropped'], 'pool', { kernel_shape: [2, 3], strides: [2, 2], ceil_mode: 1 }),
+      node('ReduceMean', ['pool'], 'mean', { axes: [-1, 2] }),
+      node('Squeeze', ['mean', 'axes'], 'row'),
+      node('Gemm', ['row', 'matrix', 'one'], 'y'),
+    ],
+    constants: [
+      floats('w', [3, 2, 3, 3]),
+      floats('zero', [], { values: [0] }),
+      floats('ratio', [], { values: [0.5] }),
+      integers('axes', [2, -1]),
+      floats('matrix', [3, 4]),
+      floats('one', []),
+    ],
+  },
+  'means by an input, no bias, probabilities of the last axis': {
+    nodes: [
+      node('Conv', ['x', 'w', 'b'], 'conv', { auto_pad: 'VALID', group: 2, strides: [1, 2] }),
+      node('Clip', ['conv', 'low', 'high'], 'relu'),
+      node('ReduceMean', ['relu', 'axes'], 'mean', { keepdims: 0 }),
+      node('Gemm', ['mean', 'matrix'], 'logits', { transB: 1 }),
+      node('Softmax', ['logits'], 'y'),
+    ],
+    constants: [
+      floats('w', [4, 1, 2, 1]),
+      floats('b', [4]),
+      floats('low', [], { values: [0] }),
+      floats('high', [], { values: [0.7] }),
+      integers('axes', [2, 3]),
+      floats('matrix', [3, 4]),
+    ],
+    opset: 18,
+  },
+  'version 7: bounds as attributes, a bias as a row, rows back into images': {
+    nodes: [
+      node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], 'norm', { epsilon: 0.01, momentum: 0.8 }),
+      node('Clip', ['norm'], 'relu', { min: { float: 0 }, max: 1.5 }),
+      node('AveragePool', ['relu'], 'mean', { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [2, 2] }),
+      node('Concat', ['mean', 'mean', 'mean'], 'three', { axis: 1 }),
+      node('Flatten', ['three'], 'row'),
+      node('Relu', ['row'], 'row2'),
+      node('Reshape', ['row2', 'image'], 'again'),
+      node('GlobalMaxPool', ['again'], 'largest'),
+      node('Reshape', ['largest', 'rows'], 'flat'),
+      node('Gemm', ['flat', 'matrix', 'bias'], 'logits', { transB: 1 }),
+      node('Softmax', ['logits'], 'y'),
+    ],
+    constants: [
+      floats('s', [2]),
+      floats('b', [2]),
+      floats('m', [2]),
+      floats('v', [2]),
+      integers('image', [-1, 6, 2, 3]),
+      integers('rows', [-1, 6]),
+      floats('matrix', [5, 6]),
+      floats('bias', [1, 5]),
+    ],
+    opset: 7,
+  },
+};
+
+describe.each(Object.entries(models))('%s', (_, parts) => {
+  it('is what ONNX Runtime makes of it', async () => {
+    const file = modelOf({ ...parts, outputs: [tensor('y', ['N', 'K'])] });
+    const { network, values } = decodeOnnx(file);
+    const images = uniform(3 * 2 * 4 * 5, 1);
+    const { values: expected } = await runOnnx(file, network.input, images);
+    const { logits } = networkForward(network, values, images, { training: false });
+    expect(logits).toHaveLength(expected.length);
+    expect(distance(logits, expected)).toBeLessThan(1e-5);
+  });
+});
