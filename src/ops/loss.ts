@@ -109,9 +109,9 @@ export function planStepMetrics(
 ): OperationPlan {
   const operation = 'stepMetrics';
   const { distances = false, meanOver = batch, accumulate = false } = options;
-  requireInteger(meanOver, 1, 'meanOver', { operation, prefix: '' });
   requireInteger(batch, 1, 'batch', { operation, prefix: '' });
   requireInteger(ring, 1, 'ring', { operation, prefix: '' });
+  requireInteger(meanOver, 1, 'meanOver', { operation, prefix: '' });
   return {
     operation,
     operands: {
