@@ -2,3 +2,4 @@
 
 export { type DecodeOnnxOptions, decodeOnnx, type OnnxModel } from './onnx/decode.js';
 export { type EncodeOnnxOptions, encodeOnnx } from './onnx/encode.js';
+export type { Metadata } from './onnx/metadata.js';

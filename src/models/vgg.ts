@@ -4,6 +4,7 @@ import { inferShapes } from '../graph/shapes.js';
 import { finished, type NetworkOptions } from './icForm.js';
 import { batchNorm, convolution, dense, nameOfLast, pool, relu } from './layers.js';
 
+/** Layers with weights of the networks of arXiv 1409.1556. */
 export type VggDepth = 11 | 13 | 16 | 19;
 
 export interface VggOptions extends NetworkOptions {
