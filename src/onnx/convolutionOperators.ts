@@ -11,13 +11,17 @@ import {
   imageSize,
   integersInput,
   layerName,
+  paddedImageOf,
+  setOutput,
 } from './importState.js';
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 
+const none: Pair = [0, 0];
+
 /** Conv with constant filters over images. */
 export function importConv(state: ImportState, node: Node): void {
-  const input = imageOf(state, node, 0);
+  const { input, padding: around } = paddedImageOf(state, node, 0);
   const { shape, values, place } = floatsInput(state, node, 1);
   if (shape.length !== 4) throw unsupported(place, 'filters of two dimensions', `${shape.length - 2}`);
   const [outChannels, inChannels, ...kernel] = shape as [number, number, number, number];
@@ -30,13 +34,15 @@ export function importConv(state: ImportState, node: Node): void {
   if (asked && asked.join() !== kernel.join())
     throw malformed(`${node.place}, kernel_shape`, `[${kernel}]`, `[${asked}]`);
   const name = layerName(state, node, node.proto.input[1]);
-  const window = windowOf(state, node, input, kernel);
+  const { padding, ...window } = windowOf(state, node, input, kernel);
+  requireOwnSizes(node, around);
   const layer: ConvolutionLayer = {
     kind: 'convolution',
     name,
     inputs: [input.layer],
     outChannels,
     ...window,
+    padding: [padding[0] + around[0], padding[1] + around[1]],
     groups,
     bias: hasInput(node, 2),
     adjust: 'none',
@@ -44,6 +50,13 @@ export function importConv(state: ImportState, node: Node): void {
   addLayer(state, node, layer, false);
   state.parameters.set(`${name}.weight`, values);
   if (layer.bias) state.parameters.set(`${name}.bias`, vectorInput(state, node, 2, outChannels));
+}
+
+/** Padding by the images' size would have to know of that which a Pad has put around them. */
+function requireOwnSizes(node: Node, around: Pair): void {
+  const automatic = textAttribute(node, 'auto_pad', 'NOTSET');
+  if (!automatic.startsWith('SAME') || around.every((size) => size === 0)) return;
+  throw unsupported(`${node.place}, auto_pad`, 'NOTSET behind a Pad', automatic);
 }
 
 /** BatchNormalization with the running statistics. */
@@ -79,18 +92,25 @@ export function importBatchNormalization(state: ImportState, node: Node): void {
 /** MaxPool and AveragePool. */
 export function importPool(state: ImportState, node: Node): void {
   const isMax = node.proto.opType === 'MaxPool';
-  const input = imageOf(state, node, 0);
+  // A maximum would see the zeros of a Pad, which its own padding does not have.
+  const { input, padding: around } = isMax
+    ? { input: imageOf(state, node, 0), padding: none }
+    : paddedImageOf(state, node, 0);
   const kernel = integersAttribute(node, 'kernel_shape');
   if (!kernel) throw malformed(`${node.place}, kernel_shape`, 'two sizes', 'none');
-  const { dilation, ...window } = windowOf(state, node, input, kernel);
+  const { dilation, padding: own, ...window } = windowOf(state, node, input, kernel);
   if (dilation.join() !== '1,1') throw unsupported(`${node.place}, dilations`, '[1, 1]', `[${dilation}]`);
-  const counts = integerAttribute(node, 'count_include_pad', 0) !== 0;
-  const isPadded = window.padding.some((size) => size > 0);
+  requireOwnSizes(node, around);
+  const isPadded = own.some((size) => size > 0);
+  const isAround = around.some((size) => size > 0);
+  if (isPadded && isAround) throw unsupported(`${node.place}, pads`, '0 behind a Pad', `[${own}]`);
+  const counts = isAround || integerAttribute(node, 'count_include_pad', 0) !== 0;
   const layer: PoolLayer = {
     kind: isMax ? 'maxPool' : 'meanPool',
     name: layerName(state, node),
     inputs: [input.layer],
     ...window,
+    padding: isAround ? around : own,
     ...(!isMax && isPadded && !counts && { countPadding: false }),
   };
   if (integerAttribute(node, 'ceil_mode', 0) !== 0) requireWholeWindows(state, node, input, layer);
@@ -142,6 +162,24 @@ function addGlobalPool(
 ): void {
   const window = { kernel: 'global', stride: [1, 1], padding: [0, 0] } as const;
   addLayer(state, node, { kind, name: layerName(state, node), inputs: [layer], ...window }, flat);
+}
+
+/** Pad with zeros around images; what reads the images takes it over. */
+export function importPad(state: ImportState, node: Node): void {
+  const mode = textAttribute(node, 'mode', 'constant');
+  if (mode !== 'constant') throw unsupported(`${node.place}, mode`, 'constant', mode.slice(0, 80));
+  if (hasInput(node, 3)) throw unsupported(`${node.place}, input 3`, 'padding of all axes', 'some axes');
+  const value = hasInput(node, 2) ? floatsInput(state, node, 2).values[0] : floatAttribute(node, 'value', 0);
+  if (value !== 0) throw unsupported(`${node.place}, value`, '0', `${value}`);
+  const { input, padding: around } = paddedImageOf(state, node, 0);
+  const pads = hasInput(node, 1) ? integersInput(state, node, 1) : (integersAttribute(node, 'pads') ?? []);
+  if (pads.length !== 8) throw malformed(`${node.place}, pads`, 'eight sizes', `[${pads.slice(0, 8)}]`);
+  const [images, channels, top = 0, left = 0, imagesAfter, channelsAfter, bottom = 0, right = 0] = pads;
+  const isOfPixels = [images, channels, imagesAfter, channelsAfter].every((size) => size === 0);
+  if (!isOfPixels || top < 0 || left < 0) throw unsupported(`${node.place}, pads`, 'pixels around images', `[${pads}]`);
+  const padding: Pair = [around[0] + halfOf(node, [top, bottom]), around[1] + halfOf(node, [left, right])];
+  const isNone = padding.every((size) => size === 0);
+  setOutput(state, node, isNone ? input : { ...input, padding });
 }
 
 /** A constant of one number a channel. */

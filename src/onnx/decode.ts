@@ -29,8 +29,8 @@ export interface OnnxModel {
 /**
  * Reads a convolutional network from an ONNX file: one input [batch, channels, height, width] in float32, one output, and
  * between them Conv, BatchNormalization, Relu, Clip from 0, Add, Concat, MaxPool, AveragePool, GlobalMaxPool,
- * GlobalAveragePool, ReduceMean over height and width, Flatten, Reshape to rows, Gemm, Softmax at the end, Identity and
- * Dropout. IC units that are written out become IC convolutions again. Layers are called as their weights are, without
+ * GlobalAveragePool, ReduceMean over height and width, Pad ahead of Conv and AveragePool, Flatten, Reshape to rows, Gemm,
+ * Softmax at the end, Identity and Dropout. IC units that are written out become IC convolutions again. Layers are called as their weights are, without
  * `.weight`, or as their nodes.
  *
  * @throws UnsupportedError for another operator, with its name and node, and for uses of these that no layer has;
@@ -134,8 +134,8 @@ function livingLayers(state: ImportState, { output }: GraphProto): readonly Laye
   const where = `${state.file}, graph output`;
   if (output.length !== 1) throw unsupported(where, 'one', `${output.length}`);
   const value = tensorValue(state, output[0]!.name, where);
-  if (value.kind !== 'activation' || value.layer === 'input') {
-    throw unsupported(where, 'what layers make of the images', value.kind);
+  if (value.kind !== 'activation' || value.layer === 'input' || value.padding) {
+    throw unsupported(where, 'what a layer makes of the images', value.kind);
   }
   const living = new Set([value.layer]);
   for (const { name, inputs } of state.layers.toReversed()) {

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type TensorProto, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
 import { ICError, ShapeError } from '../errors.js';
-import type { Layer } from '../graph/network.js';
+import type { Layer, Pair } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import { outputShape, type Shape } from '../graph/shapes.js';
 import { malformed, quoted, unsupported } from './modelFile.js';
@@ -14,6 +14,8 @@ export interface Activation {
   readonly layer: string;
   /** Whether the tensor is [N, C H W]; [N, C, H, W] otherwise. */
   readonly flat: boolean;
+  /** Zeros that a Pad has put around the images; the convolution or mean that reads them takes them over. */
+  readonly padding?: Pair;
 }
 
 /** A size of a tensor: a number, or the number of images, which is known only when the network runs. */
@@ -67,8 +69,11 @@ export function inputOf(state: ImportState, node: Node, index: number): Value {
 /** An input that depends on the images. */
 export function activationOf(state: ImportState, node: Node, index: number): Activation {
   const value = inputOf(state, node, index);
-  if (value.kind === 'activation') return value;
-  throw unsupported(`${node.place}, input ${index}`, 'a tensor that depends on the images', 'a constant');
+  if (value.kind !== 'activation') {
+    throw unsupported(`${node.place}, input ${index}`, 'a tensor that depends on the images', 'a constant');
+  }
+  if (value.padding) throw unsupported(`${node.place}, input ${index}`, 'images as they are', 'images of a Pad');
+  return value;
 }
 
 /** An input [N, C, H, W] that depends on the images. */
@@ -76,6 +81,18 @@ export function imageOf(state: ImportState, node: Node, index: number): Activati
   const value = activationOf(state, node, index);
   if (!value.flat) return value;
   throw malformed(`${node.place}, input ${index}`, '[N, C, H, W]', '[N, C]');
+}
+
+/** The same of a node that can take over what a Pad has put around the images. */
+export function paddedImageOf(
+  state: ImportState,
+  node: Node,
+  index: number,
+): { readonly input: Activation; readonly padding: Pair } {
+  const value = inputOf(state, node, index);
+  if (value.kind !== 'activation' || !value.padding) return { input: imageOf(state, node, index), padding: [0, 0] };
+  const { padding, ...input } = value;
+  return { input, padding };
 }
 
 /** An input that is a constant, with its place. */
@@ -116,16 +133,28 @@ export function sizesOf(state: ImportState, value: Activation): readonly Size[] 
   return value.flat ? ['batch', channels * height * width] : ['batch', channels, height, width];
 }
 
-/** A name for a layer: that of its weights without the ending where they have one, else the node's or its output's. */
+/**
+ * A name for a layer: that of its weights without the ending where they have one, else the node's or its output's. A
+ * layer with weights of other names is called as the module in PyTorch whose exporter wrote its node.
+ */
 export function layerName(state: ImportState, { proto }: Node, weights?: string): string {
   const stem = /^(.+)\.weight$/s.exec(weights ?? '')?.[1] ?? '';
+  const module = weights === undefined ? '' : moduleOf(proto.name);
   const output = proto.output[0]!;
   const isFree = (name: string): boolean => name !== '' && !state.shapes.has(name);
-  const named = [stem, proto.name, output].find(isFree);
+  const named = [stem, module, proto.name, output].find(isFree);
   if (named !== undefined) return named;
   let copy = 2;
   while (!isFree(`${output}.${copy}`)) copy++;
   return `${output}.${copy}`;
+}
+
+/** `layer1.0.conv1` for a node `/layer1/layer1.0/conv1/Conv`; nothing for a name of another form. */
+function moduleOf(node: string): string {
+  if (!node.startsWith('/')) return '';
+  const scopes = node.split('/').slice(1, -1);
+  // A scope that goes on where the one ahead of it ends has that in its name.
+  return scopes.filter((scope, index) => !scopes[index + 1]?.startsWith(`${scope}.`)).join('.');
 }
 
 /**

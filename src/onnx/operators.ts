@@ -4,6 +4,7 @@ import {
   importBatchNormalization,
   importConv,
   importGlobalPool,
+  importPad,
   importPool,
   importReduceMean,
 } from './convolutionOperators.js';
@@ -64,6 +65,7 @@ const operators: Readonly<Record<string, Operator>> = {
   GlobalMaxPool: { inputs: 1, attributes: none, run: importGlobalPool },
   Identity: { inputs: 1, attributes: none, run: importIdentity },
   MaxPool: { inputs: 1, attributes: [...window, 'ceil_mode', 'storage_order'], run: importPool },
+  Pad: { inputs: 4, attributes: ['mode', 'pads', 'value'], run: importPad },
   ReduceMean: { inputs: 2, attributes: ['axes', 'keepdims', 'noop_with_empty_axes'], run: importReduceMean },
   Relu: { inputs: 1, attributes: none, run: importRelu },
   Reshape: { inputs: 2, attributes: ['allowzero'], run: importReshape },

@@ -56,8 +56,9 @@ export function floatsOf(tensor: TensorProto, where: string): Float32Array {
   const { type, field } = storageOf(tensor, where);
   if (integerTypes.includes(type)) throw malformed(where, 'floating-point numbers', type);
   const values = tensor.rawData.length > 0 ? decodeFloats(type, tensor.rawData) : decodeField(tensor, field, type);
-  const strange = values.find((value) => !Number.isFinite(value));
-  if (strange !== undefined) throw malformed(where, 'finite numbers', `${strange}`);
+  for (let index = 0; index < values.length; index++) {
+    if (!Number.isFinite(values[index])) throw malformed(where, 'finite numbers', `${values[index]}`);
+  }
   decoded.set(tensor, values);
   return values;
 }

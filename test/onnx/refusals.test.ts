@@ -88,6 +88,29 @@ describe('what no layer does', () => {
     expect(() => decode({ nodes: [given], constants })).toThrow(got);
   });
 
+  it.each([
+    ['on one side', [0, 0, 1, 1, 0, 0, 0, 0], '1 and 0'],
+    ['of channels', [0, 1, 0, 0, 0, 1, 0, 0], '[0,1,0,0,0,1,0,0]'],
+    ['by less', [0, 0, -1, -1, 0, 0, -1, -1], '-1'],
+  ])('is refused: a Pad %s', (_, pads, got) => {
+    const nodes = [node('Pad', ['x', 'pads'], 'padded'), node('Conv', ['padded', 'w'], 'y')];
+    expect(() => decode({ nodes, constants: [integers('pads', pads), weights] })).toThrow(UnsupportedError);
+    expect(() => decode({ nodes, constants: [integers('pads', pads), weights] })).toThrow(got);
+  });
+
+  it('is refused: a Pad that nothing takes over', () => {
+    const pad = node('Pad', ['x', 'pads'], 'padded');
+    const constants = [integers('pads', [0, 0, 1, 1, 0, 0, 1, 1]), weights];
+    for (const reader of [
+      node('Relu', ['padded'], 'y'),
+      node('MaxPool', ['padded'], 'y', { kernel_shape: [2, 2] }),
+      node('Conv', ['padded', 'w'], 'y', { auto_pad: 'SAME_UPPER' }),
+    ]) {
+      expect(() => decode({ nodes: [pad, reader], constants })).toThrow(/\((Relu|MaxPool|Conv)\).*Pad/);
+    }
+    expect(() => decode({ nodes: [node('Pad', ['x', 'pads'], 'y')], constants })).toThrow(UnsupportedError);
+  });
+
   it('is refused: a softmax that is not the last', () =>
     expectError(
       () => decode({ nodes: [node('Softmax', ['x'], 'soft', { axis: 1 }), node('Relu', ['soft'], 'y')] }),

@@ -46,6 +46,24 @@ const models: Readonly<Record<string, ModelParts>> = {
     ],
     opset: 18,
   },
+  'padding of its own nodes': {
+    nodes: [
+      node('Pad', ['x', 'none'], 'same'),
+      node('Pad', ['same', 'around'], 'padded'),
+      node('Conv', ['padded', 'w'], 'conv', { pads: [0, 1, 0, 1] }),
+      node('Relu', ['conv'], 'relu'),
+      node('Pad', ['relu', 'around', 'zero'], 'again'),
+      node('AveragePool', ['again'], 'mean', { kernel_shape: [3, 4], strides: [2, 2] }),
+      node('GlobalAveragePool', ['mean'], 'pixel'),
+      node('Flatten', ['pixel'], 'y'),
+    ],
+    constants: [
+      integers('none', Array(8).fill(0)),
+      integers('around', [0, 0, 1, 2, 0, 0, 1, 2]),
+      floats('zero', [], { values: [0] }),
+      floats('w', [3, 2, 3, 3]),
+    ],
+  },
   'version 7: bounds as attributes, a bias as a row, rows back into images': {
     nodes: [
       node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], 'norm', { epsilon: 0.01, momentum: 0.8 }),
