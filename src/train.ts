@@ -20,10 +20,10 @@ export {
   encodeCheckpoint,
   restoreState,
   restoreTrainer,
-  type TrainingRecord,
 } from './train/checkpoint.js';
+export type { CheckpointRecord, TrainingRecord } from './train/checkpointRecord.js';
 export { type DistillationOptions, type DistillationSchedule, distillationWeightAt } from './train/distillation.js';
-export { compileEvaluation, type Evaluation, type EvaluationResult } from './train/evaluation.js';
+export { compileEvaluation, type Evaluation, type EvaluationBatch, type EvaluationResult } from './train/evaluation.js';
 export {
   type AdamWOptions,
   compileOptimiser,

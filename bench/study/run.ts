@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adapterName, openForCommand } from '../../src/cli/adapter.js';
-import { loadData } from '../../src/cli/data.js';
+import { loadKnownData } from '../../src/cli/data.js';
 import { interruptSignal } from '../../src/cli/interrupt.js';
 import type { Output } from '../../src/cli/output.js';
 import { UnsupportedError } from '../../src/errors.js';
@@ -38,7 +38,7 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
   const file = join(folder, 'records.jsonl');
   const records = await readRecords(file);
   checkSettings(records, settings, folder);
-  const data = await Promise.all(options.data.map(async (source) => cutData(await loadData(source), settings)));
+  const data = await Promise.all(options.data.map(async (source) => cutData(await loadKnownData(source), settings)));
   const { device, adapter, close } = await openForCommand(options.adapter, output);
   const interrupt = interruptSignal(() => output.say('Stopping; the same command goes on from here.'));
   const keep = async (record: StudyRecord): Promise<void> => {

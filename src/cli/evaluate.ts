@@ -1,54 +1,136 @@
+import type { NetworkState } from '../graph/state.js';
 import { channelStatistics } from '../io/dataset.js';
-import { restoreState } from '../train/checkpoint.js';
-import { compileEvaluation } from '../train/evaluation.js';
-import { loadCheckpoint } from '../train/files.js';
+import { checkDecoder } from '../io/decodePicture.js';
+import { findPictureFolders, findSplit, type PictureFolders } from '../io/pictureFiles.js';
+import { compileEvaluation, type EvaluationBatch, type EvaluationResult } from '../train/evaluation.js';
 import { adapterName, openForCommand } from './adapter.js';
-import { loadData } from './data.js';
+import { usualEvaluationBatch } from './batchSize.js';
+import { loadKnownData, testSplits } from './data.js';
+import { folderLabels } from './folderLabels.js';
+import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output, percent } from './output.js';
+import { pictureBatches } from './pictures.js';
 import { progressBar } from './progress.js';
+import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface EvaluateFlags {
+export interface EvaluateFlags extends ModelFlags {
   readonly adapter: string;
   readonly data: string;
-  readonly batch: number;
+  readonly batch?: number;
   /** Measure first which kernels are fastest. */
   readonly tune: boolean;
 }
 
+/** What was evaluated: on what, how well, what was left out, and in how many seconds. */
+interface Evaluated {
+  readonly on: string;
+  readonly result: EvaluationResult;
+  readonly skipped: number;
+  readonly seconds: number;
+}
+
 /** `icnet eval`. */
 export async function evaluate(path: string, flags: EvaluateFlags, output: Output): Promise<void> {
+  const model = await openModel(path, flags);
+  try {
+    await evaluateModel(path, model, flags, output);
+  } finally {
+    await model.file.source.close();
+  }
+}
+
+async function evaluateModel(path: string, model: Model, flags: EvaluateFlags, output: Output): Promise<void> {
   const started = performance.now();
-  const checkpoint = await loadCheckpoint(path);
-  const data = await loadData(flags.data);
+  const run = await prepare(model, flags, output);
   const opened = await openForCommand(flags.adapter, output);
   try {
-    const state = restoreState(opened.device, checkpoint);
-    const batch = Math.min(flags.batch, data.test.count);
-    const measuring = measuringBar(output);
-    const tuning = tuningOptions(flags.tune, measuring, output);
-    const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
-    const bar = progressBar('Testing', data.test.count, output);
-    const normalisation = checkpoint.normalisation ?? channelStatistics(data.train);
-    const result = await evaluation
-      .run(data.test, normalisation, { onProgress: (images) => bar.update(images) })
-      .finally(() => bar.stop());
-    output.emit({ event: 'eval', ...result });
+    const state = await loadModel(opened.device, model, output);
+    const { on, result, skipped, seconds } = await run(state);
+    const imagesPerSecond = result.images / seconds;
+    output.emit({ event: 'eval', ...result, skipped, imagesPerSecond });
     output.say(
-      `${checkpoint.network.name} on ${data.test.name}: ${percent(result.accuracy)} of ${grouped(result.images)} images right, ` +
-        `${percent(result.topAccuracy)} within the first ${result.top}, loss ${result.loss.toFixed(4)}`,
+      `${model.network.name} on ${on}: ${percent(result.accuracy)} of ${grouped(result.images)} images right, ` +
+        `${percent(result.topAccuracy)} within the first ${result.top}, loss ${result.loss.toFixed(4)}; ` +
+        `${imagesPerSecond.toPrecision(3)} images/s`,
     );
     output.emit({
       event: 'done',
       testAccuracy: result.accuracy,
-      steps: checkpoint.training?.step ?? null,
+      steps: model.record?.training?.step ?? null,
       seconds: (performance.now() - started) / 1000,
       checkpoint: path,
       adapter: adapterName(opened.adapter),
     });
-    evaluation.dispose();
+    if (skipped > 0) process.exitCode = 1;
     state.dispose();
   } finally {
     opened.close();
   }
+}
+
+/** Finds the data, so that what is wrong with it shows before a device is opened. */
+async function prepare(
+  model: Model,
+  flags: EvaluateFlags,
+  output: Output,
+): Promise<(state: NetworkState) => Promise<Evaluated>> {
+  const folders =
+    flags.data === 'mnist'
+      ? undefined
+      : ((await findSplit(flags.data, testSplits)) ?? (await findPictureFolders(flags.data)));
+  if (!folders) return prepareDataset(model, flags, output);
+  await checkDecoder();
+  return preparePictures(folders, model, flags, output);
+}
+
+async function prepareDataset({ record }: Model, flags: EvaluateFlags, output: Output) {
+  const { train, test } = await loadKnownData(flags.data);
+  const normalisation = record?.normalisation ?? channelStatistics(train);
+  return async (state: NetworkState): Promise<Evaluated> => {
+    const evaluation = await compile(state, test.count, flags, output);
+    const bar = progressBar('Testing', test.count, output);
+    const started = performance.now();
+    const result = await evaluation
+      .run(test, normalisation, { onProgress: (images) => bar.update(images) })
+      .finally(() => bar.stop());
+    evaluation.dispose();
+    return { on: test.name, result, skipped: 0, seconds: (performance.now() - started) / 1000 };
+  };
+}
+
+function preparePictures(folders: PictureFolders, model: Model, flags: EvaluateFlags, output: Output) {
+  const labels = folderLabels(folders, model, output);
+  const options = pictureOptions(model, flags);
+  const pictures = folders.classes.flatMap(({ pictures }, index) =>
+    pictures.map((path) => ({ path, label: labels[index]! })),
+  );
+  return async (state: NetworkState): Promise<Evaluated> => {
+    const evaluation = await compile(state, pictures.length, flags, output);
+    const bar = progressBar('Testing', pictures.length, output);
+    const skips = skipCounter(output);
+    const started = performance.now();
+    async function* batches(): AsyncGenerator<EvaluationBatch> {
+      const { batch } = evaluation;
+      for await (const { items, images } of pictureBatches(pictures, { batch, ...options, skips })) {
+        yield { images, labels: items.map(({ label }) => label) };
+      }
+    }
+    const onProgress = (images: number): void => {
+      bar.update(images + skips.count, `${(images / ((performance.now() - started) / 1000)).toPrecision(3)} images/s`);
+    };
+    const result = await evaluation.runBatches(batches(), { onProgress }).finally(() => bar.stop());
+    const seconds = (performance.now() - started) / 1000;
+    skips.say(result.images);
+    evaluation.dispose();
+    return { on: folders.name, result, skipped: skips.count, seconds };
+  };
+}
+
+async function compile(state: NetworkState, images: number, flags: EvaluateFlags, output: Output) {
+  const batch = Math.min(flags.batch ?? usualEvaluationBatch(state.network), images);
+  const measuring = measuringBar(output);
+  const tuning = tuningOptions(flags.tune, measuring, output);
+  const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
+  return { ...evaluation, batch };
 }

@@ -35,7 +35,8 @@ export async function inspect(
   const { network, values } = checkpoint;
   const adjusts = adjustDistributions(network, values);
   if (adjusts.length === 0) throw withoutUnits(network);
-  const image = picture === undefined ? await testImage(checkpoint, flags) : await pictureImage(checkpoint, picture);
+  const image =
+    picture === undefined ? await testImage(checkpoint, flags, output) : await pictureImage(checkpoint, picture);
   const { device, close } = await openForCommand(flags.adapter, output);
   try {
     const state = restoreState(device, checkpoint);
@@ -57,8 +58,12 @@ function withoutUnits(network: Network): UnsupportedError {
   return new UnsupportedError({ operation: 'inspect', parameter: network.name, expected, got: 'plain ones alone' });
 }
 
-async function testImage({ network, normalisation }: Checkpoint, { data, index }: InspectFlags): Promise<Float32Array> {
-  const { train, test } = await loadData(data);
+async function testImage(
+  { network, normalisation }: Checkpoint,
+  { data, index }: InspectFlags,
+  output: Output,
+): Promise<Float32Array> {
+  const { train, test } = await loadData(data, network.input, output);
   const { height, width, channels } = network.input;
   const image = new Float32Array(height * width * channels);
   fillSequential(test, index, 1, normalisation ?? channelStatistics(train), image, new Uint32Array(1));

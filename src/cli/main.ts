@@ -7,6 +7,7 @@ import { evaluate } from './evaluate.js';
 import { info } from './info.js';
 import { inspect } from './inspect.js';
 import { createOutput } from './output.js';
+import { type PredictFlags, predict } from './predict.js';
 import { summary } from './summary.js';
 import { type TrainFlags, train } from './train.js';
 import { type TuneFlags, tune } from './tune.js';
@@ -38,6 +39,14 @@ function sizeOf(text: string): { height: number; width: number; channels: number
   }
   throw new InvalidArgumentError('Expected HEIGHTxWIDTHxCHANNELS, as in 32x32x3.');
 }
+
+function numbersFrom(text: string): number[] {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (numbers.every(Number.isFinite)) return numbers;
+  throw new InvalidArgumentError('Expected numbers with commas between them, as in 0.485,0.456,0.406.');
+}
+
+const dataSources = 'mnist, or a folder of IDX files, of CIFAR binaries, or of pictures with a folder a class';
 
 function command(name: string, description: string): Command {
   return new Command(name)
@@ -73,8 +82,20 @@ function classesOption(): Option {
   return new Option('--classes <count>', '10 or 1000 by default').argParser(count);
 }
 
+/** What says which network weights are of, and how pictures become its input. */
+function withModel(given: Command): Command {
+  return given
+    .option('--model <name>', 'the network that plain weights are of, as resnet50; a checkpoint says so itself')
+    .option('--crop <pixels>', 'height and width of its input, where they are not the usual ones', count)
+    .option('--resize <pixels>', 'of the shorter side of pictures; 256 for inputs of 224', count)
+    .addOption(new Option('--filter <name>', 'for resizing').choices(['bilinear', 'bicubic']).default('bilinear'))
+    .option('--mean <numbers>', "of the pictures' channels; ImageNet's, or the checkpoint's, by default", numbersFrom)
+    .option('--deviation <numbers>', 'likewise', numbersFrom)
+    .option('--names <file>', 'names of the classes, one a line or a JSON array');
+}
+
 const program = new Command('icnet')
-  .description('IC networks on WebGPU: train, evaluate, look inside.')
+  .description('IC networks on WebGPU: train, evaluate, predict, look inside.')
   .version(version)
   .showHelpAfterError();
 
@@ -97,7 +118,7 @@ program.addCommand(
 /** How a network is trained, whatever it starts from. */
 function withTraining(given: Command, defaults: { readonly learningRate: string }): Command {
   return given
-    .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
+    .option('--data <source>', dataSources, 'mnist')
     .option('--steps <count>', 'training steps', count)
     .addOption(
       new Option('--epochs <count>', 'passes over the training images, in place of --steps')
@@ -147,6 +168,15 @@ program.addCommand(
     learningRate: '0.1 for sgd, 0.002 for adamw by default',
   })
     .option('--network <name>', 'for example ic-resnet8, ic-mobilenet-v2', 'ic-resnet8')
+    .addOption(
+      new Option(
+        '--input <size>',
+        'HEIGHTxWIDTHxCHANNELS that pictures become; the usual one of the network',
+      ).argParser(sizeOf),
+    )
+    .option('--weights <file>', 'start from weights in safetensors; a path or an address')
+    .option('--replace-head', 'start the head afresh, for other classes than those of the weights', false)
+    .option('--fresh-adjust', 'start recalibration weights afresh, for weights of the plain network', false)
     .option('--output <folder>', 'for checkpoint and curves; runs/NETWORK by default')
     .option('--resume <checkpoint>', 'go on from a checkpoint of the same training')
     .action((flags: TrainFlags) => train(flags, createOutput(flags.json))),
@@ -192,18 +222,29 @@ program.addCommand(
 );
 
 program.addCommand(
-  withTune(withAdapter(command('eval', 'evaluate a checkpoint')))
-    .argument('<checkpoint>')
-    .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
-    .option('--batch <images>', 'images a step', count, 200)
-    .action((checkpoint, flags) => evaluate(checkpoint, flags, createOutput(flags.json))),
+  withTune(withAdapter(withModel(command('eval', 'evaluate a checkpoint or weights'))))
+    .argument('<weights>', 'a checkpoint, or weights in safetensors with --model')
+    .option('--data <source>', dataSources, 'mnist')
+    .option('--batch <images>', 'images a step; 200, or 32 for large inputs, by default', count)
+    .action((weights, flags) => evaluate(weights, flags, createOutput(flags.json))),
+);
+
+program.addCommand(
+  withTune(withAdapter(withModel(command('predict', 'what a network sees in pictures'))))
+    .argument('<picture...>', 'JPEG, PNG or WebP files, or folders of them')
+    .requiredOption('--weights <file>', 'a checkpoint, or weights in safetensors with --model; a path or an address')
+    .option('--top <count>', 'answers for each picture', count, 5)
+    .option('--batch <images>', 'images a step', count, 8)
+    .action((pictures, flags: PredictFlags & { readonly json: boolean }) =>
+      predict(pictures, flags, createOutput(flags.json)),
+    ),
 );
 
 program.addCommand(
   withAdapter(command('inspect', 'where the second term of IC convolutions fires, and how their weights are spread'))
     .argument('<checkpoint>', 'of an IC network')
     .argument('[picture]', 'a JPEG, PNG or WebP file; a test image of --data where left out')
-    .option('--data <source>', 'mnist, or a folder of IDX files or CIFAR binaries', 'mnist')
+    .option('--data <source>', dataSources, 'mnist')
     .option('--index <number>', 'of the test image', wholeNumber, 0)
     .option('--output <folder>', 'for the maps', 'runs/inspect')
     .action((checkpoint: string, picture: string | undefined, flags) =>

@@ -39,11 +39,12 @@ function readableTime(seconds: number): string {
 
 /** Without a terminal: a line every tenth of the way. */
 function quietProgress(title: string, total: number, output: Output): Progress {
-  let nextLine = total / 10;
+  const step = Math.max(total, 1) / 10;
+  let nextLine = step;
   return {
     update(done, words = '') {
       if (done < nextLine) return;
-      while (nextLine <= done) nextLine += total / 10;
+      while (nextLine <= done) nextLine += step;
       output.say(`${title} ${done}/${total} ${words}`.trimEnd());
     },
     stop() {},

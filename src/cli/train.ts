@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NumericError } from '../errors.js';
+import { NumericError, UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { createState, type NetworkState, writeState } from '../graph/state.js';
 import { stepsPerEpoch } from '../io/batches.js';
 import { channelStatistics, type ImageDataset, type Normalisation } from '../io/dataset.js';
+import { imageNetNormalisation } from '../io/picture.js';
 import { initialParameters } from '../models/initialise.js';
+import { networkByName } from '../models/networkByName.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { compileEvaluation } from '../train/evaluation.js';
@@ -14,10 +16,13 @@ import type { OptimiserOptions } from '../train/optimiser.js';
 import { defaultGroups } from '../train/parameterGroups.js';
 import type { Schedule } from '../train/schedule.js';
 import { createTrainer, type StepReport, type Trainer, type TrainerOptions } from '../train/trainer.js';
+import { openWeights } from '../weights/weightsFile.js';
 import { adapterName, openForCommand } from './adapter.js';
+import { usualEvaluationBatch } from './batchSize.js';
 import { drawCurves } from './curves.js';
 import { loadData } from './data.js';
 import { interruptSignal } from './interrupt.js';
+import { isMoment, loadWithBar, openSource } from './model.js';
 import { type Output, percent } from './output.js';
 import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
@@ -31,6 +36,12 @@ export interface TrainFlags {
   readonly stemStride: number;
   readonly adjust: 'output' | 'input';
   readonly data: string;
+  /** Of the images that pictures become. */
+  readonly input?: Network['input'];
+  /** Weights to start from. */
+  readonly weights?: string;
+  readonly replaceHead?: boolean;
+  readonly freshAdjust?: boolean;
   readonly steps?: number;
   readonly epochs?: number;
   readonly batch: number;
@@ -56,8 +67,6 @@ export interface TrainFlags {
   readonly tune: boolean;
 }
 
-const evaluationBatch = 200;
-
 /** What a teacher brings into a training. */
 export interface Guidance {
   readonly checkpoint: Checkpoint;
@@ -70,15 +79,18 @@ export interface Guidance {
 /** `icnet train`, and with a teacher `icnet distill`. */
 export async function train(flags: TrainFlags, output: Output, guidance?: Guidance): Promise<void> {
   const started = performance.now();
-  const data = await loadData(flags.data);
+  const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
+  const like = resumed ?? guidance?.checkpoint;
+  const size = flags.input ?? like?.network.input ?? networkByName(flags.network).input;
+  const data = await loadData(flags.data, size, output);
+  if (flags.input) checkInput(data.train, flags.input);
   const opened = await openForCommand(flags.adapter, output);
   try {
-    const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
     const known = resumed?.normalisation ?? guidance?.checkpoint.normalisation;
-    const normalisation = known ?? channelStatistics(data.train);
+    const normalisation = known ?? normalisationOf(data.train, flags);
     const state = resumed
       ? restoreState(opened.device, resumed)
-      : freshState(opened.device, flags, data.train, guidance?.start);
+      : await freshState(opened.device, flags, data.train, output, guidance?.start);
     const teacher = guidance && restoreState(opened.device, guidance.checkpoint);
     const options = withTeacher(trainerOptions(flags, data.train, normalisation), guidance, teacher);
     const folder = flags.output ?? join('runs', state.network.name);
@@ -115,6 +127,15 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
   }
 }
 
+/** A size is for pictures; other data has its own. */
+function checkInput(dataset: ImageDataset, { height, width, channels }: Network['input']): void {
+  const own = `${dataset.height}x${dataset.width}x${dataset.channels}`;
+  const asked = `${height}x${width}x${channels}`;
+  if (own === asked) return;
+  const expected = `the ${own} of ${dataset.name}; only pictures become another size`;
+  throw new UnsupportedError({ operation: 'train', parameter: '--input', expected, got: asked });
+}
+
 function withTeacher(
   options: TrainerOptions,
   guidance: Guidance | undefined,
@@ -124,16 +145,29 @@ function withTeacher(
   return { ...options, distillation: guidance.distillation(teacher, options.steps) };
 }
 
-function freshState(
+/** Weights from elsewhere expect pictures as torchvision's networks do; a fresh network expects what its data is like. */
+function normalisationOf(dataset: ImageDataset, { weights }: TrainFlags): Normalisation {
+  return weights !== undefined && dataset.channels === 3 ? imageNetNormalisation : channelStatistics(dataset);
+}
+
+async function freshState(
   device: GPUDevice,
   flags: TrainFlags,
   dataset: ImageDataset,
+  output: Output,
   start: Guidance['start'] = (network) => initialParameters(network, flags.seed),
-): NetworkState {
+): Promise<NetworkState> {
   const { height, width, channels, classes } = dataset;
   const network: Network = namedNetwork(flags.network, { ...flags, input: { height, width, channels }, classes });
   const state = createState(device, network);
-  writeState(state, start(network));
+  if (flags.weights === undefined) {
+    writeState(state, start(network));
+    return state;
+  }
+  const { seed, replaceHead = false, freshAdjust = false } = flags;
+  const file = await openWeights(await openSource(flags.weights));
+  const fresh = (name: string): boolean => freshAdjust && name.endsWith('.adjust');
+  await loadWithBar(state, file, { seed, replaceHead, fresh, unused: isMoment }, output);
   return state;
 }
 
@@ -284,7 +318,7 @@ export async function test(
   flags: Pick<TrainFlags, 'tune'>,
   output: Output,
 ): Promise<number> {
-  const batch = Math.min(evaluationBatch, dataset.count);
+  const batch = Math.min(usualEvaluationBatch(state.network), dataset.count);
   const measuring = measuringBar(output);
   const tuning = tuningOptions(flags.tune, measuring, output);
   const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());

@@ -22,6 +22,9 @@ const layouts = {
   cifar100: { name: 'CIFAR-100', labelBytes: 2, classes: 100 },
 } as const;
 
+/** The order of CIFAR-10's labels. */
+const cifar10Names = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
+
 /**
  * Reads the binary version of CIFAR-10 or CIFAR-100 (fine labels), all parts into one data set, the planes turned to
  * pixels [count, 32, 32, 3].
@@ -48,7 +51,8 @@ export function readCifar(parts: readonly NamedBytes[], kind: CifarKind): ImageD
       example++;
     }
   }
-  return { name, count, height: side, width: side, channels, classes, images, labels };
+  const classNames = kind === 'cifar10' && { classNames: cifar10Names };
+  return { name, count, height: side, width: side, channels, classes, ...classNames, images, labels };
 }
 
 function failure(parameter: string, expected: string, got: string): FormatError {

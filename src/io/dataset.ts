@@ -12,10 +12,12 @@ export interface ImageDataset {
   readonly channels: number;
   /** Labels are below this. */
   readonly classes: number;
+  /** What the classes are called, in the order of the labels, where that is known. */
+  readonly classNames?: readonly string[];
   /** Pixel values 0 to 255, [count, height, width, channels]. */
   readonly images: Uint8Array;
   /** [count] */
-  readonly labels: Uint8Array;
+  readonly labels: Uint8Array | Uint16Array;
 }
 
 /** What is taken from and what divides each channel; pixel values count as value / 255. */

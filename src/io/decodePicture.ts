@@ -56,6 +56,22 @@ function fromCmyk(inks: Uint8Array): Uint8Array {
   return colours;
 }
 
+/**
+ * Whether a picture is to blame for an error of {@link decodePicture}, rather than what is missing to read any.
+ */
+export function isUnreadable(error: Error): boolean {
+  return error instanceof FormatError || 'code' in error;
+}
+
+/**
+ * Makes sure that pictures can be decoded.
+ *
+ * @throws ICError where sharp is not installed
+ */
+export async function checkDecoder(): Promise<void> {
+  await loadSharp();
+}
+
 let loading: Promise<SharpConstructor> | undefined;
 
 /**

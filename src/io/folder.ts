@@ -56,7 +56,9 @@ export async function loadImageFolder(path: string): Promise<ImageFolder> {
  * @throws ICError where the package is not installed
  */
 export async function loadMnist(): Promise<ImageFolder> {
-  return loadNamed(join(dirname(findMnist()), 'data'), 'MNIST');
+  const { train, test } = await loadNamed(join(dirname(findMnist()), 'data'), 'MNIST');
+  const classNames = Array.from({ length: 10 }, (_, digit) => `${digit}`);
+  return { train: { ...train, classNames }, test: { ...test, classNames } };
 }
 
 function findMnist(): string {

@@ -1,57 +1,43 @@
-import { FormatError, ICError } from '../errors.js';
+import { ICError } from '../errors.js';
 import type { Network } from '../graph/network.js';
-import { describeJson, parseNetwork } from '../graph/networkJson.js';
 import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { createState, type NetworkState, readState, readTensors, writeState } from '../graph/state.js';
 import { toMemory } from '../graph/stateLayout.js';
-import type { Normalisation } from '../io/dataset.js';
 import {
   float32Tensor,
   readSafetensors,
-  type Safetensors,
   type SafetensorsTensor,
   toFloat32,
   writeSafetensors,
 } from '../io/safetensors.js';
+import {
+  type CheckpointRecord,
+  momentPrefix,
+  recordKey,
+  refusal,
+  requireRecord,
+  type TrainingRecord,
+} from './checkpointRecord.js';
 import type { Trainer } from './trainer.js';
 
-/** What a checkpoint says of the training it was taken from. */
-export interface TrainingRecord {
-  /** Steps done. */
-  readonly step: number;
-  readonly steps: number;
-  readonly seed: number;
-  readonly batch: number;
-  readonly dataset: string;
-  readonly optimiser: 'sgd' | 'adamW';
-  /** The loss of its distillation, where it has a teacher. */
-  readonly distillation?: 'mse' | 'kl';
-}
-
 /** A checkpoint read from a file: a network, its state, and where its training stood. */
-export interface Checkpoint {
-  readonly network: Network;
+export interface Checkpoint extends CheckpointRecord {
   /** PyTorch's names and layouts. */
   readonly values: ReadonlyMap<string, Float32Array>;
-  readonly normalisation?: Normalisation;
-  readonly training?: TrainingRecord;
   /** What the optimiser carries, by its own name and the parameter's. */
   readonly moments: ReadonlyMap<string, ReadonlyMap<string, Float32Array>>;
 }
 
-const recordKey = 'ic-networks';
-const momentPrefix = 'optimizer.';
-
 /**
  * A checkpoint as a safetensors file: the network's state under PyTorch's names and in its layouts, what the optimiser
- * carries under `optimizer.NAME.PARAMETER`, network and training as JSON in the metadata.
+ * carries under `optimizer.NAME.PARAMETER`, network, training and the names of the classes as JSON in the metadata.
  */
 export async function encodeCheckpoint(
   state: NetworkState,
-  extra: { readonly normalisation?: Normalisation; readonly trainer?: Trainer } = {},
+  extra: Pick<CheckpointRecord, 'normalisation' | 'classNames'> & { readonly trainer?: Trainer } = {},
 ): Promise<Uint8Array> {
   const { network, layout, device } = state;
-  const { trainer, normalisation } = extra;
+  const { trainer, normalisation, classNames = trainer?.options.dataset.classNames } = extra;
   const values = await readState(state);
   const tensors: [string, SafetensorsTensor][] = networkParameters(network).map(({ name, shape, role }) => [
     name,
@@ -64,7 +50,7 @@ export async function encodeCheckpoint(
     }
   }
   const training = trainer && trainingRecord(trainer);
-  const record = JSON.stringify({ network, normalisation, training });
+  const record = JSON.stringify({ network, normalisation, training, classNames });
   return writeSafetensors(tensors, { format: 'pt', [recordKey]: record });
 }
 
@@ -86,8 +72,8 @@ function counter(value: number): SafetensorsTensor {
  */
 export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkpoint {
   const file = readSafetensors(bytes, name);
-  const record = parseRecord(file, name);
-  const network = parseNetwork(record.network, `${name}, network`);
+  const record = requireRecord(file.metadata, name);
+  const { network } = record;
   const specs = networkParameters(network);
   const placed = momentNames(specs, file.tensors.keys());
   checkTensors(network, specs, placed, file.tensors, name);
@@ -97,28 +83,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkp
     const known = moments.get(moment) ?? new Map<string, Float32Array>();
     moments.set(moment, known.set(spec.name, floats(file.tensors.get(key)!, `${name}, ${key}`)));
   }
-  return {
-    network,
-    values,
-    moments,
-    ...(record.normalisation !== undefined && {
-      normalisation: parseNormalisation(record.normalisation, network, name),
-    }),
-    ...(record.training !== undefined && { training: parseTraining(record.training, name) }),
-  };
-}
-
-function parseRecord({ metadata }: Safetensors, name: string): Record<string, unknown> {
-  const where = `${name}, __metadata__.${recordKey}`;
-  const text = Object.hasOwn(metadata, recordKey) ? metadata[recordKey]! : undefined;
-  if (text === undefined) throw refusal(where, 'the network that the file is of', 'none');
-  try {
-    const record: unknown = JSON.parse(text);
-    if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
-  } catch (error) {
-    throw refusal(where, 'JSON', (error as Error).message);
-  }
-  throw refusal(where, 'an object', text.slice(0, 100));
+  return { ...record, values, moments };
 }
 
 /** The names that are those of a trained parameter's moment. */
@@ -176,26 +141,6 @@ function floats(tensor: SafetensorsTensor, where: string): Float32Array {
   }
 }
 
-function parseNormalisation(value: unknown, { input }: Network, name: string): Normalisation {
-  const { mean, deviation } = (value ?? {}) as Partial<Record<'mean' | 'deviation', unknown>>;
-  const numbers = (list: unknown): list is number[] =>
-    Array.isArray(list) && list.length === input.channels && list.every((entry) => Number.isFinite(entry));
-  if (numbers(mean) && numbers(deviation) && deviation.every((entry) => entry > 0)) return { mean, deviation };
-  throw refusal(`${name}, normalisation`, `mean and deviation of ${input.channels} channels`, describeJson(value));
-}
-
-function parseTraining(value: unknown, name: string): TrainingRecord {
-  const record = (value ?? {}) as Record<keyof TrainingRecord, unknown>;
-  const { step, steps, seed, batch, dataset, optimiser, distillation } = record;
-  const integer = (entry: unknown): entry is number => Number.isSafeInteger(entry);
-  const counts = integer(step) && integer(steps) && step >= 0 && steps >= Math.max(step, 1);
-  const rest = integer(seed) && integer(batch) && batch >= 1 && typeof dataset === 'string';
-  const kinds = [undefined, 'mse', 'kl'].includes(distillation as undefined);
-  if (counts && rest && kinds && (optimiser === 'sgd' || optimiser === 'adamW')) return record as TrainingRecord;
-  const expected = 'step, steps, seed, batch, dataset, optimiser and perhaps distillation';
-  throw refusal(`${name}, training`, expected, describeJson(value));
-}
-
 /** A network's state on a device, as a checkpoint holds it. */
 export function restoreState(device: GPUDevice, checkpoint: Checkpoint): NetworkState {
   const state = createState(device, checkpoint.network);
@@ -234,8 +179,4 @@ export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
     device.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>);
   }
   trainer.step = training.step;
-}
-
-function refusal(parameter: string, expected: string, got: string): FormatError {
-  return new FormatError({ operation: 'checkpoint', parameter, expected, got });
 }

@@ -26,6 +26,14 @@ export interface EvaluationResult {
   readonly top: number;
 }
 
+/** Images and labels of one batch, which may have fewer than the network is compiled for. */
+export interface EvaluationBatch {
+  /** [count, height, width, channels], normalised. */
+  readonly images: Float32Array;
+  /** [count] */
+  readonly labels: ArrayLike<number>;
+}
+
 /** A network compiled for evaluation; nothing but the totals is read back. */
 export interface Evaluation {
   /**
@@ -36,6 +44,16 @@ export interface Evaluation {
   run(
     dataset: ImageDataset,
     normalisation: Normalisation,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (images: number) => void },
+  ): Promise<EvaluationResult>;
+  /**
+   * The same for batches that are made on the way; a batch's arrays may be used again when the next one is asked for.
+   *
+   * @throws ShapeError for a batch of other than 1 to `batch` images, for no batch at all, and for a label that the network
+   * has not; what making a batch throws; the signal's reason.
+   */
+  runBatches(
+    batches: Iterable<EvaluationBatch> | AsyncIterable<EvaluationBatch>,
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (images: number) => void },
   ): Promise<EvaluationResult>;
   /** Frees what the evaluation owns; the state stays. */
@@ -66,7 +84,7 @@ export async function compileEvaluation(
     throw error;
   });
   const [, height, width, channels] = inference.inputShape;
-  const imageData = new Float32Array(batch * height * width * channels);
+  const imageSize = height * width * channels;
   const labelData = new Uint32Array(batch);
 
   function encode(pass: GPUComputePassEncoder): void {
@@ -74,28 +92,45 @@ export async function compileEvaluation(
     metrics.encode(pass);
   }
 
+  const runBatches: Evaluation['runBatches'] = async (batches, { signal, onProgress } = {}) => {
+    device.queue.writeBuffer(totals, 0, new Float32Array(4));
+    const queue = stepQueue(device);
+    let done = 0;
+    for await (const { images, labels: given } of batches) {
+      signal?.throwIfAborted();
+      checkBatch(network, given, images.length / imageSize, batch, classes);
+      labelData.fill(emptyPlace);
+      labelData.set(given);
+      await queue.room();
+      device.queue.writeBuffer(inference.input.buffer, inference.input.offset, images as Float32Array<ArrayBuffer>);
+      device.queue.writeBuffer(labels, 0, labelData);
+      queue.submit('evaluation', encode);
+      done += given.length;
+      onProgress?.(done);
+    }
+    if (done === 0) {
+      const details = { operation: network.name, parameter: 'batches', expected: 'an image or more', got: 'none' };
+      throw new ShapeError(details);
+    }
+    const read = new Float32Array(await readBuffer(device, totals));
+    const [loss, right, topRight, images] = read as unknown as [number, number, number, number];
+    return { images, loss: loss / images, accuracy: right / images, topAccuracy: topRight / images, top };
+  };
+
+  function* batchesOf(dataset: ImageDataset, normalisation: Normalisation): Generator<EvaluationBatch> {
+    const images = new Float32Array(batch * imageSize);
+    const given = new Uint32Array(batch);
+    for (let start = 0; start < dataset.count; start += batch) {
+      const filled = fillSequential(dataset, start, batch, normalisation, images, given);
+      yield { images: images.subarray(0, filled * imageSize), labels: given.subarray(0, filled) };
+    }
+  }
+
   return {
-    async run(dataset, normalisation, { signal, onProgress } = {}) {
+    runBatches,
+    async run(dataset, normalisation, options) {
       checkDataset(network, dataset);
-      device.queue.writeBuffer(totals, 0, new Float32Array(4));
-      const queue = stepQueue(device);
-      for (let start = 0; start < dataset.count; start += batch) {
-        signal?.throwIfAborted();
-        labelData.fill(emptyPlace);
-        fillSequential(dataset, start, batch, normalisation, imageData, labelData);
-        await queue.room();
-        device.queue.writeBuffer(inference.input.buffer, inference.input.offset, imageData);
-        device.queue.writeBuffer(labels, 0, labelData);
-        queue.submit('evaluation', encode);
-        onProgress?.(Math.min(start + batch, dataset.count));
-      }
-      const [loss, right, topRight, images] = new Float32Array(await readBuffer(device, totals)) as unknown as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      return { images, loss: loss / images, accuracy: right / images, topAccuracy: topRight / images, top };
+      return runBatches(batchesOf(dataset, normalisation), options);
     },
     dispose() {
       inference.dispose();
@@ -104,6 +139,23 @@ export async function compileEvaluation(
       destroyBuffer(device, totals);
     },
   };
+}
+
+function checkBatch(
+  { name }: Network,
+  labels: ArrayLike<number>,
+  images: number,
+  batch: number,
+  classes: number,
+): void {
+  const count = labels.length;
+  if (count < 1 || count > batch || images !== count) {
+    const expected = `1 to ${batch} images, as compiled, with a label each`;
+    throw new ShapeError({ operation: name, parameter: 'batch', expected, got: `${images} images, ${count} labels` });
+  }
+  const strange = Array.from(labels).find((label) => !Number.isSafeInteger(label) || label < 0 || label >= classes);
+  if (strange === undefined) return;
+  throw new ShapeError({ operation: name, parameter: 'labels', expected: `0 to ${classes - 1}`, got: `${strange}` });
 }
 
 /** What follows a batch's logits. */

@@ -45,7 +45,8 @@ describe('icnet', () => {
         '--output',
         '--no-nesterov',
       ],
-      eval: ['--json', '--adapter', '--data', '--batch', '<checkpoint>'],
+      eval: ['--json', '--adapter', '--data', '--batch', '--model', '<weights>'],
+      predict: ['--json', '--adapter', '--weights', '--model', '--resize', '--top', '--names', '<picture...>'],
     })) {
       const own = await icnet.run([name, '--help']);
       expect(own).toMatchObject({ ...fine, stderr: '' });

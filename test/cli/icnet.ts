@@ -31,7 +31,7 @@ export async function installCommand(): Promise<Installed> {
   const folder = await mkdtemp(join(tmpdir(), 'icnet-'));
   await build({ root, logLevel: 'error', build: { outDir: join(folder, 'dist') } });
   await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-  for (const name of ['webgpu', '@sparticuz/chromium']) {
+  for (const name of ['webgpu', '@sparticuz/chromium', 'sharp']) {
     const link = join(folder, 'node_modules', name);
     await mkdir(dirname(link), { recursive: true });
     await symlink(join(root, 'node_modules', name), link, 'dir');
@@ -84,6 +84,6 @@ export async function writeIdxFolder(path: string, train: ImageDataset, test: Im
     ['t10k', test],
   ] as const) {
     await writeFile(join(path, `${role}-images-idx3-ubyte`), idxFile([count, height, width], images));
-    await writeFile(join(path, `${role}-labels-idx1-ubyte`), idxFile([count], labels));
+    await writeFile(join(path, `${role}-labels-idx1-ubyte`), idxFile([count], Uint8Array.from(labels)));
   }
 }

@@ -88,6 +88,36 @@ describe('an evaluation', () => {
     state.dispose();
   });
 
+  it('takes batches that are made on the way, and refuses those that do not fit', async () => {
+    const state = freshState(device);
+    const dataset = stripes(11);
+    const evaluation = await compileEvaluation(state, { batch: 4 });
+    const images = new Float32Array(11 * 64);
+    const labels = new Uint32Array(11);
+    fillSequential(dataset, 0, 11, normalisation, images, labels);
+    const batchOf = (start: number, end: number) => ({
+      images: images.subarray(start * 64, end * 64),
+      labels: labels.subarray(start, end),
+    });
+    async function* batches() {
+      yield batchOf(0, 3);
+      yield batchOf(3, 7);
+      yield batchOf(7, 11);
+    }
+    const { loss, ...shares } = await evaluation.runBatches(batches());
+    const { loss: whole, ...wholeShares } = await evaluation.run(dataset, normalisation);
+    expect(shares).toEqual(wholeShares);
+    expect(loss).toBeCloseTo(whole, 5);
+    await expect(evaluation.runBatches([])).rejects.toMatchObject({ parameter: 'batches' });
+    await expect(evaluation.runBatches([batchOf(0, 5)])).rejects.toMatchObject({ parameter: 'batch' });
+    const odd = { images: images.subarray(0, 100), labels: labels.subarray(0, 2) };
+    await expect(evaluation.runBatches([odd])).rejects.toBeInstanceOf(ShapeError);
+    const strange = { images: images.subarray(0, 64), labels: [3] };
+    await expect(evaluation.runBatches([strange])).rejects.toMatchObject({ parameter: 'labels', got: '3' });
+    evaluation.dispose();
+    state.dispose();
+  });
+
   it('needs no more memory for more images, and gives all of it back', async () => {
     const state = freshState(device);
     const before = bufferUsage(device);

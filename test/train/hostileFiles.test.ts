@@ -15,6 +15,7 @@ const record = {
   network: smallNetwork,
   normalisation: { mean: [0.5], deviation: [0.25] },
   training: { step: 3, steps: 6, seed: -7, batch: 4, dataset: 'stripes', optimiser: 'sgd' },
+  classNames: ['lying', 'standing', 'sloping, not straight'],
 };
 
 /** A checkpoint file of the small network with this text as its record. */
@@ -40,8 +41,9 @@ const hostileObject = '{"toString": 1, "valueOf": 1, "toJSON": 1, "length": -1}'
 
 describe('the record of a checkpoint', () => {
   it('is read where it is sound', () => {
-    const { network, normalisation, training, moments } = decodeCheckpoint(fileOf(JSON.stringify(record)));
-    expect({ network, normalisation, training }).toEqual(record);
+    const { moments, values, ...read } = decodeCheckpoint(fileOf(JSON.stringify(record)));
+    expect(read).toEqual(record);
+    expect(values.size).toBe(networkParameters(smallNetwork).length);
     expect([...moments.get('velocities')!.keys()]).toEqual(['fc.bias']);
   });
 
@@ -78,6 +80,16 @@ describe('the record of a checkpoint', () => {
     { mean: [0.5], deviation: [-1] },
     { mean: { 0: 0.5, length: 1 }, deviation: [1] },
   ])('is refused with the normalisation %j', (normalisation) => refuses({ normalisation }, 'x, normalisation'));
+
+  it.each([
+    null,
+    'abc',
+    {},
+    [1, 2, 3],
+    ['a', 'b', 'c', 'd'],
+    ['a', 'b', '\u001b[31mred'],
+    ['a', 'b', 'x'.repeat(1001)],
+  ])('is refused with the class names %.40j', (classNames) => refuses({ classNames }, 'x, classNames'));
 
   const training = record.training;
   it.each([

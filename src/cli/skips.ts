@@ -1,0 +1,26 @@
+import { grouped, type Output } from './output.js';
+
+/** Names what is skipped as it happens, and counts it for the end. */
+export interface SkipCounter {
+  readonly count: number;
+  skip(picture: string, error: Error): void;
+  /** Says how many were skipped beside those that were `read`, if any. */
+  say(read: number): void;
+}
+
+export function skipCounter(output: Output): SkipCounter {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    skip(picture, { message }) {
+      count++;
+      output.emit({ event: 'skipped', picture, reason: message });
+      output.say(`Skipped: ${message}`);
+    },
+    say(read) {
+      if (count > 0) output.say(`Skipped ${grouped(count)} of ${grouped(count + read)} pictures, which cannot be read`);
+    },
+  };
+}

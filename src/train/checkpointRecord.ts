@@ -1,0 +1,103 @@
+import { FormatError } from '../errors.js';
+import type { Network } from '../graph/network.js';
+import { describeJson, parseNetwork } from '../graph/networkJson.js';
+import { elementCount } from '../graph/parameters.js';
+import { inferShapes } from '../graph/shapes.js';
+import type { Normalisation } from '../io/dataset.js';
+
+/** What a checkpoint says of the training it was taken from. */
+export interface TrainingRecord {
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  readonly seed: number;
+  readonly batch: number;
+  readonly dataset: string;
+  readonly optimiser: 'sgd' | 'adamW';
+  /** The loss of its distillation, where it has a teacher. */
+  readonly distillation?: 'mse' | 'kl';
+}
+
+/** What a checkpoint's metadata say. */
+export interface CheckpointRecord {
+  readonly network: Network;
+  readonly normalisation?: Normalisation;
+  readonly training?: TrainingRecord;
+  /** One for each class of the network's data, which may have fewer than the network. */
+  readonly classNames?: readonly string[];
+}
+
+/** Where the metadata of a file hold its record. */
+export const recordKey = 'ic-networks';
+/** Ahead of the names of what the optimiser carries. */
+export const momentPrefix = 'optimizer.';
+
+const longestClassName = 1000;
+
+/**
+ * The record in the metadata of a file, if there is one.
+ *
+ * @throws FormatError saying where it is broken
+ */
+export function readRecord(metadata: Readonly<Record<string, string>>, name: string): CheckpointRecord | undefined {
+  if (!Object.hasOwn(metadata, recordKey)) return undefined;
+  const record = parseRecord(metadata[recordKey]!, `${name}, __metadata__.${recordKey}`);
+  const network = parseNetwork(record.network, `${name}, network`);
+  const { normalisation, training, classNames } = record;
+  return {
+    network,
+    ...(normalisation !== undefined && { normalisation: parseNormalisation(normalisation, network, name) }),
+    ...(training !== undefined && { training: parseTraining(training, name) }),
+    ...(classNames !== undefined && { classNames: parseClassNames(classNames, network, name) }),
+  };
+}
+
+/** The same where there must be one. */
+export function requireRecord(metadata: Readonly<Record<string, string>>, name: string): CheckpointRecord {
+  const record = readRecord(metadata, name);
+  if (record) return record;
+  throw refusal(`${name}, __metadata__.${recordKey}`, 'the network that the file is of', 'none');
+}
+
+function parseRecord(text: string, where: string): Record<string, unknown> {
+  try {
+    const record: unknown = JSON.parse(text);
+    if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
+  } catch (error) {
+    throw refusal(where, 'JSON', (error as Error).message);
+  }
+  throw refusal(where, 'an object', text.slice(0, 100));
+}
+
+function parseNormalisation(value: unknown, { input }: Network, name: string): Normalisation {
+  const { mean, deviation } = (value ?? {}) as Partial<Record<'mean' | 'deviation', unknown>>;
+  const numbers = (list: unknown): list is number[] =>
+    Array.isArray(list) && list.length === input.channels && list.every((entry) => Number.isFinite(entry));
+  if (numbers(mean) && numbers(deviation) && deviation.every((entry) => entry > 0)) return { mean, deviation };
+  throw refusal(`${name}, normalisation`, `mean and deviation of ${input.channels} channels`, describeJson(value));
+}
+
+function parseTraining(value: unknown, name: string): TrainingRecord {
+  const record = (value ?? {}) as Record<keyof TrainingRecord, unknown>;
+  const { step, steps, seed, batch, dataset, optimiser, distillation } = record;
+  const integer = (entry: unknown): entry is number => Number.isSafeInteger(entry);
+  const counts = integer(step) && integer(steps) && step >= 0 && steps >= Math.max(step, 1);
+  const rest = integer(seed) && integer(batch) && batch >= 1 && typeof dataset === 'string';
+  const kinds = [undefined, 'mse', 'kl'].includes(distillation as undefined);
+  if (counts && rest && kinds && (optimiser === 'sgd' || optimiser === 'adamW')) return record as TrainingRecord;
+  const expected = 'step, steps, seed, batch, dataset, optimiser and perhaps distillation';
+  throw refusal(`${name}, training`, expected, describeJson(value));
+}
+
+function parseClassNames(value: unknown, network: Network, name: string): readonly string[] {
+  const classes = elementCount(inferShapes(network, 1).get(network.layers.at(-1)!.name)!);
+  // Names are shown in terminals, where control characters are orders.
+  const isName = (item: unknown): boolean =>
+    typeof item === 'string' && item.length <= longestClassName && !/\p{Cc}/u.test(item);
+  if (Array.isArray(value) && value.length <= classes && value.every(isName)) return value as string[];
+  throw refusal(`${name}, classNames`, `a name for each of at most ${classes} classes`, describeJson(value));
+}
+
+export function refusal(parameter: string, expected: string, got: string): FormatError {
+  return new FormatError({ operation: 'checkpoint', parameter, expected, got });
+}
