@@ -34,7 +34,8 @@ const subPath = '/some/where/';
 export async function serveDemo(): Promise<ServedDemo> {
   const folder = await mkdtemp(join(tmpdir(), 'ic-networks-demo-'));
   // In a process of its own: under Vitest, Vite builds workers for Vitest's module runner.
-  const { VITEST: _, ...env } = process.env;
+  // Its mode would make it a build for tests, without the service worker.
+  const { VITEST: _, NODE_ENV: __, MODE: ___, ...env } = process.env;
   const options = [
     'build',
     '--config',
