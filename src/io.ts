@@ -27,5 +27,6 @@ export {
 export type { SafetensorsEntry } from './io/safetensorsHeader.js';
 export { type LoadProgress, type LoadReport, type LoadWeightsOptions, loadWeights } from './weights/load.js';
 export type { Names, WeightsMapping, WeightsMatch } from './weights/match.js';
+export { readWeights } from './weights/read.js';
 export { encodeWeights, type SaveWeightsOptions } from './weights/save.js';
 export { openWeights, type WeightsFile } from './weights/weightsFile.js';

@@ -18,6 +18,7 @@ export {
   type Checkpoint,
   decodeCheckpoint,
   encodeCheckpoint,
+  encodeNetwork,
   restoreState,
   restoreTrainer,
 } from './train/checkpoint.js';

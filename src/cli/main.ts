@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ICError } from '../errors.js';
+import { type ConvertFlags, conversions, convert } from './convert.js';
 import { type DistillFlags, distill } from './distill.js';
 import { evaluate } from './evaluate.js';
 import { info } from './info.js';
@@ -237,6 +238,25 @@ program.addCommand(
     .option('--batch <images>', 'images a step', count, 8)
     .action((pictures, flags: PredictFlags & { readonly json: boolean }) =>
       predict(pictures, flags, createOutput(flags.json)),
+    ),
+);
+
+program.addCommand(
+  command('convert', 'a checkpoint or weights as an ONNX file, or an ONNX file as a checkpoint')
+    .argument('<file>', 'safetensors, or ONNX with --to safetensors')
+    .addOption(
+      new Option('--to <format>', 'what to make of it').choices(Object.keys(conversions)).makeOptionMandatory(),
+    )
+    .option('--output <file>', 'beside the file that is read by default')
+    .option('--model <name>', 'the network that plain weights are of, for example resnet50')
+    .option(
+      '--size <pixels>',
+      'height and width of images, where neither file nor network says it or it is another',
+      count,
+    )
+    .option('--names <file>', 'class names for the ONNX file: a line each, or a JSON array')
+    .action((file: string, flags: ConvertFlags & { readonly json: boolean }) =>
+      convert(file, flags, createOutput(flags.json)),
     ),
 );
 

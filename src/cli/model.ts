@@ -56,7 +56,7 @@ export function openSource(path: string): Promise<ByteSource> {
  *
  * @throws UnsupportedError where nothing says so, FormatError where the file is broken
  */
-export async function openModel(path: string, flags: ModelFlags): Promise<Model> {
+export async function openModel(path: string, flags: Pick<ModelFlags, 'model' | 'crop' | 'names'>): Promise<Model> {
   const file = await openWeights(await openSource(path));
   try {
     const record = readRecord(file.metadata, path);
@@ -85,7 +85,7 @@ function namedModel(name: string, crop: number | undefined, { tensors }: Weights
 async function namesOf(
   classes: number,
   record: CheckpointRecord | undefined,
-  { names }: ModelFlags,
+  { names }: Pick<ModelFlags, 'names'>,
 ): Promise<readonly NamedClass[] | undefined> {
   if (names !== undefined) return readNames(names, classes);
   if (record?.classNames) return record.classNames.map((name) => ({ name }));

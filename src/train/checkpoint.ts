@@ -38,11 +38,7 @@ export async function encodeCheckpoint(
 ): Promise<Uint8Array> {
   const { network, layout, device } = state;
   const { trainer, normalisation, classNames = trainer?.options.dataset.classNames } = extra;
-  const values = await readState(state);
-  const tensors: [string, SafetensorsTensor][] = networkParameters(network).map(({ name, shape, role }) => [
-    name,
-    role === 'batchesTracked' ? counter(state.batchesTracked) : float32Tensor(shape, values.get(name)!),
-  ]);
+  const tensors = stateTensors(network, await readState(state));
   const shapes = new Map(layout.trained.map(({ name, shape }) => [name, shape]));
   for (const [moment, buffer] of trainer?.optimiser.moments ?? []) {
     for (const [name, data] of await readTensors(device, buffer, layout.trained)) {
@@ -50,8 +46,32 @@ export async function encodeCheckpoint(
     }
   }
   const training = trainer && trainingRecord(trainer);
-  const record = JSON.stringify({ network, normalisation, training, classNames });
-  return writeSafetensors(tensors, { format: 'pt', [recordKey]: record });
+  return fileOf(tensors, { network, normalisation, training, classNames });
+}
+
+/**
+ * The same of a network that is on no device and in no training.
+ *
+ * @param values the network's whole state by PyTorch's names and in its layouts; counters of batches may be missing
+ * @throws ShapeError for a value of another size than the network's
+ */
+export function encodeNetwork(
+  network: Network,
+  values: ReadonlyMap<string, Float32Array>,
+  { normalisation, classNames }: Pick<CheckpointRecord, 'normalisation' | 'classNames'> = {},
+): Uint8Array {
+  return fileOf(stateTensors(network, values), { network, normalisation, classNames });
+}
+
+function stateTensors(network: Network, values: ReadonlyMap<string, Float32Array>): [string, SafetensorsTensor][] {
+  return networkParameters(network).map(({ name, shape, role }) => {
+    const value = values.get(name) ?? new Float32Array();
+    return [name, role === 'batchesTracked' ? counter(value[0] ?? 0) : float32Tensor(shape, value)];
+  });
+}
+
+function fileOf(tensors: [string, SafetensorsTensor][], record: unknown): Uint8Array {
+  return writeSafetensors(tensors, { format: 'pt', [recordKey]: JSON.stringify(record) });
 }
 
 function trainingRecord({ step, options }: Trainer): TrainingRecord {

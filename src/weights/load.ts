@@ -143,7 +143,7 @@ function uploader({ device, layout, trained, statistics }: NetworkState) {
 }
 
 /** Reads tensors of a file as float32, some rows at a time, and looks at every number. */
-function rowReader({ name: fileName, source, dataStart, dataBytes }: WeightsFile) {
+export function rowReader({ name: fileName, source, dataStart, dataBytes }: WeightsFile) {
   let chunk = new Uint8Array();
   let values = new Float32Array();
 

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UnsupportedError } from '../errors.js';
+import type { Network } from '../graph/network.js';
+import { imageNetNormalisation } from '../io/picture.js';
+import { decodeOnnx } from '../onnx/decode.js';
+import { encodeOnnx } from '../onnx/encode.js';
+import { encodeNetwork } from '../train/checkpoint.js';
+import { writeAtomically } from '../train/files.js';
+import { readWeights } from '../weights/read.js';
+import { isMoment, type ModelFlags, openModel } from './model.js';
+import { grouped, type Output } from './output.js';
+
+/** What a network can be converted to, with the end of its files' names. */
+export const conversions = { onnx: '.onnx', safetensors: '.safetensors' } as const;
+
+export interface ConvertFlags extends Pick<ModelFlags, 'model' | 'names'> {
+  readonly to: keyof typeof conversions;
+  readonly output?: string;
+  /** Height and width of images. */
+  readonly size?: number;
+}
+
+/** `icnet convert`. */
+export async function convert(path: string, flags: ConvertFlags, output: Output): Promise<void> {
+  const target = flags.output ?? beside(path, conversions[flags.to]);
+  if (target === path) {
+    const expected = 'another file than the one that is read';
+    throw new UnsupportedError({ operation: 'convert', parameter: '--output', expected, got: target });
+  }
+  const { network, bytes } = flags.to === 'onnx' ? await toOnnx(path, flags) : await toSafetensors(path, flags);
+  await writeAtomically(target, bytes);
+  output.emit({ event: 'done', network: network.name, input: path, output: target, bytes: bytes.length });
+  output.say(`${network.name}: ${target}, ${grouped(bytes.length)} bytes`);
+}
+
+interface Converted {
+  readonly network: Network;
+  readonly bytes: Uint8Array;
+}
+
+async function toOnnx(path: string, { size, ...flags }: ConvertFlags): Promise<Converted> {
+  const crop = size === undefined ? {} : { crop: size };
+  const { network: own, file, record, classNames } = await openModel(path, { ...flags, ...crop });
+  const network = size === undefined ? own : { ...own, input: { ...own.input, height: size, width: size } };
+  try {
+    const values = await readWeights(network, file, { unused: record ? isMoment : [] });
+    // Published weights are of networks that were trained on ImageNet, which say nothing of it.
+    const usual = record === undefined && network.input.channels === 3 ? imageNetNormalisation : undefined;
+    const normalisation = record?.normalisation ?? usual;
+    const bytes = encodeOnnx(network, values, {
+      ...(normalisation && { normalisation }),
+      ...(classNames && { classNames: classNames.map(({ name }) => name) }),
+    });
+    return { network, bytes };
+  } finally {
+    await file.source.close();
+  }
+}
+
+async function toSafetensors(path: string, { model, names, size }: ConvertFlags): Promise<Converted> {
+  for (const [parameter, got] of Object.entries({ '--model': model, '--names': names })) {
+    if (got === undefined) continue;
+    const expected = 'no such option for an ONNX file, which says it itself';
+    throw new UnsupportedError({ operation: 'convert', parameter, expected, got });
+  }
+  const input = size === undefined ? {} : { input: { height: size, width: size } };
+  const { network, values, ...more } = decodeOnnx(await readFile(path), { name: path, ...input });
+  return { network, bytes: encodeNetwork(network, values, more) };
+}
+
+/** A file of the same name with another end. */
+function beside(path: string, end: string): string {
+  return join(dirname(path), basename(path).replace(/\.[^.]+$/, '') + end);
+}

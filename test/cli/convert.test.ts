@@ -1,0 +1,102 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Network } from '../../src/graph/network.js';
+import { networkParameters } from '../../src/graph/parameters.js';
+import { imageNetClasses } from '../../src/io/imageNetClasses.js';
+import { imageNetNormalisation } from '../../src/io/picture.js';
+import { float32Tensor, writeSafetensors } from '../../src/io/safetensors.js';
+import { cifarResNet, imageNetResNet } from '../../src/models/resnet.js';
+import { decodeOnnx } from '../../src/onnx.js';
+import { decodeCheckpoint, encodeNetwork } from '../../src/train/checkpoint.js';
+import { formulaWeights } from '../onnx/cases.js';
+import { runOnnx } from '../onnx/runtime.js';
+import { networkForward } from '../reference/network.js';
+import { uniform } from '../support/random.js';
+import { distance } from '../support/rounding.js';
+import { type Ended, type Installed, installCommand, objects } from './icnet.js';
+
+let icnet: Installed;
+beforeAll(async () => {
+  icnet = await installCommand();
+});
+afterAll(() => icnet.remove());
+
+const fine = { code: 0, signal: null };
+const place = (name: string): string => join(icnet.folder, name);
+
+/** Expects a refusal in one line that a person can read, and no file. */
+async function expectRefusal(ended: Ended, ...words: string[]): Promise<void> {
+  expect(ended).toMatchObject({ code: 1, signal: null, stdout: '' });
+  for (const word of words) expect(ended.stderr).toContain(word);
+  expect(ended.stderr).toMatch(/^icnet: .+\n$/);
+  expect(await readdir(icnet.folder)).not.toContain('refused.onnx');
+}
+
+describe('icnet convert', () => {
+  const network: Network = cifarResNet({ depth: 8, ic: true, width: 4, classes: 3 });
+  const values = formulaWeights(network);
+  const more = {
+    normalisation: { mean: [0.5, 0.4, 0.3], deviation: [0.2, 0.2, 0.1] },
+    classNames: ['cat', 'dog', 'newt'],
+  };
+
+  it('makes an ONNX file of a checkpoint, and a checkpoint of that', async () => {
+    await writeFile(place('net.safetensors'), encodeNetwork(network, values, more));
+    const there = await icnet.run(['convert', 'net.safetensors', '--to', 'onnx', '--json']);
+    expect(there).toMatchObject(fine);
+    const file = await readFile(place('net.onnx'));
+    expect(objects(there.stdout)).toEqual([
+      { event: 'done', network: network.name, input: 'net.safetensors', output: 'net.onnx', bytes: file.length },
+    ]);
+    const images = uniform(2 * 32 * 32 * 3, 1);
+    const { logits } = networkForward(network, values, images, { training: false });
+    expect(distance((await runOnnx(file, network.input, images)).values, logits)).toBeLessThan(1e-5);
+
+    const back = await icnet.run(['convert', 'net.onnx', '--to', 'safetensors', '--output', 'back.safetensors']);
+    expect(back).toMatchObject({ ...fine, stderr: '' });
+    expect(back.stdout).toMatch(/^ic-resnet8: back\.safetensors, [\d,]+ bytes\n$/);
+    const checkpoint = decodeCheckpoint(await readFile(place('back.safetensors')));
+    expect(checkpoint).toMatchObject({ network, ...more });
+    for (const [name, value] of values) expect(checkpoint.values.get(name), name).toEqual(value);
+  });
+
+  it('makes an ONNX file of plain weights, at any size of images', async () => {
+    const known = imageNetResNet({ depth: 18, ic: false });
+    const weights = formulaWeights(known);
+    const tensors = networkParameters(known)
+      .filter(({ role }) => role !== 'batchesTracked')
+      .map(({ name, shape }) => [name, float32Tensor(shape, weights.get(name)!)] as const);
+    await writeFile(place('plain.safetensors'), writeSafetensors(tensors));
+    const line = ['convert', 'plain.safetensors', '--to', 'onnx', '--output', 'r18.onnx', '--size', '64'];
+    expect(await icnet.run([...line, '--model', 'resnet18'])).toMatchObject({ ...fine, stderr: '' });
+    const decoded = decodeOnnx(await readFile(place('r18.onnx')));
+    expect(decoded.network).toEqual({ ...known, input: { height: 64, width: 64, channels: 3 } });
+    expect(decoded.normalisation).toEqual(imageNetNormalisation);
+    expect(decoded.classNames).toEqual(imageNetClasses().map(({ name }) => name));
+    await expectRefusal(await icnet.run(line), '--model', 'plain.safetensors');
+  });
+
+  it("makes a checkpoint of PyTorch's file, which the other commands know", async () => {
+    const file = await readFile(new URL('../golden/onnx/mobile.onnx', import.meta.url));
+    await writeFile(place('mobile.onnx'), file);
+    expect(await icnet.run(['convert', 'mobile.onnx', '--to', 'safetensors'])).toMatchObject({ ...fine, stderr: '' });
+    const ended = await icnet.run(['summary', 'mobile.safetensors']);
+    expect(ended).toMatchObject({ ...fine, stderr: '' });
+    expect(ended.stdout).toMatch(/^classifier\.1 +dense +1 x 1 x 5 +45 +40$/m);
+  });
+
+  it('says in a line what it does not do', async () => {
+    const onnx = ['--to', 'onnx', '--output', 'refused.onnx'];
+    await writeFile(place('text.onnx'), 'not a network');
+    await expectRefusal(await icnet.run(['convert', 'none.safetensors', ...onnx]), 'none.safetensors');
+    await expectRefusal(await icnet.run(['convert', 'text.onnx', ...onnx]), 'text.onnx');
+    await expectRefusal(await icnet.run(['convert', 'text.onnx', '--to', 'safetensors']), 'text.onnx');
+    await expectRefusal(await icnet.run(['convert', 'text.onnx', '--to', 'onnx']), '--output');
+    const named = ['convert', 'text.onnx', '--to', 'safetensors', '--model', 'resnet18'];
+    await expectRefusal(await icnet.run(named), '--model', 'resnet18');
+    const unknown = await icnet.run(['convert', 'text.onnx', '--to', 'tflite']);
+    expect(unknown).toMatchObject({ code: 1, stdout: '' });
+    expect(unknown.stderr).toContain('onnx, safetensors');
+  });
+});
