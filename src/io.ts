@@ -25,6 +25,7 @@ export {
   writeSafetensors,
 } from './io/safetensors.js';
 export type { SafetensorsEntry } from './io/safetensorsHeader.js';
+export { identifyNetworks } from './weights/identify.js';
 export { type LoadProgress, type LoadReport, type LoadWeightsOptions, loadWeights } from './weights/load.js';
 export type { Names, WeightsMapping, WeightsMatch } from './weights/match.js';
 export { readWeights } from './weights/read.js';

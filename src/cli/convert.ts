@@ -28,7 +28,7 @@ export async function convert(path: string, flags: ConvertFlags, output: Output)
     const expected = 'another file than the one that is read';
     throw new UnsupportedError({ operation: 'convert', parameter: '--output', expected, got: target });
   }
-  const { network, bytes } = flags.to === 'onnx' ? await toOnnx(path, flags) : await toSafetensors(path, flags);
+  const { network, bytes } = flags.to === 'onnx' ? await toOnnx(path, flags, output) : await toSafetensors(path, flags);
   await writeAtomically(target, bytes);
   output.emit({ event: 'done', network: network.name, input: path, output: target, bytes: bytes.length });
   output.say(`${network.name}: ${target}, ${grouped(bytes.length)} bytes`);
@@ -39,9 +39,9 @@ interface Converted {
   readonly bytes: Uint8Array;
 }
 
-async function toOnnx(path: string, { size, ...flags }: ConvertFlags): Promise<Converted> {
+async function toOnnx(path: string, { size, ...flags }: ConvertFlags, output: Output): Promise<Converted> {
   const crop = size === undefined ? {} : { crop: size };
-  const { network: own, file, record, classNames } = await openModel(path, { ...flags, ...crop });
+  const { network: own, file, record, classNames } = await openModel(path, { ...flags, ...crop }, output);
   const network = size === undefined ? own : { ...own, input: { ...own.input, height: size, width: size } };
   try {
     const values = await readWeights(network, file, { unused: record ? isMoment : [] });

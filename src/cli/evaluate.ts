@@ -32,7 +32,7 @@ interface Evaluated {
 
 /** `icnet eval`. */
 export async function evaluate(path: string, flags: EvaluateFlags, output: Output): Promise<void> {
-  const model = await openModel(path, flags);
+  const model = await openModel(path, flags, output);
   try {
     await evaluateModel(path, model, flags, output);
   } finally {

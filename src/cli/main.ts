@@ -86,7 +86,7 @@ function classesOption(): Option {
 /** What says which network weights are of, and how pictures become its input. */
 function withModel(given: Command): Command {
   return given
-    .option('--model <name>', 'the network that plain weights are of, as resnet50; a checkpoint says so itself')
+    .option('--model <name>', 'the network that plain weights are of, as resnet50, where their names do not tell')
     .option('--crop <pixels>', 'height and width of its input, where they are not the usual ones', count)
     .option('--resize <pixels>', 'of the shorter side of pictures; 256 for inputs of 224', count)
     .addOption(new Option('--filter <name>', 'for resizing').choices(['bilinear', 'bicubic']).default('bilinear'))

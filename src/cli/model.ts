@@ -12,7 +12,9 @@ import { imageNetNormalisation, imageNetTransform, type PictureTransform } from 
 import type { ResampleFilter } from '../io/resample.js';
 import { networkByName } from '../models/networkByName.js';
 import { type CheckpointRecord, momentPrefix, readRecord } from '../train/checkpointRecord.js';
+import { identifyNetworks } from '../weights/identify.js';
 import { type LoadWeightsOptions, loadWeights } from '../weights/load.js';
+import { matchWeights, type Names } from '../weights/match.js';
 import { openWeights, type WeightsFile } from '../weights/weightsFile.js';
 import type { Output } from './output.js';
 import { progressBar } from './progress.js';
@@ -56,21 +58,51 @@ export function openSource(path: string): Promise<ByteSource> {
  *
  * @throws UnsupportedError where nothing says so, FormatError where the file is broken
  */
-export async function openModel(path: string, flags: Pick<ModelFlags, 'model' | 'crop' | 'names'>): Promise<Model> {
+export async function openModel(
+  path: string,
+  flags: Pick<ModelFlags, 'model' | 'crop' | 'names'>,
+  output: Output,
+): Promise<Model> {
   const file = await openWeights(await openSource(path));
   try {
     const record = readRecord(file.metadata, path);
-    const network = flags.model === undefined ? record?.network : namedModel(flags.model, flags.crop, file);
-    if (!network) {
-      const expected = 'the name of the network that the weights are of, as in --model resnet50';
-      throw new UnsupportedError({ operation: 'openModel', parameter: '--model', expected, got: `none for ${path}` });
-    }
+    const name = flags.model ?? (record ? undefined : identified(file, output));
+    const network = name === undefined ? record!.network : namedModel(name, flags.crop, file);
+    checkMatch(network, file, record);
     const classes = elementCount(inferShapes(network, 1).get(network.layers.at(-1)!.name)!);
     return { network, file, record, classes, classNames: await namesOf(classes, record, flags) };
   } catch (error) {
     await file.source.close();
     throw error;
   }
+}
+
+/** The name of the only network whose weights a file can hold. */
+function identified(file: WeightsFile, output: Output): string {
+  const [name, ...others] = identifyNetworks(file);
+  if (name !== undefined && others.length === 0) {
+    output.say(`Network: ${name}, by the names and shapes of its weights`);
+    return name;
+  }
+  const expected = 'the name of the network that the weights are of, as in --model resnet50';
+  const got = `none, and ${file.name} has the names of no network that is known`;
+  throw new UnsupportedError({ operation: 'openModel', parameter: '--model', expected, got });
+}
+
+/** Refuses weights of another network, and says of which. */
+function checkMatch(network: Network, file: WeightsFile, record: CheckpointRecord | undefined): void {
+  try {
+    matchWeights(network, file, unusedOf(record));
+  } catch (error) {
+    const [name] = error instanceof FormatError ? identifyNetworks(file) : [];
+    if (name === undefined || !(error instanceof FormatError)) throw error;
+    const { operation, parameter, expected, got } = error;
+    throw new FormatError({ operation, parameter, expected, got: `that of ${name}: ${got}` }, { cause: error });
+  }
+}
+
+function unusedOf(record: CheckpointRecord | undefined): { readonly unused: Names } {
+  return { unused: record ? isMoment : [] };
 }
 
 /** The network of a name, with as many classes as the file's head has. */
@@ -118,7 +150,7 @@ function nameFailure(parameter: string, expected: string, got: string): FormatEr
 export async function loadModel(device: GPUDevice, model: Model, output: Output): Promise<NetworkState> {
   const state = createState(device, model.network);
   try {
-    await loadWithBar(state, model.file, { unused: model.record ? isMoment : [] }, output);
+    await loadWithBar(state, model.file, unusedOf(model.record), output);
     return state;
   } catch (error) {
     state.dispose();

@@ -23,7 +23,7 @@ export interface PredictFlags extends ModelFlags {
 export async function predict(paths: readonly string[], flags: PredictFlags, output: Output): Promise<void> {
   await checkDecoder();
   const pictures = await listPictures(paths);
-  const model = await openModel(flags.weights, flags);
+  const model = await openModel(flags.weights, flags, output);
   try {
     await predictPictures(pictures, model, flags, output);
   } finally {

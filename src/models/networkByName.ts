@@ -47,10 +47,16 @@ const families: Readonly<Record<string, Make>> = {
   densenet201: (options) => denseNet({ ...options, depth: 201 }),
 };
 
+/** Names of the networks that are published with weights, in plain form; `networkByName` knows more. */
+export const publishedNames: readonly string[] = [
+  ...[18, 34, 50, 101, 152].flatMap((depth) => [`resnet${depth}`, `resnet${depth}d`]),
+  ...Object.keys(families),
+];
+
 /**
  * The network of a name: `resnet20`, `ic-resnet50`, `vgg16-bn`, `ic-mobilenet-v2`, ... with `ic-` ahead for the IC form. ResNets
- * of depths 18, 34, 50, 101 and 152 have the ImageNet form, the others of 6n + 2 the CIFAR form; `cifar-` or `imagenet-` ahead
- * of the name asks for one of the two, as in `cifar-ic-resnet50`.
+ * of depths 18, 34, 50, 101 and 152 have the ImageNet form, `resnet50d` and its like that of timm's D variant, the others of
+ * 6n + 2 the CIFAR form; `cifar-` or `imagenet-` ahead of the name asks for one of the two, as in `cifar-ic-resnet50`.
  *
  * @throws UnsupportedError, listing what is known, where no network has the name, and where the CIFAR form's own
  * options are given for another form
@@ -61,20 +67,21 @@ export function networkByName(name: string, options: CifarOptions = {}): Network
     refuseCifarOptions(name, options);
     return families[plain!]!({ ...options, ic: ahead !== undefined });
   }
-  const match = /^(cifar-|imagenet-)?(ic-)?resnet([1-9]\d*)$/.exec(name);
+  const match = /^(cifar-|imagenet-)?(ic-)?resnet([1-9]\d*)(d)?$/.exec(name);
   const form = match?.[1];
   const ic = match?.[2] !== undefined;
   const depth = Number(match?.[3]);
+  const isD = match?.[4] !== undefined;
   if (isImageNetDepth(depth) && form !== 'cifar-') {
     refuseCifarOptions(name, options);
-    return imageNetResNet({ ...options, depth, ic });
+    return imageNetResNet({ ...options, depth, ic, ...(isD && { variant: 'd' }) });
   }
-  if (isCifarDepth(depth) && form !== 'imagenet-') return cifarResNet({ ...options, depth, ic });
+  if (isCifarDepth(depth) && form !== 'imagenet-' && !isD) return cifarResNet({ ...options, depth, ic });
   throw new UnsupportedError({
     operation: 'networkByName',
     parameter: 'name',
     expected:
-      'resnet18, resnet34, resnet50, resnet101, resnet152 (ImageNet form), resnet8, resnet14, resnet20, resnet32, resnet44, ' +
+      'resnet18, resnet34, resnet50, resnet101, resnet152 (ImageNet form; resnet18d, ... for the D variant), resnet8, resnet14, resnet20, resnet32, resnet44, ' +
       `resnet56, resnet110 or any other 6n + 2 (CIFAR form), ${Object.keys(families).join(', ')}; ic-... for the IC form; ` +
       'cifar- or imagenet- ahead of a ResNet to choose the form',
     got: name,

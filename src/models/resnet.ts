@@ -25,6 +25,11 @@ export interface ImageNetResNetOptions extends NetworkOptions {
   readonly groups?: number;
   /** Channels of a group in the first stage, 64 unless told; 128 in one group make a Wide ResNet. */
   readonly widthPerGroup?: number;
+  /**
+   * `d` (He et al., 2018, timm's `resnet50d` and its like) has three 3x3 convolutions for a stem, and in its shortcuts a mean of
+   * 2x2 ahead of the 1x1 convolution in place of its stride. The sides of the input must be multiples of 32.
+   */
+  readonly variant?: 'd';
 }
 
 /** Layers with parameters of a ResNet in ImageNet form. */
@@ -40,6 +45,8 @@ interface BlockForm {
   readonly groups: number;
   /** Its channels in a group, for a stage of 64. */
   readonly widthPerGroup: number;
+  /** Shortcuts take the mean of 2x2 pixels in place of every other one. */
+  readonly pooledShortcuts?: boolean;
 }
 
 /** What one ResNet of the ImageNet form differs from another in. */
@@ -49,6 +56,8 @@ export interface ResidualForm extends BlockForm {
   readonly width: number;
   /** Of every stage. */
   readonly blocks: readonly number[];
+  /** Three convolutions of 3x3 for a stem in place of one of 7x7. */
+  readonly deepStem?: boolean;
 }
 
 interface Stage {
@@ -113,7 +122,7 @@ export function cifarResNet(options: CifarResNetOptions): Network {
  * @throws ShapeError where the depth is another, or a size does not make a network (named by the layer it reaches)
  */
 export function imageNetResNet(options: ImageNetResNetOptions): Network {
-  const { depth, groups = 1, widthPerGroup = 64 } = options;
+  const { depth, groups = 1, widthPerGroup = 64, variant } = options;
   const place = { operation: 'imageNetResNet', prefix: '' };
   if (!isImageNetDepth(depth)) {
     const expected = Object.keys(imageNetForms).join(', ');
@@ -127,16 +136,21 @@ export function imageNetResNet(options: ImageNetResNetOptions): Network {
     const got = `${widthPerGroup} in ${groups}`;
     throw new ShapeError({ operation: place.operation, parameter: 'widthPerGroup', expected, got });
   }
-  const name = variantName(depth, groups, widthPerGroup);
-  return residualNetwork({ name, kind, blocks, width: 64, groups, widthPerGroup }, options);
+  const isD = variant === 'd';
+  const name = `${variantName(depth, groups, widthPerGroup)}${isD ? 'd' : ''}`;
+  const form = { kind, blocks, width: 64, groups, widthPerGroup, deepStem: isD, pooledShortcuts: isD };
+  return residualNetwork({ name, ...form }, options);
 }
 
 /** A ResNet of the ImageNet form with any blocks. */
 export function residualNetwork(form: ResidualForm, options: NetworkOptions & { readonly ic: boolean }): Network {
   const { input = { height: 224, width: 224, channels: 3 }, classes = 1000 } = options;
+  const first = form.deepStem
+    ? deepStem(form.width)
+    : [convolution('conv1', 'input', { outChannels: form.width, kernel: 7, stride: 2 })];
   const stem: Layer[] = [
-    convolution('conv1', 'input', { outChannels: form.width, kernel: 7, stride: 2 }),
-    batchNorm('bn1', 'conv1'),
+    ...first,
+    batchNorm('bn1', nameOfLast(first)),
     relu('relu', 'bn1'),
     pool('maxPool', 'maxpool', 'relu', { kernel: 3, stride: 2, padding: 1 }),
   ];
@@ -146,6 +160,20 @@ export function residualNetwork(form: ResidualForm, options: NetworkOptions & { 
   const body = residualStages(nameOfLast(stem), form.width, stages, form);
   const layers = [...stem, ...body, ...head(nameOfLast(body), classes)];
   return finished(options, { name: form.name, input, layers });
+}
+
+/** The convolutions of a deep stem, by timm's names. */
+function deepStem(width: number): Layer[] {
+  const half = { outChannels: Math.floor(width / 2), kernel: 3 };
+  return [
+    convolution('conv1.0', 'input', { ...half, stride: 2 }),
+    batchNorm('conv1.1', 'conv1.0'),
+    relu('conv1.2', 'conv1.1'),
+    convolution('conv1.3', 'conv1.2', { ...half, stride: 1 }),
+    batchNorm('conv1.4', 'conv1.3'),
+    relu('conv1.5', 'conv1.4'),
+    convolution('conv1.6', 'conv1.5', { outChannels: width, kernel: 3, stride: 1 }),
+  ];
 }
 
 /** Whether the CIFAR form has networks of a depth. */
@@ -171,7 +199,7 @@ function residualStages(input: string, inChannels: number, stages: readonly Stag
   stages.forEach(({ blocks, width, stride }, stage) => {
     for (let block = 0; block < blocks; block++) {
       const steps = blockSteps(form, width, block === 0 ? stride : 1);
-      layers.push(...residualBlock(`layer${stage + 1}.${block}`, last, channels, steps));
+      layers.push(...residualBlock(`layer${stage + 1}.${block}`, last, channels, steps, form));
       last = nameOfLast(layers);
       channels = steps.at(-1)!.outChannels;
     }
@@ -195,7 +223,13 @@ function blockSteps({ kind, groups, widthPerGroup }: BlockForm, width: number, s
 }
 
 /** Convolutions with batch norm and, between them, relu; the shortcut; their sum and its relu. */
-function residualBlock(name: string, input: string, inChannels: number, steps: readonly Step[]): Layer[] {
+function residualBlock(
+  name: string,
+  input: string,
+  inChannels: number,
+  steps: readonly Step[],
+  { pooledShortcuts = false }: BlockForm,
+): Layer[] {
   const layers: Layer[] = [];
   let last = input;
   steps.forEach((step, i) => {
@@ -204,7 +238,7 @@ function residualBlock(name: string, input: string, inChannels: number, steps: r
     last = `${name}.bn${i + 1}`;
     layers.push(batchNorm(last, `${name}.conv${i + 1}`));
   });
-  const shortcut = projection(name, input, inChannels, steps);
+  const shortcut = projection(name, input, inChannels, steps, pooledShortcuts);
   layers.push(
     ...shortcut,
     add(`${name}.add`, last, shortcut.at(-1)?.name ?? input),
@@ -214,13 +248,27 @@ function residualBlock(name: string, input: string, inChannels: number, steps: r
 }
 
 /** The 1x1 convolution of a shortcut whose block changes the shape; nothing where the shape stays. */
-function projection(name: string, input: string, inChannels: number, steps: readonly Step[]): Layer[] {
+function projection(
+  block: string,
+  input: string,
+  inChannels: number,
+  steps: readonly Step[],
+  isPooled: boolean,
+): Layer[] {
   const outChannels = steps.at(-1)!.outChannels;
   const stride = steps.reduce((product, step) => product * step.stride, 1);
   if (stride === 1 && outChannels === inChannels) return [];
+  const name = `${block}.downsample`;
+  if (!isPooled) {
+    return [convolution(`${name}.0`, input, { outChannels, kernel: 1, stride }), batchNorm(`${name}.1`, `${name}.0`)];
+  }
+  // The place of the mean is kept where there is none.
+  const means = stride === 1 ? [] : [pool('meanPool', `${name}.0`, input, { kernel: 2, stride })];
+  const pooled = means[0]?.name ?? input;
   return [
-    convolution(`${name}.downsample.0`, input, { outChannels, kernel: 1, stride }),
-    batchNorm(`${name}.downsample.1`, `${name}.downsample.0`),
+    ...means,
+    convolution(`${name}.1`, pooled, { outChannels, kernel: 1, stride: 1 }),
+    batchNorm(`${name}.2`, `${name}.1`),
   ];
 }
 

@@ -52,7 +52,7 @@ export function matchWeights(network: Network, file: WeightsFile, mapping: Weigh
   checkMapping(mapping, specs, file);
   const renamed = typeof mapping.rename === 'function' ? mapping.rename : listed(mapping.rename ?? {});
   const isUnused = test(mapping.unused);
-  const inHead = mapping.replaceHead ? headTest(specs) : () => false;
+  const inHead = mapping.replaceHead ? isInHead([...specs.values()]) : () => false;
 
   const faults = new Map<string, string[]>();
   const note = (kind: string, name: string): void => {
@@ -113,9 +113,9 @@ function test(names: Names = []): (name: string) => boolean {
   return typeof names === 'function' ? names : (name) => names.includes(name);
 }
 
-/** Whether a name belongs to the last layer that has weights. */
-function headTest(specs: ReadonlyMap<string, ParameterSpec>): (name: string) => boolean {
-  const { layer } = [...specs.values()].at(-1)!;
+/** Tells whether a name belongs to the last layer that has weights. */
+export function isInHead(specs: readonly ParameterSpec[]): (name: string) => boolean {
+  const { layer } = specs.at(-1)!;
   return (name) => name.slice(0, name.lastIndexOf('.')) === layer;
 }
 
@@ -148,7 +148,7 @@ function mismatch(
   file: WeightsFile,
   faults: ReadonlyMap<string, readonly string[]>,
 ): FormatError {
-  const isHead = headTest(specs);
+  const isHead = isInHead([...specs.values()]);
   const reshaped = faults.get('of another shape') ?? [];
   const onlyHead = faults.size === 1 && reshaped.length > 0 && reshaped.every((text) => isHead(text.split(' ')[0]!));
   return new FormatError({

@@ -166,6 +166,23 @@ describe('icnet predict', { timeout: 300_000 }, () => {
     expect(ended.stderr).toContain(words);
   });
 
+  it('knows published networks by their weights, and says where they are of another one', async () => {
+    const network = networkByName('resnet18');
+    await writeFile(
+      join(icnet.folder, 'published.safetensors'),
+      weightsOf(network, initialParameters(network, 1), 'BF16'),
+    );
+    const picture = join(golden, 'rgb.png');
+    const run = ['predict', picture, '--weights', 'published.safetensors', '--crop', '32', '--adapter', adapter];
+    const ended = await icnet.run(run);
+    expect(ended).toMatchObject({ ...fine, stderr: '' });
+    expect(ended.stdout).toContain('Network: resnet18');
+    expect(ended.stdout).toMatch(/Loading 24\/24 MB\n/);
+    const refused = await icnet.run([...run, '--model', 'resnet34']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/^icnet: .*the state of resnet34, got that of resnet18: missing: layer1\.2\..*\n$/);
+  });
+
   it('refuses a folder without pictures, and skips a picture that is not there', async () => {
     await mkdir(join(icnet.folder, 'bare'), { recursive: true });
     const weights = ['--weights', 'three.safetensors', ...common];
