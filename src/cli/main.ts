@@ -248,7 +248,7 @@ program.addCommand(
       new Option('--to <format>', 'what to make of it').choices(Object.keys(conversions)).makeOptionMandatory(),
     )
     .option('--output <file>', 'beside the file that is read by default')
-    .option('--model <name>', 'the network that plain weights are of, for example resnet50')
+    .option('--model <name>', 'the network that plain weights are of, as resnet50, where their names do not tell')
     .option(
       '--size <pixels>',
       'height and width of images, where neither file nor network says it or it is another',

@@ -74,7 +74,13 @@ describe('icnet convert', () => {
     expect(decoded.network).toEqual({ ...known, input: { height: 64, width: 64, channels: 3 } });
     expect(decoded.normalisation).toEqual(imageNetNormalisation);
     expect(decoded.classNames).toEqual(imageNetClasses().map(({ name }) => name));
-    await expectRefusal(await icnet.run(line), '--model', 'plain.safetensors');
+    // Published weights are known by their names and shapes; others are not.
+    const identified = await icnet.run([...line.slice(0, -2), '--json']);
+    expect(identified).toMatchObject(fine);
+    expect(identified.stderr).toContain('Network: resnet18');
+    await writeFile(place('some.safetensors'), writeSafetensors(tensors.slice(1)));
+    const some = ['convert', 'some.safetensors', '--to', 'onnx', '--output', 'refused.onnx'];
+    await expectRefusal(await icnet.run(some), '--model', 'some.safetensors');
   });
 
   it("makes a checkpoint of PyTorch's file, which the other commands know", async () => {
