@@ -26,6 +26,9 @@ export function bundledTexts(): Plugin {
   };
 }
 
+/** Tests that watch the clock, or take much memory. */
+const alone = ['test/browser/**/*.test.ts', 'test/device/naps.test.ts', 'test/networks/fullSize.test.ts'];
+
 export default defineConfig({
   plugins: [bundledTexts()],
   build: {
@@ -51,13 +54,25 @@ export default defineConfig({
   // The published files need nothing installed beside them but the optional WebGPU packages.
   ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium', 'sharp'] },
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/propertySeed.ts'],
-    // Dawn does not survive worker threads; one process at a time keeps two cores free for the software adapter.
+    // Dawn does not survive worker threads.
     pool: 'forks',
-    fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: alone,
+          // One fills what another leaves idle of a software adapter's cores, while kernels compile above all.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { extends: true, test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 });

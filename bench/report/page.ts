@@ -4,6 +4,7 @@ import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { adapterName } from '../../src/cli/adapter.js';
 import { type Report, type Row, type SuiteName, suiteNames } from '../rows.js';
+import { htmlPage, htmlTable } from './html.js';
 import { suiteMeans } from './means.js';
 import { milliseconds } from './table.js';
 
@@ -53,16 +54,7 @@ export function reportPage(report: Report): string {
     colour: colours[pass],
   }));
   const failed = failures.map(({ suite, name, pass, message }) => [suite, name, pass, message]);
-  return [
-    '<!doctype html>',
-    '<html lang="en">',
-    '<head>',
-    '<meta charset="utf-8">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<title>ic-networks bench</title>',
-    `<style>${style}</style>`,
-    '</head>',
-    '<body>',
+  return htmlPage('ic-networks bench', [
     '<h1>ic-networks bench</h1>',
     htmlTable([], facts),
     ...(failed.length > 0 ? ['<h2>Failed</h2>', htmlTable(['Suite', 'Name', 'Pass', 'Message'], failed)] : []),
@@ -74,20 +66,8 @@ export function reportPage(report: Report): string {
       ),
     ),
     ...(shares.length > 0 ? ['<h2>Share of the roofline</h2>', chart(shares, '%')] : []),
-    '</body>',
-    '</html>',
-    '',
-  ].join('\n');
+  ]);
 }
-
-const style = [
-  'body{font:15px/1.45 system-ui,sans-serif;color:#1f2937;max-width:1000px;margin:2rem auto;padding:0 1rem}',
-  'table{border-collapse:collapse;font-size:13px}',
-  'th,td{text-align:left;padding:2px 14px 2px 0;vertical-align:top}',
-  'th{border-bottom:1px solid #9ca3af}',
-  'svg{max-width:100%;height:auto}',
-  'details{margin:0 0 2rem}',
-].join('');
 
 function suiteSection(suite: SuiteName, rows: readonly Row[]): string[] {
   if (rows.length === 0) return [];
@@ -170,14 +150,4 @@ function chart(bars: readonly Bar[], unit: string): string {
   const text = svg.renderToSVGString();
   svg.dispose();
   return text;
-}
-
-function htmlTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[], tag: 'th' | 'td'): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
-  return `<table>${header.length > 0 ? line(header, 'th') : ''}${rows.map((row) => line(row, 'td')).join('')}</table>`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { grouped } from '../../src/cli/output.js';
 import { writeAtomically } from '../../src/train/files.js';
+import { escaped, htmlPage, htmlTable } from '../report/html.js';
 import { drawCurves, drawErrors } from './charts.js';
 import type { StartRecord, StudyRecord } from './records.js';
 import { resultsOf, type Spread, type VariantResult } from './results.js';
@@ -127,43 +128,15 @@ function markdown(start: StartRecord, sections: readonly Section[]): string {
   ].join('\n');
 }
 
-const style = [
-  'body{font:15px/1.45 system-ui,sans-serif;color:#1f2937;max-width:1000px;margin:2rem auto;padding:0 1rem}',
-  'table{border-collapse:collapse;font-size:13px}',
-  'th,td{text-align:left;padding:2px 14px 2px 0;vertical-align:top}',
-  'th{border-bottom:1px solid #9ca3af}',
-  'svg{max-width:100%;height:auto}',
-].join('');
-
 function html(start: StartRecord, sections: readonly Section[]): string {
-  const line = (cells: readonly string[], tag: 'th' | 'td'): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
-  return [
-    '<!doctype html>',
-    '<html lang="en">',
-    '<head>',
-    '<meta charset="utf-8">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<title>IC networks: study</title>',
-    `<style>${style}</style>`,
-    '</head>',
-    '<body>',
+  return htmlPage('IC networks: study', [
     '<h1>Study</h1>',
-    `<table>${factsOf(start)
-      .map((row) => line(row, 'td'))
-      .join('')}</table>`,
+    htmlTable([], factsOf(start)),
     `<ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>`,
     ...sections.flatMap(({ data, rows, charts }) => [
       `<h2>${escaped(data)}</h2>`,
-      `<table>${line(header, 'th')}${rows.map((row) => line(row, 'td')).join('')}</table>`,
+      htmlTable(header, rows),
       ...charts.values(),
     ]),
-    '</body>',
-    '</html>',
-    '',
-  ].join('\n');
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  ]);
 }

@@ -25,8 +25,8 @@ const largestFile = 2 ** 31 - 1;
 
 /**
  * A network as an ONNX file of standard operators (set 17), with its weights: input `input` [batch, channels, height,
- * width] with any number of images, output `logits`, or `probabilities` behind a softmax. Weights have their PyTorch names and layouts. An IC unit is written
- * out as Conv, ReduceSum, Conv with ones, Mul, Sub, Relu and Add.
+ * width] with any number of images, output `logits`, or `probabilities` behind a softmax. Weights have their PyTorch
+ * names and layouts. An IC unit is written out as Conv, ReduceSum, Conv with ones, Mul, Sub, Relu and Add.
  *
  * @param values the network's state, by PyTorch's names and in its layouts; counters of batches have no place in the file
  * @throws ShapeError where the network is not well formed, where an entry of its state is missing or of another size,
@@ -72,13 +72,14 @@ function addLayers(
   { input, output }: { readonly input: string; readonly output: string },
 ): Tensor {
   const tensors = new Map<string, Tensor>([['input', { name: input, shape: shapes.get('input')!, flat: false }]]);
-  for (const layer of layers) {
-    const isLast = layer === layers.at(-1);
+  // All layers' names ahead of those of the nodes within a layer, which could be the same.
+  const outputs = [...layers.slice(0, -1).map(({ name }) => builder.claim(name)), output];
+  for (const [index, layer] of layers.entries()) {
     const tensor = addLayer({
       builder,
       layer,
       inputs: layer.inputs.map((name) => tensors.get(name)!),
-      output: isLast ? output : builder.claim(layer.name),
+      output: outputs[index]!,
       shape: shapes.get(layer.name)!,
     });
     tensors.set(layer.name, tensor);

@@ -51,11 +51,9 @@ function addConvolution({ builder, layer, inputs, output, shape }: LayerContext<
   const input = asImage(builder, inputs[0]!, name);
   const isIC = layer.adjust !== 'none';
   const operands = [input, `${name}.weight`, ...(layer.bias ? [`${name}.bias`] : [])];
-  const convolved = builder.node(
-    { type: 'Conv', inputs: operands, attributes: windowAttributes(layer) },
-    isIC ? builder.claim(`${name}/Conv`) : output,
-    isIC ? `${name}/Conv` : name,
-  );
+  const convolved = isIC ? builder.claim(`${name}/Conv`) : output;
+  const convolution = { type: 'Conv', inputs: operands, attributes: windowAttributes(layer) };
+  builder.node(convolution, convolved, isIC ? convolved : name);
   if (isIC) {
     const [, height, width, channels] = inputs[0]!.shape;
     const inputSize = { channels, height, width };

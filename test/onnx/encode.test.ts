@@ -129,8 +129,8 @@ describe('the file', () => {
     const file = encodeOnnx(network, weights, { normalisation, classNames: ['cat', 'dog', 'newt'] });
     const { metadataProps } = fromBinary(ModelProtoSchema, file);
     expect(Object.fromEntries(metadataProps.map(({ key, value }) => [key, JSON.parse(value)]))).toEqual({
-      normalisation,
-      class_names: ['cat', 'dog', 'newt'],
+      'ic-networks.normalisation': normalisation,
+      'ic-networks.class_names': ['cat', 'dog', 'newt'],
     });
   });
 
@@ -139,7 +139,7 @@ describe('the file', () => {
     less.delete('fc.bias');
     expect(() => encodeOnnx(network, less)).toThrow(/fc\.bias \(0 instead of 3 elements\)/);
     expect(() => encodeOnnx(network, less)).toThrow(ShapeError);
-    expect(() => encodeOnnx(network, weights, { classNames: ['cat'] })).toThrow(ShapeError);
+    expect(() => encodeOnnx(network, weights, { classNames: ['a', 'b', 'c', 'd'] })).toThrow(ShapeError);
     expect(() => encodeOnnx(network, weights, { normalisation: { mean: [0], deviation: [1] } })).toThrow(ShapeError);
   });
 });

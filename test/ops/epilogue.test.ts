@@ -64,34 +64,20 @@ async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed:
   // Both signs: a negative scale must not be taken into the weights, where the unit would fire on its other side.
   const scales = randomArray(2 * channels, seed + 10, -2, 2);
   const added = randomArray(outputBytes / 4, seed + 11);
-  const plan = planConvolution(
-    shape,
-    { adjust: mode, bias, scaleShift, residual, relu, ...(maximum && { maximum }), ...(family && { family }) },
-    directTraits(device),
-  );
-  const result = await runPlan(device, plan, {
+  const options = { adjust: mode, bias, scaleShift, relu, ...(maximum && { maximum }), ...(family && { family }) };
+  const operands = {
     input: one.input,
     filter: one.filter,
     ...(one.bias && { bias: one.bias }),
     ...(one.adjust && { adjust: one.adjust }),
     ...(scaleShift && { scaleShift: scales }),
-    ...(residual && { residual: added }),
-  });
+  };
+  const plan = planConvolution(shape, { ...options, residual }, directTraits(device));
+  const result = await runPlan(device, plan, { ...operands, ...(residual && { residual: added }) });
 
   if (residual) {
-    const inPlace = planConvolution(
-      shape,
-      { adjust: mode, bias, scaleShift, residualInPlace: true, relu, ...(family && { family }) },
-      directTraits(device),
-    );
-    const there = await runPlan(device, inPlace, {
-      input: one.input,
-      filter: one.filter,
-      ...(one.bias && { bias: one.bias }),
-      ...(one.adjust && { adjust: one.adjust }),
-      ...(scaleShift && { scaleShift: scales }),
-      output: added,
-    });
+    const inPlace = planConvolution(shape, { ...options, residualInPlace: true }, directTraits(device));
+    const there = await runPlan(device, inPlace, { ...operands, output: added });
     expect(there.integers('output'), 'residual in place').toEqual(result.integers('output'));
   }
 
@@ -101,13 +87,13 @@ async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed:
       const scaled = scaleShift ? on(scales[k]!) * value + on(scales[channels + k]!) : value;
       return residual ? scaled + on(added[i]!) : scaled;
     });
-  const operands = referenceOperands(one);
-  const exact = behind(convolutionReference(operands).y, (value) => value);
+  const exactOperands = referenceOperands(one);
+  const exact = behind(convolutionReference(exactOperands).y, (value) => value);
   const expected = relu ? reluReference(exact, maximum) : exact;
-  const magnitude = behind(convolutionMagnitude(operands).y, Math.abs);
+  const magnitude = behind(convolutionMagnitude(exactOperands).y, Math.abs);
   const bound = summationBound(shape.kernel[0] * shape.kernel[1] * groupIn + 8, magnitude);
   expectClose(result.floats('output'), expected, bound, `epilogue ${JSON.stringify(epilogue)} ${family}`);
-  return { expected, ic: convolutionReference(operands).excess };
+  return { expected, ic: convolutionReference(exactOperands).excess };
 }
 
 describe('the epilogue', () => {
