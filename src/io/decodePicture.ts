@@ -28,7 +28,8 @@ export async function decodePicture(
     if (!formats.includes(metadata.format)) throw new Error(`${metadata.format}`);
     return await pixelsOf(image.autoOrient(), metadata);
   } catch (cause) {
-    const got = (cause as Error).message;
+    // The decoder may say the same many times.
+    const got = (cause as Error).message.split('\n')[0]!;
     throw new FormatError(
       { operation: 'decodePicture', parameter: name, expected: 'a JPEG, PNG or WebP picture', got },
       { cause },

@@ -78,7 +78,19 @@ describe('decodePicture', () => {
   ])('refuses %s with other bytes in its middle', async (name, at) => {
     const bytes = Uint8Array.from(readFileSync(new URL(name, folder)));
     bytes.fill(0xff, at * bytes.length, at * bytes.length + 40);
-    await expect(decodePicture(bytes, name)).rejects.toBeInstanceOf(FormatError);
+    const error = await decodePicture(bytes, name).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(FormatError);
+    expect((error as Error).message).toMatch(new RegExp(`^decodePicture: ${name}: .+$`));
+  });
+
+  it('takes pictures whose profile is damaged or that something follows, as Pillow does', async () => {
+    const whole = readFileSync(new URL('rgb.png', folder));
+    const followed = Buffer.concat([whole, Buffer.from('more')]);
+    expect(difference((await decodePicture(followed)).data, goldenPicture('rgb.png').data)).toBe(0);
+    const jpeg = readFileSync(new URL('420.jpg', folder));
+    const profile = Buffer.from('\xff\xe2\x00\x1aICC_PROFILE\x00\x01\x01no profile', 'latin1');
+    const odd = Buffer.concat([jpeg.subarray(0, 2), profile, jpeg.subarray(2), Buffer.from('more')]);
+    expect(difference((await decodePicture(odd)).data, goldenPicture('420.jpg').data)).toBeLessThanOrEqual(1);
   });
 
   it('refuses what is no picture by its path, in a line', async () => {
