@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
-import { stripComments } from './src/wgsl/stripComments.js';
+import { minify } from './src/wgsl/minify.js';
 
 /**
  * Texts that are bundled hold what runs: kernels without comments, and of package.json the version. With `?source` a kernel
@@ -19,7 +19,7 @@ export function bundledTexts(): Plugin {
         query === 'source'
           ? text
           : path.endsWith('.wgsl')
-            ? stripComments(text)
+            ? minify(text)
             : JSON.stringify({ version: JSON.parse(text).version });
       return `export default ${JSON.stringify(bundled)};`;
     },

@@ -2,6 +2,7 @@ import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConvolutionShape } from '../src/ops/convolution.js';
 import { checkConvolution } from '../src/ops/convolution.js';
+import { isDepthwise } from '../src/ops/depthwiseForm.js';
 import type { ConvolutionPass } from './ours.js';
 import type { Contender } from './timing.js';
 import type { Values } from './values.js';
@@ -99,25 +100,48 @@ export function peerConvolution(
   const pad = paddingOf(shape.padding);
   const strides: [number, number] = [...stride];
   const inputShape: [number, number, number, number] = [batch, inHeight, inWidth, inChannels];
-  const filterShape: [number, number, number, number] = [...kernel, inChannels, outChannels];
+  const depthwise = isDepthwise(shape);
+  if (shape.groups > 1 && !depthwise) throw new Error('TensorFlow.js has no convolution in groups of several channels');
+  const filterShape: [number, number, number, number] = depthwise
+    ? [...kernel, inChannels, 1]
+    : [...kernel, inChannels, outChannels];
+  const settings = { strides, pad, dataFormat: 'NHWC', dilations: [1, 1] };
   const input = () => tf.tensor4d(values.input!, inputShape);
   const filter = () => tf.tensor4d(values.filter!, filterShape);
   const gradient = () => tf.tensor4d(values.gradient!, [batch, outHeight, outWidth, outChannels]);
   switch (pass) {
     case 'forward': {
       const [x, w] = [input(), filter()];
-      return peerOperation(peer, [x, w], () => tf.conv2d(x, w, strides, pad));
+      const convolve = depthwise ? tf.depthwiseConv2d : tf.conv2d;
+      return peerOperation(peer, [x, w], () => convolve(x, w, strides, pad));
     }
     case 'inputGradient': {
       const [dy, w] = [gradient(), filter()];
+      if (depthwise) {
+        return kernelOperation(
+          peer,
+          tf.DepthwiseConv2dNativeBackpropInput,
+          { dy, filter: w },
+          { ...settings, inputShape },
+        );
+      }
       return peerOperation(peer, [dy, w], () => tf.conv2dTranspose(dy, w, inputShape, strides, pad));
     }
     case 'filterGradient': {
       const [x, dy] = [input(), gradient()];
-      // No function of the public interface runs this kernel; the gradient of conv2d does.
-      const attributes = { strides, pad, dataFormat: 'NHWC', filterShape };
-      const run = (): tf.Tensor => tf.engine().runKernel(tf.Conv2DBackpropFilter, { x, dy }, attributes) as tf.Tensor;
-      return peerOperation(peer, [x, dy], run);
+      const kernelName = depthwise ? tf.DepthwiseConv2dNativeBackpropFilter : tf.Conv2DBackpropFilter;
+      return kernelOperation(peer, kernelName, { x, dy }, { ...settings, filterShape });
     }
   }
+}
+
+/** A kernel that no function of the public interface runs, but the gradient of one does. */
+function kernelOperation(
+  peer: Peer,
+  name: string,
+  inputs: Readonly<Record<string, tf.Tensor>>,
+  attributes: tf.NamedAttrMap,
+): PeerOperation {
+  const run = (): tf.Tensor => tf.engine().runKernel(name, { ...inputs }, attributes) as tf.Tensor;
+  return peerOperation(peer, Object.values(inputs), run);
 }

@@ -76,7 +76,7 @@ function inferenceStep(
   });
   switch (head.kind) {
     case 'convolution':
-      return convolutionStep(group, head, parameters);
+      return convolutionStep(group, head, parameters, shapes.get(head.inputs[0]!)![3]);
     case 'add':
       return step([], (left, right) => {
         const sum = tf.add(left!, right!);
@@ -104,20 +104,30 @@ function convolutionStep(
   group: FusedLayers,
   layer: ConvolutionLayer,
   parameters: ReadonlyMap<string, tf.Tensor>,
+  inChannels: number,
 ): InferenceStep {
-  const { filter, adjust, shift } = foldedConvolution(group.norm, layer, parameters);
+  const depthwise = layer.groups > 1;
+  if (depthwise && (layer.groups !== inChannels || layer.outChannels !== inChannels)) {
+    throw new Error(`${layer.name}: TensorFlow.js has no convolution in groups of several channels`);
+  }
+  const { filter, adjust, shift } = foldedConvolution(group.norm, layer, parameters, depthwise);
   const strides: [number, number] = [...layer.stride];
   const pad = paddingOf(layer.padding);
-  const ones = adjust && tf.ones<tf.Rank.R4>([...layer.kernel, 1, 1]);
+  const ones = adjust && tf.ones<tf.Rank.R4>([...layer.kernel, depthwise ? inChannels : 1, 1]);
+  const convolve = depthwise ? tf.depthwiseConv2d : tf.conv2d;
   const run = (x: tf.Tensor4D, residual: tf.Tensor | undefined): tf.Tensor => {
     if (adjust) {
-      const z = tf.conv2d(x, filter, strides, pad);
+      const z = convolve(x, filter, strides, pad);
       const excess = tf.relu(tf.sub(z, tf.mul(adjust, windowSums(x, layer, ones!))));
       const y = tf.add(residual ? tf.addN([z, excess, residual]) : tf.add(z, excess), shift);
       return group.relu ? rectify(y, group.relu) : y;
     }
     const fusedRelu = group.relu && !residual ? { activation: activationName(group.relu) } : {};
-    const y = tf.fused.conv2d({ x, filter, strides, pad, bias: shift, ...fusedRelu });
+    const fused = { x, filter, strides, bias: shift, ...fusedRelu };
+    // Its type wants one number for all sides.
+    const y = depthwise
+      ? tf.fused.depthwiseConv2d({ ...fused, pad: layer.padding[0] })
+      : tf.fused.conv2d({ ...fused, pad });
     if (!residual) return y;
     const sum = tf.add(y, residual);
     return group.relu ? rectify(sum, group.relu) : sum;
@@ -142,6 +152,7 @@ function foldedConvolution(
   norm: BatchNormLayer | undefined,
   layer: ConvolutionLayer,
   parameters: ReadonlyMap<string, tf.Tensor>,
+  depthwise: boolean,
 ): FoldedConvolution {
   if (!norm || layer.bias || layer.adjust === 'input') {
     throw new Error(`${layer.name}: only convolutions with a batch norm and without a bias are built here`);
@@ -151,15 +162,20 @@ function foldedConvolution(
     const deviation = tf.sqrt(tf.add(of(`${norm.name}.running_var`), norm.epsilon));
     const scale = tf.div(of(`${norm.name}.weight`), deviation);
     const shift = tf.sub(of(`${norm.name}.bias`), tf.mul(of(`${norm.name}.running_mean`), scale));
-    const filter = tf.mul(of(`${layer.name}.weight`), scale);
+    const scaled = tf.mul(of(`${layer.name}.weight`), scale);
+    const filter = depthwise ? tf.reshape(scaled, [...layer.kernel, layer.outChannels, 1]) : scaled;
     const folded = { filter: filter as tf.Tensor4D, shift: shift as tf.Tensor1D };
     if (layer.adjust === 'none') return folded;
     return { ...folded, adjust: tf.mul(of(`${layer.name}.adjust`), scale) as tf.Tensor1D };
   });
 }
 
-/** The input's sums under the windows: first over the channels, then by a convolution of one channel with ones. */
+/**
+ * The input's sums under the windows: first over the channels, then by a convolution of one channel with ones; of a depthwise
+ * convolution each channel's own.
+ */
 export function windowSums(x: tf.Tensor4D, layer: ConvolutionLayer, ones: tf.Tensor4D): tf.Tensor4D {
+  if (layer.groups > 1) return tf.depthwiseConv2d(x, ones, [...layer.stride], paddingOf(layer.padding));
   const sums = tf.sum<tf.Tensor4D>(x, 3, true);
   if ([...layer.kernel, ...layer.stride].every((size) => size === 1)) return sums;
   return tf.conv2d(sums, ones, [...layer.stride], paddingOf(layer.padding));

@@ -3,7 +3,9 @@ import { convolutionShape } from '../src/graph/layerShapes.js';
 import type { ConvolutionLayer, Network } from '../src/graph/network.js';
 import { inferShapes } from '../src/graph/shapes.js';
 import type { ConvolutionShape } from '../src/ops/convolution.js';
+import { isDepthwise } from '../src/ops/depthwiseForm.js';
 import type { Pair } from '../src/ops/windows.js';
+import mobilenetBatch1 from './shapes/mobilenet-v2-batch1.json' with { type: 'json' };
 import resnet20Batch32 from './shapes/resnet20-batch32.json' with { type: 'json' };
 import resnet50Batch1 from './shapes/resnet50-batch1.json' with { type: 'json' };
 import resnet50Batch8 from './shapes/resnet50-batch8.json' with { type: 'json' };
@@ -22,6 +24,8 @@ export interface ShapeEntry {
   readonly stride: readonly number[];
   readonly padding: readonly number[];
   readonly outChannels: number;
+  /** 1 where left out. */
+  readonly groups?: number;
   /** Layers of the network with this shape. */
   readonly layers: number;
 }
@@ -31,7 +35,7 @@ export interface NamedShape {
   readonly shape: ConvolutionShape;
 }
 
-export const shapeFiles: readonly ShapeFile[] = [resnet50Batch1, resnet50Batch8, resnet20Batch32];
+export const shapeFiles: readonly ShapeFile[] = [resnet50Batch1, resnet50Batch8, resnet20Batch32, mobilenetBatch1];
 
 /** The convolutions of all shape files, named by network, batch and shape: `resnet50 b1 3x3/2 56x56 128->128`. */
 export function namedShapes(): NamedShape[] {
@@ -43,7 +47,8 @@ export function namedShapes(): NamedShape[] {
   );
 }
 
-function shapeOf({ input, kernel, stride, padding, outChannels }: ShapeEntry, batch: number): ConvolutionShape {
+function shapeOf(entry: ShapeEntry, batch: number): ConvolutionShape {
+  const { input, kernel, stride, padding, outChannels, groups = 1 } = entry;
   const [inHeight, inWidth, inChannels] = input as [number, number, number];
   const pair = (values: readonly number[]): Pair => [values[0]!, values[1]!];
   return {
@@ -56,13 +61,14 @@ function shapeOf({ input, kernel, stride, padding, outChannels }: ShapeEntry, ba
     stride: pair(stride),
     padding: pair(padding),
     dilation: [1, 1],
-    groups: 1,
+    groups,
   };
 }
 
-function shapeName({ kernel, stride, inHeight, inWidth, inChannels, outChannels }: ConvolutionShape): string {
+function shapeName(shape: ConvolutionShape): string {
+  const { kernel, stride, inHeight, inWidth, inChannels, outChannels } = shape;
   const step = stride[0] === 1 ? '' : `/${stride[0]}`;
-  return `${kernel[0]}x${kernel[1]}${step} ${inHeight}x${inWidth} ${inChannels}->${outChannels}`;
+  return `${kernel[0]}x${kernel[1]}${step} ${inHeight}x${inWidth} ${inChannels}->${outChannels}${isDepthwise(shape) ? ' depthwise' : ''}`;
 }
 
 /** What a network's shape file holds. */
@@ -78,7 +84,10 @@ export function shapeFileOf(network: Network, batch: number): ShapeFile {
   return { network: network.name, batch, convolutions: [...entries.values()] };
 }
 
-function entryOf({ kernel, stride, padding, outChannels }: ConvolutionLayer, shape: ConvolutionShape): ShapeEntry {
+function entryOf(
+  { kernel, stride, padding, outChannels, groups }: ConvolutionLayer,
+  shape: ConvolutionShape,
+): ShapeEntry {
   const input = [shape.inHeight, shape.inWidth, shape.inChannels];
-  return { input, kernel, stride, padding, outChannels, layers: 1 };
+  return { input, kernel, stride, padding, outChannels, ...(groups > 1 && { groups }), layers: 1 };
 }

@@ -3,11 +3,11 @@
 //   partials[slice,c] = sum over the slice's pixels of values[pixel,c] * (factors[pixel,g] with FACTORS)
 //
 // values    [PIXELS, CHANNELS]
-// factors   [PIXELS, GROUPS], with FACTORS
+// factors   [PIXELS, GROUPS], or [PIXELS, CHANNELS] with GROUPS 1 (shared/sum_of_*.wgsl); with FACTORS
 // partials  [SLICES, CHANNELS], overwritten
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides the channels of a group.
 @group(0) @binding(0) var<storage, read_write> values: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> factors: array<f32>;
+@group(0) @binding(1) var<storage, read_write> factors: array<WindowSum>;
 @group(0) @binding(2) var<storage, read_write> partials: array<Vector>;
 
 const VECTORS = CHANNELS / VECTOR;
@@ -24,9 +24,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var total = Vector();
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
-    var value = values[pixel * VECTORS + c];
+    let element = pixel * VECTORS + c;
+    var value = values[element];
     if (FACTORS) {
-      value *= factors[pixel * GROUPS + c / GROUP_VECTORS];
+      value *= factors[window_sum_place(pixel, c / GROUP_VECTORS, element)];
     }
     total += value;
   }

@@ -1,23 +1,27 @@
 // Gradient of the IC unit y = z + relu(z - t), t = adjust[k] * S (ADJUST 1) or S (ADJUST 2), with respect to z, and with
-// ADJUST 1 the sums for the gradient of adjust.
+// ADJUST 1 the sums for the gradient of adjust; with CHANNEL_SUMS, where every channel has a window sum of its own, with
+// respect to these too, which else ic_window_sum_gradient forms.
 //
 //   m = 1 where y > t, which is where z > t, since the unit grows with z and leaves t where it is; else 0
 //   zGradient[pixel,k] = gradient[pixel,k] * (1 + m)
 //   partials[slice,k]  = - sum over the slice's pixels of m * gradient[pixel,k] * S[pixel,g]           ADJUST 1
+//   sumGradient[pixel,k] = - m * gradient[pixel,k] * (adjust[k] for ADJUST 1)                          CHANNEL_SUMS
 //
 // gradient     [PIXELS, CHANNELS], of y; not bound with IN_PLACE
 // output       [PIXELS, CHANNELS], y as the forward pass left it
-// window_sums  [PIXELS, GROUPS]
+// window_sums  [PIXELS, GROUPS], or with CHANNEL_SUMS [PIXELS, CHANNELS] and GROUPS 1 (shared/sum_of_*.wgsl)
 // adjust       [CHANNELS], with ADJUST 1
 // z_gradient   [PIXELS, CHANNELS], overwritten; holds `gradient` beforehand with IN_PLACE
 // partials     [SLICES, CHANNELS], overwritten, with ADJUST 1
+// sum_gradient  [PIXELS, CHANNELS], overwritten, with CHANNEL_SUMS
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides the channels of a group.
 @group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
 @group(0) @binding(1) var<storage, read_write> output: array<Vector>;
-@group(0) @binding(2) var<storage, read_write> window_sums: array<f32>;
+@group(0) @binding(2) var<storage, read_write> window_sums: array<WindowSum>;
 @group(0) @binding(3) var<storage, read_write> adjust: array<Vector>;
 @group(0) @binding(4) var<storage, read_write> z_gradient: array<Vector>;
 @group(0) @binding(5) var<storage, read_write> partials: array<Vector>;
+@group(0) @binding(6) var<storage, read_write> sum_gradient: array<Vector>;
 
 const VECTORS = CHANNELS / VECTOR;
 const GROUP_VECTORS = VECTORS / GROUPS;
@@ -37,8 +41,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var partial = Vector();
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
-    let sum = window_sums[pixel * GROUPS + k / GROUP_VECTORS];
     let element = pixel * VECTORS + k;
+    let sum = window_sums[window_sum_place(pixel, k / GROUP_VECTORS, element)];
     var incoming = Vector();
     if (IN_PLACE) {
       incoming = z_gradient[element];
@@ -48,6 +52,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let passed = select(Vector(), incoming, output[element] > weight * sum);
     z_gradient[element] = incoming + passed;
     partial -= passed * sum;
+    if (CHANNEL_SUMS) {
+      sum_gradient[element] = -weight * passed;
+    }
   }
   if (ADJUST == 1u) {
     partials[slice * VECTORS + k] = partial;

@@ -25,7 +25,7 @@ function icTask({ name, shape }: NamedShape): Task {
     const plain = keep(await bindOperation(device, await planPass(ours, shape, 'forward'), values));
     ic.submit(1);
     plain.submit(1);
-    const expected = icOutput(await plain.output(), windowSums(shape, values.input!), adjust);
+    const expected = icOutput(await plain.output(), windowSums(shape, values.input!), adjust, shape.groups);
     // z twice, and adjust times the window sum.
     checkSame(await ic.output(), expected, 3 * sumTolerance(terms));
     const samples = await timePair(device, ic, plain, { seconds });
@@ -39,24 +39,28 @@ function icTask({ name, shape }: NamedShape): Task {
 }
 
 /** y = z + relu(z - adjust S) */
-function icOutput(plain: Float32Array, sums: Float32Array, adjust: Values): Float32Array {
-  return plain.map((z, i) => z + Math.max(0, z - adjust[i % adjust.length]! * sums[Math.floor(i / adjust.length)]!));
+function icOutput(plain: Float32Array, sums: Float32Array, adjust: Values, groups: number): Float32Array {
+  const groupOut = adjust.length / groups;
+  return plain.map((z, i) => z + Math.max(0, z - adjust[i % adjust.length]! * sums[Math.floor(i / groupOut)]!));
 }
 
-/** The sum of the input under each output's window, a convolution of one group. */
+/** The sum of each group's input under each output's window, [batch, outHeight, outWidth, groups]. */
 export function windowSums(shape: ConvolutionShape, input: Values): Float32Array {
   const { batch, outHeight, outWidth } = checkConvolution('bench', shape);
-  const { inHeight, inWidth, inChannels, kernel, stride, padding } = shape;
-  const pixels = new Float64Array(batch * inHeight * inWidth);
-  for (let i = 0; i < input.length; i++) pixels[Math.floor(i / inChannels)]! += input[i]!;
-  return new Float32Array(batch * outHeight * outWidth).map((_, index) => {
+  const { inHeight, inWidth, inChannels, kernel, stride, padding, groups } = shape;
+  const groupIn = inChannels / groups;
+  const pixels = new Float64Array(batch * inHeight * inWidth * groups);
+  for (let i = 0; i < input.length; i++) pixels[Math.floor(i / groupIn)]! += input[i]!;
+  return new Float32Array(batch * outHeight * outWidth * groups).map((_, place) => {
+    const group = place % groups;
+    const index = Math.floor(place / groups);
     const image = Math.floor(index / (outHeight * outWidth));
     const top = (Math.floor(index / outWidth) % outHeight) * stride[0] - padding[0];
     const left = (index % outWidth) * stride[1] - padding[1];
     let sum = 0;
     for (let y = Math.max(top, 0); y < Math.min(top + kernel[0], inHeight); y++) {
       for (let x = Math.max(left, 0); x < Math.min(left + kernel[1], inWidth); x++) {
-        sum += pixels[(image * inHeight + y) * inWidth + x]!;
+        sum += pixels[((image * inHeight + y) * inWidth + x) * groups + group]!;
       }
     }
     return sum;

@@ -13,7 +13,9 @@ import { seededState, uniformValues, type Values } from '../values.js';
 
 /** Inference of whole networks, beside the same networks out of TensorFlow.js' operations. */
 export function modelTasks(): Task[] {
-  return ['resnet50', 'ic-resnet50'].map((name) => modelTask(networkByName(name), 1));
+  return ['resnet50', 'ic-resnet50', 'mobilenet-v2', 'ic-mobilenet-v2'].map((name) =>
+    modelTask(networkByName(name), 1),
+  );
 }
 
 function modelTask(network: Network, batch: number): Task {

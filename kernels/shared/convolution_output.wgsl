@@ -10,13 +10,14 @@
 // adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel
 // scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT
 // residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
-// window_sums  [pixels, GROUPS]; overwritten with STORE_SUMS, read with ADD_SUMS
+// window_sums  [pixels, GROUPS], or of a depthwise convolution [pixels, GROUP_OUT] (shared/sum_of_*.wgsl); overwritten with
+//              STORE_SUMS, read with ADD_SUMS
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
 @group(0) @binding(4) var<storage, read_write> adjust: array<f32>;
 @group(0) @binding(5) var<storage, read_write> scale_shift: array<Vector>;
 @group(0) @binding(6) var<storage, read_write> residual: array<Vector>;
-@group(0) @binding(7) var<storage, read_write> window_sums: array<f32>;
+@group(0) @binding(7) var<storage, read_write> window_sums: array<WindowSum>;
 
 const GROUP_VECTORS = GROUP_OUT / VECTOR;
 const OUT_VECTORS = GROUPS * GROUP_VECTORS;
@@ -47,7 +48,7 @@ fn channel_terms(k: u32) -> ChannelTerms {
 }
 
 // Stores vector k of an output pixel; `sum` is the pixel's window sum, or 0.
-fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: f32, terms: ChannelTerms) {
+fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: WindowSum, terms: ChannelTerms) {
   let element = pixel * OUT_VECTORS + k;
   var y = z;
   if (BIAS) {
@@ -57,14 +58,14 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: f32, terms: Chan
     y += rectify(y - terms.adjust * sum);
   }
   if (ADJUST == 2u) {
-    y += rectify(y - splat(sum));
+    y += rectify(y - sum);
   }
   if (ADD_SUMS) {
-    let added = window_sums[pixel * GROUPS + group];
+    let added = window_sums[window_sum_place(pixel, group, element)];
     if (SUMS_FACTOR) {
       y += terms.adjust * added;
     } else {
-      y += splat(added);
+      y += added;
     }
   }
   if (SCALE_SHIFT) {

@@ -1,5 +1,6 @@
 import text from '../../kernels/channel_sums.wgsl?raw';
 import { ShapeError } from '../errors.js';
+import { sumTexts } from './convolutionOutput.js';
 import { type OperationPlan, tensorBytes } from './plan.js';
 import { channelSlices, sumSlicesStep } from './slices.js';
 import { vectorText } from './vectors.js';
@@ -28,7 +29,10 @@ export function planChannelSums(
     throw new ShapeError({ operation, parameter: 'channels', expected, got: String(channels) });
   }
   const factors = options.factors ?? false;
-  const split = channelSlices(pixels, channels, groups);
+  // Factors of every channel are vectors of one group.
+  const apart = groups === channels;
+  const kernelGroups = apart ? 1 : groups;
+  const split = channelSlices(pixels, channels, kernelGroups);
   const bytes = tensorBytes(channels);
   return {
     operation,
@@ -40,8 +44,12 @@ export function planChannelSums(
     },
     steps: [
       {
-        kernel: { name: 'channel_sums', text, shared: [vectorText(split.vector)] },
-        constants: { PIXELS: pixels, CHANNELS: channels, GROUPS: groups, FACTORS: factors, ...split.constants },
+        kernel: {
+          name: 'channel_sums',
+          text,
+          shared: [vectorText(split.vector), sumTexts[apart ? 'channel' : 'group']],
+        },
+        constants: { PIXELS: pixels, CHANNELS: channels, GROUPS: kernelGroups, FACTORS: factors, ...split.constants },
         workgroups: split.workgroups,
         operands: { values: 'values', partials: 'slices', ...(factors && { factors: 'factors' }) },
       },

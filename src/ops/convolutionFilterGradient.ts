@@ -9,6 +9,8 @@ import {
   isPointwise,
 } from './convolution.js';
 import { naiveForm, shapeKey } from './convolutionForms.js';
+import { depthwiseGradientForms, depthwiseGradientStep } from './depthwiseForm.js';
+import { type SliceTile, sliceCount } from './depthwiseTiles.js';
 import { type Family, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, threadGroups } from './plan.js';
 import { sumSlicesStep } from './slices.js';
@@ -45,9 +47,18 @@ export function planConvolutionFilterGradient(
   const request: FormRequest = {
     operation,
     key: shapeKey(operation, shape),
-    forms: rankForms([...filterGradientForms(geometry, traits), naiveForm(geometry)]),
+    forms: rankForms([
+      ...depthwiseGradientForms(geometry, traits),
+      ...filterGradientForms(geometry, traits),
+      naiveForm(geometry),
+    ]),
     plan(form) {
       if (form.family === 'naive') return { operation, operands, steps: [naiveStep(geometry)] };
+      if (form.family === 'depthwise') {
+        const tile = form.tile as unknown as SliceTile;
+        const slices = sliceCount(geometry, tile);
+        return split(geometry, slices, operands, (output) => depthwiseGradientStep(geometry, tile, output));
+      }
       return splitReduction(geometry, form.tile as unknown as FilterGradientTile, traits.subgroup!, operands);
     },
   };
@@ -82,14 +93,24 @@ function splitReduction(
   subgroup: number,
   operands: Readonly<Record<string, Operand>>,
 ): OperationPlan {
-  const operation = 'conv2dFilterGradient';
   const rows = oneRowWhere(geometry);
   const slices = Math.ceil((rows.batch * rows.outHeight) / tile.sliceRows);
-  if (slices === 1) return { operation, operands, steps: [reductionStep(rows, tile, subgroup, 'output')] };
+  return split(geometry, slices, operands, (output) => reductionStep(rows, tile, subgroup, output));
+}
+
+/** A reduction over slices, whose sums are added up where there is more than one. */
+function split(
+  { filterBytes }: ConvolutionGeometry,
+  slices: number,
+  operands: Readonly<Record<string, Operand>>,
+  reduce: (output: string) => KernelStep,
+): OperationPlan {
+  const operation = 'conv2dFilterGradient';
+  if (slices === 1) return { operation, operands, steps: [reduce('output')] };
   return {
     operation,
-    operands: { ...operands, slices: { bytes: slices * geometry.filterBytes, use: 'scratch' } },
-    steps: [reductionStep(rows, tile, subgroup, 'slices'), sumSlicesStep(slices, geometry.filterBytes / 4, 'output')],
+    operands: { ...operands, slices: { bytes: slices * filterBytes, use: 'scratch' } },
+    steps: [reduce('slices'), sumSlicesStep(slices, filterBytes / 4, 'output')],
   };
 }
 

@@ -2,6 +2,8 @@ import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
 import { outputTexts } from './convolutionOutput.js';
+import { depthwiseForms, depthwiseStep } from './depthwiseForm.js';
+import type { BlockTile } from './depthwiseTiles.js';
 import { chooseByCost, type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
 import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
@@ -40,6 +42,8 @@ export interface ConvolutionTask {
   readonly bindings: Readonly<Record<string, string>>;
   /** The input is read as if it had `up - 1` zeros between its pixels. */
   readonly up: Pair;
+  /** Whether the filters are read from their last tap to the first, which the depthwise family alone can. Default false. */
+  readonly turned?: boolean;
   /** Whether the filters change seldom, so that what is made of them is made once. */
   readonly constantFilter: boolean;
 }
@@ -65,7 +69,11 @@ export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): R
 }
 
 function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTraits): RankedForm[] {
-  return [...subgroupForms(geometry, traits, up), ...tiledForms(geometry, traits, up)];
+  return [
+    ...depthwiseForms(geometry, traits, up),
+    ...subgroupForms(geometry, traits, up),
+    ...tiledForms(geometry, traits, up),
+  ];
 }
 
 function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
@@ -97,12 +105,16 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ke
   if (form.family === 'subgroup') {
     return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up);
   }
+  if (form.family === 'depthwise') {
+    const tile = form.tile as unknown as BlockTile;
+    return depthwiseStep(geometry, flags, bindings, tile, up, task.turned ?? false);
+  }
   if (form.family === 'tiled') {
     const tile = { ...form.tile, half: form.tile.half === 1 } as unknown as TiledTile;
     return tiledStep(geometry, flags, { ...bindings }, tile, up);
   }
   return {
-    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), ...outputTexts] },
+    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), ...outputTexts()] },
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(geometry.outputBytes / 4),
     operands: bindings,

@@ -81,6 +81,11 @@ export function planConvolutionInputGradient(
         const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
         return { operation, operands, steps: [step] };
       }
+      if (form.family === 'depthwise') {
+        // It turns the filters as it reads them: no channels are exchanged.
+        const inPlace = { ...task, turned: true, bindings: { ...task.bindings, filters: 'filter' } };
+        return { operation, operands, steps: convolutionSteps(inPlace, form, traits).steps };
+      }
       const { steps, scratch } = convolutionSteps(task, form, traits);
       const turnedFilter: Operand = { bytes: geometry.filterBytes, use: 'scratch' };
       return {

@@ -1,5 +1,12 @@
 import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
+import channelText from '../../kernels/shared/sum_of_channel.wgsl?raw';
+import groupText from '../../kernels/shared/sum_of_group.wgsl?raw';
 import { reluText } from './relu.js';
 
+/** The shared text that says what a window sum is of: all channels of a group, or each channel alone. */
+export const sumTexts = { group: groupText, channel: channelText };
+
 /** The shared texts of what every forward convolution does to a finished sum. */
-export const outputTexts: readonly string[] = [reluText, outputText];
+export function outputTexts(sumOf: keyof typeof sumTexts = 'group'): string[] {
+  return [sumTexts[sumOf], reluText, outputText];
+}

@@ -2,7 +2,7 @@ import { UnsupportedError } from '../errors.js';
 import type { OperationPlan } from './plan.js';
 
 /** The form of a kernel: how it splits the work among invocations. */
-export type Family = 'naive' | 'subgroup' | 'tiled' | 'winograd';
+export type Family = 'naive' | 'subgroup' | 'tiled' | 'winograd' | 'depthwise';
 
 /** One way to compute an operation: a family, and the numbers of its tile. */
 export interface Form {

@@ -8,6 +8,8 @@ import {
   checkConvolution,
   geometryConstants,
 } from './convolution.js';
+import { sumTexts } from './convolutionOutput.js';
+import { isDepthwise } from './depthwiseForm.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { channelSlices, sumSlicesStep } from './slices.js';
 import { vectorText, widestVector } from './vectors.js';
@@ -37,7 +39,9 @@ export function planIcUnitGradient(
   const { outChannels, batch, inHeight, inWidth, groups } = geometry;
   const weighted = adjust === 'output';
   const pixels = batch * geometry.outHeight * geometry.outWidth;
-  const split = channelSlices(pixels, outChannels, groups);
+  const apart = isDepthwise(geometry);
+  const kernelGroups = apart ? 1 : groups;
+  const split = channelSlices(pixels, outChannels, kernelGroups);
   const operands: Record<string, Operand> = {
     ...(!inPlace && { gradient: { bytes: geometry.outputBytes, use: 'input' as const } }),
     output: { bytes: geometry.outputBytes, use: 'input' },
@@ -51,11 +55,15 @@ export function planIcUnitGradient(
     operands.adjustGradient = { bytes: tensorBytes(outChannels), use: 'output' };
     operands.slices = { bytes: tensorBytes(split.slices, outChannels), use: 'scratch' };
   }
-  const constants = { PIXELS: pixels, CHANNELS: outChannels, GROUPS: groups, ADJUST: adjustConstant(adjust) };
+  const constants = { PIXELS: pixels, CHANNELS: outChannels, GROUPS: kernelGroups, ADJUST: adjustConstant(adjust) };
   const weights = weighted ? { adjust: 'adjust' } : {};
   const unit: KernelStep = {
-    kernel: { name: 'ic_unit_gradient', text: unitText, shared: [vectorText(split.vector)] },
-    constants: { ...constants, ...split.constants, IN_PLACE: inPlace },
+    kernel: {
+      name: 'ic_unit_gradient',
+      text: unitText,
+      shared: [vectorText(split.vector), sumTexts[apart ? 'channel' : 'group']],
+    },
+    constants: { ...constants, ...split.constants, CHANNEL_SUMS: apart, IN_PLACE: inPlace },
     workgroups: split.workgroups,
     operands: {
       ...(!inPlace && { gradient: 'gradient' }),
@@ -64,6 +72,7 @@ export function planIcUnitGradient(
       z_gradient: 'zGradient',
       ...weights,
       ...(weighted && { partials: 'slices' }),
+      ...(apart && { sum_gradient: 'sumGradient' }),
     },
   };
   const sums: KernelStep = {
@@ -79,14 +88,16 @@ export function planIcUnitGradient(
     },
   };
   const total = weighted ? [sumSlicesStep(split.slices, outChannels, 'adjustGradient')] : [];
-  return { operation, operands, steps: [unit, ...total, sums, scatterStep(geometry)] };
+  return { operation, operands, steps: [unit, ...total, ...(apart ? [] : [sums]), scatterStep(geometry)] };
 }
 
 function scatterStep(geometry: ConvolutionGeometry): KernelStep {
+  const { batch, inHeight, inWidth, groups } = geometry;
+  const vector = widestVector(groups);
   return {
-    kernel: { name: 'window_scatter', text: scatterText },
+    kernel: { name: 'window_scatter', text: scatterText, shared: [vectorText(vector)] },
     constants: geometryConstants(geometry),
-    workgroups: threadGroups(geometry.batch * geometry.inHeight * geometry.inWidth * geometry.groups),
+    workgroups: threadGroups((batch * inHeight * inWidth * groups) / vector),
     operands: { sums: 'sumGradient', output: 'inputSums' },
   };
 }

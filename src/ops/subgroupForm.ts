@@ -65,7 +65,7 @@ export function subgroupStep(
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
   const chunk = Math.min(lanes, geometry.groupIn);
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector), ...outputTexts] },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector), ...outputTexts()] },
     constants: {
       ...geometryConstants(geometry),
       ...flags,

@@ -147,7 +147,7 @@ export function tiledStep(
     kernel: {
       name: 'conv2d_tiled',
       text: tiledText,
-      shared: [vectorText(vector), ...outputTexts, inputText(geometry.groupIn), precisionText(tile.half, vector)],
+      shared: [vectorText(vector), ...outputTexts(), inputText(geometry.groupIn), precisionText(tile.half, vector)],
     },
     constants: {
       ...geometryConstants(geometry),

@@ -169,7 +169,11 @@ export function winogradOutputStep(
   const vector = widestVector(geometry.outChannels);
   const { tiles } = winogradSizes(geometry, tile);
   return {
-    kernel: { name: 'winograd_output', text: outputKernelText, shared: [...transforms(tile, vector), ...outputTexts] },
+    kernel: {
+      name: 'winograd_output',
+      text: outputKernelText,
+      shared: [...transforms(tile, vector), ...outputTexts()],
+    },
     constants: { ...geometryConstants(geometry), ...flags, ...tileCounts(geometry, tile) },
     workgroups: threadGroups((tiles * geometry.outChannels) / vector),
     operands: { ...operands, products: 'products' },

@@ -54,6 +54,7 @@ const shapes: readonly ConvolutionShape[] = [
   { ...base, batch: 2, inHeight: 3, inWidth: 3, inChannels: 8, outChannels: 6, kernel: [2, 2], padding: [1, 0] },
   { ...base, inHeight: 1, inWidth: 4, inChannels: 3, outChannels: 7, kernel: [1, 3], padding: [0, 1] },
   { ...base, inHeight: 2, inWidth: 2, inChannels: 6, outChannels: 18, groups: 2 },
+  { ...base, inHeight: 3, inWidth: 2, inChannels: 8, outChannels: 8, groups: 8, kernel: [2, 2], padding: [1, 0] },
 ];
 
 async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed: number, family?: Family) {

@@ -55,6 +55,7 @@ const convolution: ConvolutionShape = {
   dilation: [1, 1],
   groups: 1,
 };
+const depthwise = { ...convolution, outChannels: 4, groups: 4 };
 const pool = {
   batch: 1,
   inHeight: 4,
@@ -99,13 +100,18 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planConvolution: [
       ...perFamily((family) => planConvolution(convolution, { ...everything, family }, traits)),
       planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
+      planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
     ],
-    planConvolutionFilterGradient: filterFamilies.map((family) =>
-      planConvolutionFilterGradient(convolution, { family }, traits),
-    ),
-    planConvolutionInputGradient: perFamily((family) =>
-      planConvolutionInputGradient(convolution, { windowSums: 'input', accumulate: true, family }, traits),
-    ),
+    planConvolutionFilterGradient: [
+      ...filterFamilies.map((family) => planConvolutionFilterGradient(convolution, { family }, traits)),
+      planConvolutionFilterGradient(depthwise, { family: 'depthwise' }, traits),
+    ],
+    planConvolutionInputGradient: [
+      ...perFamily((family) =>
+        planConvolutionInputGradient(convolution, { windowSums: 'input', accumulate: true, family }, traits),
+      ),
+      planConvolutionInputGradient(depthwise, { family: 'depthwise' }, traits),
+    ],
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [planDense(dense, { bias: true }, traits)],
     planDenseInputGradient: [planDenseInputGradient(dense, {}, traits)],
@@ -113,7 +119,11 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
     planGradientClip: [planGradientClip(64, 1)],
     planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input')],
-    planIcUnitGradient: [planIcUnitGradient(convolution, 'output'), planIcUnitGradient(convolution, 'input')],
+    planIcUnitGradient: [
+      planIcUnitGradient(convolution, 'output'),
+      planIcUnitGradient(convolution, 'input'),
+      planIcUnitGradient(depthwise, 'output'),
+    ],
     planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
     planLogitDistillation: [planLogitDistillation({ batch: 3, classes: 5 }, { loss: 'kl', temperature: 2 })],

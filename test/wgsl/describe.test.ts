@@ -4,7 +4,7 @@ import type { OperationPlan } from '../../src/ops/plan.js';
 import { kernelOf } from '../../src/ops/plan.js';
 import type { Constant } from '../../src/wgsl/assemble.js';
 import { describeKernel } from '../../src/wgsl/describe.js';
-import { stripComments } from '../../src/wgsl/stripComments.js';
+import { minify } from '../../src/wgsl/minify.js';
 import { catalogue, planFunctions } from '../support/catalogue.js';
 import { kernelsReadme } from './kernelsReadme.js';
 
@@ -56,9 +56,9 @@ describe.each(all)('$name', ({ name, summary, source, constants, bindings, share
   });
 
   it('calls the shared texts that are given it, and one of every list', () => {
-    const texts = Object.fromEntries(Object.entries(sharedTexts).map(([part, text]) => [stripComments(text), part]));
+    const texts = Object.fromEntries(Object.entries(sharedTexts).map(([part, text]) => [minify(text), part]));
     for (const step of own) {
-      const given = (kernelOf(step).kernel.shared ?? []).map((text) => texts[stripComments(text)]!);
+      const given = (kernelOf(step).kernel.shared ?? []).map((text) => texts[minify(text)]!);
       for (const list of shared)
         expect(
           given.filter((part) => list.includes(part)),

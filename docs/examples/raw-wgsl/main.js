@@ -1,6 +1,7 @@
 // An IC convolution out of the kernel's WGSL alone: plain WebGPU calls, as any language makes them. What the files need is in
 // kernels/README.md: constants ahead, one of each list of shared texts, the kernel.
-const files = ['shared/grid', 'shared/vector_1', 'shared/relu', 'shared/convolution_output', 'conv2d_naive'];
+const shared = ['grid', 'vector_1', 'sum_of_group', 'relu', 'convolution_output'];
+const files = [...shared.map((name) => `shared/${name}`), 'conv2d_naive'];
 const load = async (file) => (await fetch(`../node_modules/ic-networks/kernels/${file}.wgsl`)).text();
 const texts = await Promise.all(files.map(load));
 
