@@ -429,4 +429,22 @@ describe('The bench', () => {
     },
     8 * minutes,
   );
+
+  it(
+    'sets the peers that are switched on beside a network',
+    async () => {
+      const { page, complaints } = await openPage(browser);
+      await page.goto(`${demo.address}#bench`);
+      await page.selectOption('[name=network]', 'resnet20');
+      for (const peer of ['tensorflow', 'onnxRuntime']) await page.check(`[name=${peer}]`);
+      await page.click('#bench-start');
+      await until(page, 'it is done', async () => (await page.textContent('#bench-status')) === 'Done');
+      const rows = await page.locator('.report table').last().locator('tbody tr').allTextContents();
+      expect(rows).toHaveLength(2);
+      for (const row of rows) expect(row.match(/[\d.]+ ×/g)).toHaveLength(2);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    8 * minutes,
+  );
 });
