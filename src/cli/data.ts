@@ -59,6 +59,22 @@ async function findPictureData(path: string, output: Output): Promise<PictureDat
   return { train: part((index) => !isTest(index)), test: part(isTest) };
 }
 
+/**
+ * Refuses a data set whose classes are others than those a checkpoint was trained for, where both have names.
+ *
+ * @throws FormatError that names the first difference
+ */
+export function checkClassNames(dataset: ImageDataset, known: readonly string[] | undefined): void {
+  const own = dataset.classNames;
+  if (!own || !known) return;
+  const length = Math.max(own.length, known.length);
+  const at = Array.from({ length }, (_, label) => label).find((label) => own[label] !== known[label]);
+  if (at === undefined) return;
+  const described = (names: readonly string[]): string =>
+    `${names[at] ?? 'no class'} as class ${at} of ${names.length}`;
+  throw failure(dataset.name, `the classes of the checkpoint, with ${described(known)}`, described(own));
+}
+
 function checkSameClasses(train: PictureFolders, test: PictureFolders, path: string): void {
   const known = train.classes.map(({ name }) => name);
   const tested = test.classes.map(({ name }) => name);

@@ -1,3 +1,4 @@
+import { FormatError } from '../errors.js';
 import type { NetworkState } from '../graph/state.js';
 import { channelStatistics } from '../io/dataset.js';
 import { checkDecoder } from '../io/decodePicture.js';
@@ -119,12 +120,24 @@ function preparePictures(folders: PictureFolders, model: Model, flags: EvaluateF
     const onProgress = (images: number): void => {
       bar.update(images + skips.count, `${(images / ((performance.now() - started) / 1000)).toPrecision(3)} images/s`);
     };
-    const result = await evaluation.runBatches(batches(), { onProgress }).finally(() => bar.stop());
+    const result = await evaluation
+      .runBatches(batches(), { onProgress })
+      .finally(() => {
+        bar.stop();
+        skips.say(pictures.length);
+      })
+      .catch((error: unknown) => {
+        throw skips.count === pictures.length ? nothingToRead(folders, error) : error;
+      });
     const seconds = (performance.now() - started) / 1000;
-    skips.say(result.images);
     evaluation.dispose();
     return { on: folders.name, result, skipped: skips.count, seconds };
   };
+}
+
+function nothingToRead({ name }: PictureFolders, cause: unknown): FormatError {
+  const details = { operation: 'eval', parameter: name, expected: 'pictures that can be read', got: 'none' };
+  return new FormatError(details, { cause });
 }
 
 async function compile(state: NetworkState, images: number, flags: EvaluateFlags, output: Output) {

@@ -113,7 +113,8 @@ const widestBar = 48;
 /** All layers' weights, times the elements of a filter, as bars of characters. */
 function histogram(adjusts: readonly AdjustDistribution[]): string[] {
   const values = adjusts.flatMap((one) => Array.from(one.values, (value) => value * one.filterElements));
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const low = values.reduce((least, value) => Math.min(least, value), Infinity);
+  const high = values.reduce((most, value) => Math.max(most, value), -Infinity);
   const step = (high - low) / bins || 1;
   const counts = new Array<number>(bins).fill(0);
   for (const value of values) counts[Math.min(Math.floor((value - low) / step), bins - 1)]!++;

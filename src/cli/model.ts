@@ -67,7 +67,7 @@ export async function openModel(
   try {
     const record = readRecord(file.metadata, path);
     const name = flags.model ?? (record ? undefined : identified(file, output));
-    const network = name === undefined ? record!.network : namedModel(name, flags.crop, file);
+    const network = name === undefined ? ownNetwork(record!, flags) : namedModel(name, flags.crop, file);
     checkMatch(network, file, record);
     const classes = elementCount(inferShapes(network, 1).get(network.layers.at(-1)!.name)!);
     return { network, file, record, classes, classNames: await namesOf(classes, record, flags) };
@@ -77,15 +77,25 @@ export async function openModel(
   }
 }
 
+/** The network that a checkpoint names, whose pictures have one size. */
+function ownNetwork({ network }: CheckpointRecord, { crop }: Pick<ModelFlags, 'crop'>): Network {
+  const { height, width } = network.input;
+  if (crop === undefined || (crop === height && crop === width)) return network;
+  const expected = `${height} x ${width}, the input of ${network.name}; the size is for networks by name`;
+  throw new UnsupportedError({ operation: 'openModel', parameter: '--crop', expected, got: `${crop}` });
+}
+
 /** The name of the only network whose weights a file can hold. */
 function identified(file: WeightsFile, output: Output): string {
-  const [name, ...others] = identifyNetworks(file);
-  if (name !== undefined && others.length === 0) {
+  const found = identifyNetworks(file);
+  const [name] = found;
+  if (name !== undefined && found.length === 1) {
     output.say(`Network: ${name}, by the names and shapes of its weights`);
     return name;
   }
   const expected = 'the name of the network that the weights are of, as in --model resnet50';
-  const got = `none, and ${file.name} has the names of no network that is known`;
+  const fitting = found.length > 0 ? `may be of ${found.join(' or ')}` : 'has the names of no network that is known';
+  const got = `none, and ${file.name} ${fitting}`;
   throw new UnsupportedError({ operation: 'openModel', parameter: '--model', expected, got });
 }
 

@@ -20,7 +20,7 @@ import { openWeights } from '../weights/weightsFile.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
 import { drawCurves } from './curves.js';
-import { loadData } from './data.js';
+import { checkClassNames, loadData } from './data.js';
 import { interruptSignal } from './interrupt.js';
 import { isMoment, loadWithBar, openSource } from './model.js';
 import { type Output, percent } from './output.js';
@@ -83,6 +83,7 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
   const like = resumed ?? guidance?.checkpoint;
   const size = flags.input ?? like?.network.input ?? networkByName(flags.network).input;
   const data = await loadData(flags.data, size, output);
+  checkClassNames(data.train, like?.classNames);
   if (flags.input) checkInput(data.train, flags.input);
   const opened = await openForCommand(flags.adapter, output);
   try {

@@ -10,7 +10,7 @@ import { summarise } from '../models/summary.js';
 import { restoreState } from '../train/checkpoint.js';
 import { loadCheckpoint } from '../train/files.js';
 import { adapterName, openForCommand } from './adapter.js';
-import { loadData } from './data.js';
+import { checkClassNames, loadData } from './data.js';
 import { type TeachingFlags, teachingOptions } from './distill.js';
 import { grouped, type Output, percent, table } from './output.js';
 import { asIC } from './summary.js';
@@ -24,6 +24,7 @@ export async function upgrade(path: string, flags: UpgradeFlags, output: Output)
   const checkpoint = await loadCheckpoint(path);
   const network = icFormOf(checkpoint.network, flags.adjust);
   const data = await loadData(flags.data, network.input, output);
+  checkClassNames(data.train, checkpoint.classNames);
   const opened = await openForCommand(flags.adapter, output);
   try {
     const normalisation = checkpoint.normalisation ?? channelStatistics(data.train);

@@ -7,8 +7,9 @@ import type { Picture } from './picture.js';
 const formats = ['jpeg', 'png', 'webp'];
 
 /**
- * Reads a picture file: JPEG, PNG or WebP, turned upright where it says which side is up. Alpha is dropped and 16 bits
- * are cut to the upper 8; CMYK is converted without a profile, and profiles of other pictures are left alone, as Pillow does.
+ * Reads a picture file: JPEG, PNG or WebP, turned upright where it says which side is up. Alpha is dropped; CMYK is converted
+ * without a profile, and profiles of other pictures are left alone, as Pillow does. 16 bits are cut to the upper 8, of grey
+ * pictures too, which Pillow would clip to white.
  * It takes the npm package `sharp`, whose JPEG decoder gives the bytes that Pillow's gives.
  *
  * @param file its path, or its bytes
@@ -57,11 +58,12 @@ function fromCmyk(inks: Uint8Array): Uint8Array {
   return colours;
 }
 
-/**
- * Whether a picture is to blame for an error of {@link decodePicture}, rather than what is missing to read any.
- */
-export function isUnreadable(error: Error): boolean {
-  return error instanceof FormatError || 'code' in error;
+/** What the system says of a file that is not there, must not be read or is a folder. */
+const unreadableCodes: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
+
+/** Whether a picture is to blame for an error of {@link decodePicture}, rather than what is missing to read any. */
+export function isUnreadable(error: Error & { readonly code?: unknown }): boolean {
+  return error instanceof FormatError || unreadableCodes.includes(error.code);
 }
 
 /**
