@@ -101,7 +101,7 @@ function factsOf({ command, adapter, versions, commit, date, settings }: StartRe
 const notes = [
   'Test errors are of the images named `tested`, mean and sample deviation over the seeds. Less plain: the difference from the plain network with the same seed.',
   "Steps to plain's error: seed by seed, the first look at the `watched` images whose error is not above the plain network's at its end, and not above twice that.",
-  "Step: median time, taken in turn with the other networks', and the median ratio to the plain network's; with its teacher where there is one.",
+  "Step: median time on the first data set, taken in turn with the other networks', and the median ratio to the plain network's; with its teacher where there is one.",
 ];
 
 function markdown(start: StartRecord, sections: readonly Section[]): string {

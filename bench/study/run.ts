@@ -57,7 +57,8 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
       date: new Date().toISOString(),
     });
     const jobs = jobsOf(data, variants, options.seeds).filter(({ key }) => !isFinished(records, key));
-    const clock = remaining(jobs.reduce((sum, job) => sum + workOf(job, settings), 0));
+    const left = (job: Job): number => workOf(job, settings) * (1 - stepsDone(records, job.key) / settings.steps);
+    const clock = remaining(jobs.reduce((sum, job) => sum + left(job), 0));
     for (const [index, job] of jobs.entries()) {
       if (interrupt.signal.aborted) break;
       const title = `${index + 1} of ${jobs.length}: ${job.key.data}, ${job.variant.label(settings)}, seed ${job.key.seed}`;
@@ -94,6 +95,15 @@ function jobsOf(data: readonly StudyData[], variants: readonly Variant[], seeds:
     data.flatMap((one) =>
       all.map((variant) => ({ key: { data: one.name, variant: variant.name, seed }, data: one, variant })),
     ),
+  );
+}
+
+/** The steps of a training that was stopped. */
+function stepsDone(records: readonly StudyRecord[], key: RunKey): number {
+  return records.reduce(
+    (most, record) =>
+      record.kind === 'stretch' && sameRun(record, key) ? Math.max(most, record.first + record.losses.length) : most,
+    0,
   );
 }
 

@@ -124,7 +124,7 @@ function preparePictures(folders: PictureFolders, model: Model, flags: EvaluateF
       .runBatches(batches(), { onProgress })
       .finally(() => {
         bar.stop();
-        skips.say(pictures.length);
+        skips.say(pictures.length - skips.count);
       })
       .catch((error: unknown) => {
         throw skips.count === pictures.length ? nothingToRead(folders, error) : error;

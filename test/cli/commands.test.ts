@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { activationBytes, inferenceFootprint, trainingFootprint } from '../../src/graph/footprint.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { stripes } from '../train/smallTraining.js';
 import { adapter, type Ended, type Installed, installCommand, objects, writeIdxFolder } from './icnet.js';
 
@@ -109,6 +111,22 @@ describe('icnet info', () => {
 });
 
 describe('icnet summary', () => {
+  it('counts the GPU memory of inference and training at a batch', async () => {
+    const ended = await icnet.run(['summary', 'ic-resnet20', '--memory', '--batch', '4', '--json']);
+    expect(ended).toMatchObject({ ...fine, stderr: '' });
+    const network = networkByName('ic-resnet20');
+    expect(objects(ended.stdout).at(-1)).toEqual({
+      batch: 4,
+      inference: inferenceFootprint(network, 4),
+      fastest: inferenceFootprint(network, 4, { memory: 'fastest' }),
+      training: trainingFootprint(network, 4),
+      recompute: trainingFootprint(network, 4, { recompute: true }),
+      activations: activationBytes(network, 4),
+    });
+    const words = await icnet.run(['summary', 'ic-resnet20', '--memory']);
+    expect(words.stdout).toMatch(/^All at once( +[\d.]+){4}$/m);
+  });
+
   it('counts ResNet-50 as it is known, and its IC form beside it', async () => {
     const ended = await icnet.run(['summary', 'resnet50', '--json']);
     expect(ended).toMatchObject({ ...fine, stderr: '' });

@@ -267,6 +267,34 @@ describe('pictures as data', { timeout: 300_000 }, () => {
     expect(result!.imagesPerSecond).toBeGreaterThan(0);
   });
 
+  it('are right within the first five, folders having the numbers of WordNet', async () => {
+    const ranked = sharesOf(thousand, values.thousand, 'rgb.png')
+      .map((share, label) => ({ share, label }))
+      .toSorted((a, b) => b.share - a.share);
+    // One is right at once, one within five; ranks between which shares differ by more than what halves round off.
+    for (const { label } of [ranked[0]!, ranked[2]!, ranked[20]!, ranked[500]!]) {
+      const path = join(icnet.folder, 'ranked', imageNetClasses()[label]!.id);
+      await mkdir(path, { recursive: true });
+      await copyFile(join(golden, 'rgb.png'), join(path, 'rgb.png'));
+    }
+    const ended = await icnet.run(['eval', 'thousand.safetensors', '--data', 'ranked', '--json', ...common]);
+    expect(ended).toMatchObject(fine);
+    expect(eventsOf(ended, 'eval')).toMatchObject([
+      { images: 4, skipped: 0, top: 5, accuracy: 0.25, topAccuracy: 0.5 },
+    ]);
+    expect(ended.stderr).toMatch(/50\.00 % within the first 5/);
+  });
+
+  it('are refused in a line where none can be read', async () => {
+    const folder = join(icnet.folder, 'broken/0');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'broken.png'), (await stripedPicture(1, 0)).subarray(0, 400));
+    const ended = await icnet.run(['eval', 'three.safetensors', '--data', 'broken', ...common]);
+    expect(ended.code).toBe(1);
+    expect(ended.stdout).toContain('Skipped 1 of 1 pictures');
+    expect(ended.stderr).toMatch(/^icnet: eval: broken: expected pictures that can be read, got none$/m);
+  });
+
   it('are not taken for classes that they do not name', async () => {
     await writeClasses('two', ['cat', 'dog'], 1);
     const ended = await icnet.run(['eval', 'three.safetensors', '--data', 'two', ...common]);
@@ -300,6 +328,13 @@ describe('pictures as data', { timeout: 300_000 }, () => {
 
     const again = await icnet.run(['eval', path, '--data', 'stripes', '--json', '--adapter', adapter]);
     expect(again).toMatchObject(fine);
+    const larger = await icnet.run(['eval', path, '--data', 'stripes', '--crop', '20', '--adapter', adapter]);
+    expect(larger.stderr).toMatch(/^icnet: openModel: --crop: expected 16 x 16, the input of ic-resnet8; .*, got 20$/m);
+    await writeClasses('others', ['cat', 'dog', 'newt'], 2);
+    const student = ['distill', '--teacher', path, '--student', 'ic-resnet8', '--data', 'others', '--adapter', adapter];
+    expect((await icnet.run(student)).stderr).toMatch(
+      /^icnet: loadData: .*with lying as class 0 of 3, got cat as class 0 of 3$/m,
+    );
     const [evaluated] = eventsOf(again, 'eval') as Record<string, number>[];
     expect(evaluated).toMatchObject({ images: 12, accuracy: tested!.accuracy });
     expect(evaluated!.loss).toBeCloseTo(tested!.loss!, 4);
