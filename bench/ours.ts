@@ -156,11 +156,12 @@ export async function oursInference(
   batch: number,
   values: ReadonlyMap<string, Float32Array>,
   images: Values,
+  memory: 'least' | 'fastest' = 'fastest',
 ): Promise<Operation> {
   const state = createState(device, network);
   writeState(state, values);
-  const choose = await tune?.(device, (traits) => planInference(network, batch, { memory: 'fastest' }, traits));
-  const compiled = await compileInference(state, { batch, memory: 'fastest', ...(choose && { choose }) });
+  const choose = await tune?.(device, (traits) => planInference(network, batch, { memory }, traits));
+  const compiled = await compileInference(state, { batch, memory, ...(choose && { choose }) });
   const { input, output, encode } = compiled;
   device.queue.writeBuffer(input.buffer, input.offset, images);
   return {
