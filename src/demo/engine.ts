@@ -24,13 +24,19 @@ const listeners = new Map<NoticeName, Set<(content: unknown) => void>>();
 /** The worker that holds the core of the package; nothing of it is loaded before the first call. */
 function engine(): Worker {
   if (worker) return worker;
+  let loaded = false;
   worker = new Worker(new URL('./worker/main.ts', import.meta.url), { type: 'module', name: 'ic-networks' });
-  worker.addEventListener('message', ({ data }: MessageEvent<WorkerMessage>) => receive(data));
+  worker.addEventListener('message', ({ data }: MessageEvent<WorkerMessage>) => {
+    loaded = true;
+    receive(data);
+  });
   worker.addEventListener('error', (event) => {
     event.preventDefault();
     const error = new EngineError({ name: 'WorkerError', message: event.message || 'The worker could not be loaded' });
     for (const { fail } of waiting.values()) fail(error);
     waiting.clear();
+    // The next call tries another one.
+    if (!loaded) worker = undefined;
     tell('trouble', error.trouble);
   });
   return worker;

@@ -45,14 +45,17 @@ function serveMnist(): Plugin {
   };
 }
 
-/** Writes the service worker, which keeps every file of the build, so that the page is there offline once it was loaded. */
+/** Of the peers of the bench, which are large and loaded where they are switched on. */
+const peerFiles = /(^|\/)(\w+Peer-|ort[.-])|\.wasm$/;
+
+/** Writes the service worker, which keeps the build's files, so that the page is there offline once it was loaded. */
 function serviceWorker(): Plugin {
   return {
     name: 'service-worker',
     apply: 'build',
     enforce: 'post',
     generateBundle(_, bundle) {
-      const kept = Object.keys(bundle).filter((name) => !/Peer-|ort|\.wasm$/.test(name) && name !== 'sw.js');
+      const kept = Object.keys(bundle).filter((name) => !peerFiles.test(name) && name !== 'sw.js');
       const files = [
         './',
         './icon.svg',

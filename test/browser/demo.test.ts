@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +107,15 @@ describe('First load', () => {
     await page.context().close();
   });
 
+  it('is kept for offline use but for the peers of the bench', async () => {
+    const serviceWorker = await readFile(join(demo.folder, 'sw.js'), 'utf8');
+    const left = (await readdir(join(demo.folder, 'assets'))).filter((name) => !serviceWorker.includes(`/${name}"`));
+    expect(left.filter((name) => name.endsWith('.wasm'))).not.toEqual([]);
+    for (const name of left) expect(name).toMatch(/^(tensorflow|onnxRuntime)Peer-|^ort[.-]|\.wasm$/);
+    for (const peer of ['tensorflowPeer', 'onnxRuntimePeer'])
+      expect(left.some((name) => name.startsWith(`${peer}-`))).toBe(true);
+  });
+
   it(
     'is there offline once it was loaded',
     async () => {
@@ -201,6 +210,8 @@ describe('Training', () => {
 
       const tasks = await mainThreadTasks(browser, page, () => page.waitForTimeout(3000));
       expect(tasks.length).toBeGreaterThan(10);
+      // A trace without durations has nothing but zeros.
+      expect(Math.max(...tasks)).toBeGreaterThan(0);
       expect(Math.max(...tasks)).toBeLessThan(longestTask);
 
       await page.click('#pause');
@@ -231,6 +242,7 @@ describe('Training', () => {
 
       await page.click('#reset');
       await untilPhase(page, 'idle');
+      await page.selectOption('[name=width]', '16');
       await page.setInputFiles('#checkpoint-files', {
         name: file.suggestedFilename(),
         mimeType: 'application/octet-stream',
@@ -244,10 +256,39 @@ describe('Training', () => {
       const resumed = decodeCheckpoint(new Uint8Array(await readFile(await again.path())));
       expect(resumed.training?.step).toBeGreaterThanOrEqual(checkpoint.training!.step);
       expect(resumed.network).toEqual(checkpoint.network);
+      const [other] = await Promise.all([page.waitForEvent('download'), page.click('#save-plain')]);
+      const rival = decodeCheckpoint(new Uint8Array(await readFile(await other.path())));
+      expect(rival.network.name).toBe('resnet8');
+      expect(rival.network.layers[0]).toEqual(checkpoint.network.layers[0]);
       expect(complaints).toEqual([]);
       await page.context().close();
     },
     15 * minutes,
+  );
+
+  it(
+    'is reset while the pictures load, and goes on when the bench that it paused for was stopped',
+    async () => {
+      const { page, complaints } = await openPage(browser);
+      await page.goto(demo.address);
+      await chooseSmallTraining(page, 5000);
+      await page.evaluate(() => {
+        for (const id of ['start', 'reset']) document.getElementById(id)!.click();
+      });
+      expect(await phaseOf(page)).toBe('idle');
+      await page.click('#start');
+      await untilPhase(page, 'training');
+      await page.click('#tab-bench');
+      await page.click('#bench-start');
+      await until(page, 'it measures', async () => /Measuring/.test((await page.textContent('#bench-status'))!));
+      expect(await phaseOf(page)).toBe('paused');
+      await page.click('#bench-stop');
+      await until(page, 'it stops', async () => (await page.textContent('#bench-status')) === 'Stopped');
+      await untilPhase(page, 'training');
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    8 * minutes,
   );
 });
 

@@ -39,6 +39,18 @@ describe('Data sets of dropped files', () => {
     expect(data.classes).toEqual(['0', '1', '2']);
   });
 
+  it('refuses test labels that the network has no class for', async () => {
+    const more = idx(9);
+    more[more.length - 1] = 3;
+    const files = [
+      placed('train-images-idx3-ubyte', idx(9, 4, 5)),
+      placed('train-labels-idx1-ubyte', idx(9)),
+      placed('t10k-images-idx3-ubyte', idx(9, 4, 5)),
+      placed('t10k-labels-idx1-ubyte', more),
+    ];
+    await expect(loadData({ kind: 'files', files })).rejects.toThrow(/labels below 3, got 3 for image 8/);
+  });
+
   it('keeps a tenth for testing where there are no test files', async () => {
     const files = [placed('train-images-idx3-ubyte', idx(40, 3, 3)), placed('train-labels-idx1-ubyte', idx(40))];
     const { train, test } = await loadData({ kind: 'files', files });

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { remarksOn } from '../../src/demo/page/adapter.js';
 import { parseReport } from '../../src/demo/page/benchReport.js';
+import { createCurve } from '../../src/demo/page/curve.js';
 import { convolutionName, displayName } from '../../src/demo/page/names.js';
 import { duration, figures, percent, scaled } from '../../src/demo/page/numbers.js';
 import { createPace } from '../../src/demo/page/pace.js';
+import { adviceFor } from '../../src/demo/page/trouble.js';
 import type { BenchReport } from '../../src/demo/protocol.js';
 
 describe('Numbers as the page writes them', () => {
@@ -33,6 +36,59 @@ describe('The pace', () => {
   });
 });
 
+describe('A curve', () => {
+  it('starts where a checkpoint was taken, and is cut where training went back', () => {
+    const curve = createCurve();
+    curve.append(2, [4, 2]);
+    expect(curve.values).toEqual([null, null, 4, 2]);
+    expect(curve.means).toEqual([null, null, 4, 3]);
+    curve.append(3, [6, 5]);
+    expect(curve.values).toEqual([null, null, 4, 6, 5]);
+    curve.cut(3);
+    expect(curve.means).toEqual([null, null, 4]);
+    curve.cut(7);
+    curve.append(4, [1]);
+    expect(curve.values).toEqual([null, null, 4, null, 1]);
+  });
+
+  it('is smoothed over more and more values, then evenly', () => {
+    const curve = createCurve();
+    curve.append(0, [1, 2, 3, 4]);
+    expect(curve.means.at(-1)).toBeCloseTo(2.5, 6);
+    curve.append(4, Array<number>(20).fill(2.5));
+    curve.append(24, [3.5]);
+    expect(curve.means.at(-1)! - curve.means.at(-2)!).toBeCloseTo(0.12 * (3.5 - curve.means.at(-2)!), 6);
+  });
+});
+
+describe('Advice', () => {
+  const trouble = { name: 'LimitError', message: 'buffer: size' };
+
+  it('tells memory, a lost GPU and no GPU apart', () => {
+    expect(adviceFor(trouble).title).toContain('not enough memory');
+    expect(adviceFor(trouble).steps.join()).toContain('smaller batch');
+    const lost = { name: 'DeviceLostError', message: 'run: device', operation: 'run', parameter: 'device' };
+    expect(adviceFor(lost).title).toContain('taken away');
+    expect(adviceFor(lost).steps.join()).toContain('Try again');
+    const none = { ...lost, operation: 'openDevice', parameter: 'adapter' };
+    expect(adviceFor(none).title).toContain('gives this page no GPU');
+  });
+
+  it('says what the page itself says as it is', () => {
+    expect(adviceFor({ name: 'Error', message: 'Choose a file.' })).toEqual({ title: 'Choose a file.', steps: [] });
+    expect(adviceFor({ name: 'TypeError', message: 'x is no function' }).title).toBe('Something went wrong.');
+  });
+
+  it('names what the adapter does without', () => {
+    const remarks = (...features: string[]): string[] => remarksOn({ features: new Set(features) }, false);
+    expect(remarks('subgroups', 'shader-f16', 'timestamp-query')).toEqual([]);
+    expect(remarks('shader-f16', 'timestamp-query')).toEqual([expect.stringContaining('no subgroups')]);
+    expect(remarks('subgroups', 'timestamp-query')).toEqual([expect.stringContaining('no float16')]);
+    expect(remarks('subgroups', 'shader-f16')).toEqual([expect.stringContaining('no timestamps')]);
+    expect(remarksOn({ features: new Set(['subgroups', 'shader-f16', 'timestamp-query']) }, true)).toHaveLength(1);
+  });
+});
+
 describe('Results of the bench', () => {
   const report: BenchReport = {
     format: 'ic-networks demo bench',
@@ -56,7 +112,13 @@ describe('Results of the bench', () => {
       { ...report, format: 'other' },
       { ...report, convolutions: 3 },
       { ...report, convolutions: [{ name: 'x', icMilliseconds: 0, plainMilliseconds: 1 }] },
+      { ...report, convolutions: [null] },
+      { ...report, convolutions: [{ ...report.convolutions[0], gflops: undefined }] },
       { ...report, networks: [{ name: 'x', milliseconds: '<b>', peers: {} }] },
+      { ...report, networks: [{ name: 'x', milliseconds: 1, peers: null }] },
+      { ...report, networks: [{ name: 'x', milliseconds: 1, peers: { tensorflow: '1' } }] },
+      { ...report, peaks: { fmaGflops: 1 } },
+      { ...report, date: 'yesterday' },
     ]) {
       expect(() => parseReport(JSON.stringify(broken), 'it')).toThrow('holds no results');
     }

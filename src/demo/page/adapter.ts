@@ -26,7 +26,7 @@ export async function setUpAdapter(): Promise<void> {
 }
 
 /** What this adapter does without, in plain words. */
-function remarksOn({ features }: GPUAdapter, software: boolean): string[] {
+export function remarksOn({ features }: { readonly features: ReadonlySet<string> }, software: boolean): string[] {
   return [
     ...(software
       ? [
@@ -36,7 +36,7 @@ function remarksOn({ features }: GPUAdapter, software: boolean): string[] {
     ...(features.has('subgroups')
       ? []
       : ['This GPU has no subgroups, so slower kernels are used; a newer browser or driver may bring them.']),
-    ...(features.has('shader-f16') ? [] : ['It has no float16, so everything is computed in float32.']),
+    ...(features.has('shader-f16') ? [] : ['It has no float16; here everything is computed in float32 anyway.']),
     ...(features.has('timestamp-query') ? [] : ['It has no timestamps, so times are taken by the clock.']),
   ];
 }

@@ -16,7 +16,7 @@ export function setUpBench(section: HTMLElement): { show(): void } {
   const copy = byId<HTMLButtonElement>('bench-copy');
   const status = byId('bench-status');
   let own: BenchReport | undefined;
-  const others: BenchReport[] = [];
+  let others: readonly BenchReport[] = [];
 
   const checked = (name: keyof BenchOptions): boolean => (form.elements.namedItem(name) as HTMLInputElement).checked;
 
@@ -30,7 +30,7 @@ export function setUpBench(section: HTMLElement): { show(): void } {
       const network = (form.elements.namedItem('network') as HTMLSelectElement).value as BenchOptions['network'];
       own = await call('runBench', { tune: checked('tune'), networks, network, ...peers });
       status.textContent = 'Done';
-      showReports();
+      showReports(others);
     } catch (error) {
       status.textContent = 'Stopped';
       showError(error);
@@ -76,8 +76,7 @@ export function setUpBench(section: HTMLElement): { show(): void } {
 
   function add(text: string, name: string): void {
     try {
-      others.push(parseReport(text, name));
-      showReports();
+      showReports([...others, parseReport(text, name)]);
     } catch (error) {
       showError(error);
     }
@@ -90,9 +89,11 @@ export function setUpBench(section: HTMLElement): { show(): void } {
     for (const field of form.elements) (field as HTMLInputElement).disabled = running;
   }
 
-  function showReports(): void {
-    const reports = [...(own ? [own] : []), ...others];
+  /** Shows results of other machines beside those of this one, and keeps them. */
+  function showReports(beside: readonly BenchReport[]): void {
+    const reports = [...(own ? [own] : []), ...beside];
     byId('bench-results').replaceChildren(...reports.map((report) => reportElement(report, own)));
+    others = beside;
   }
 
   return { show() {} };

@@ -1,6 +1,7 @@
 import 'uplot/dist/uPlot.min.css';
 import uPlot from 'uplot';
 import { type Role, roles } from '../protocol.js';
+import { createCurve } from './curve.js';
 import { onceAFrame } from './dom.js';
 
 /** Curves by step, one for each network: every value faintly, and their running mean. */
@@ -11,22 +12,19 @@ export interface Chart {
   clear(steps: number): void;
 }
 
-/** Share of the running mean that a new value makes. */
-const smoothing = 0.12;
-
 /** Makes a chart that fills its place, in the page's colours. */
 export function createChart(place: HTMLElement, kind: 'loss' | 'accuracy'): Chart {
   let steps = 1;
-  const raw: Record<Role, number[]> = { ic: [], plain: [] };
-  const means: Record<Role, number[]> = { ic: [], plain: [] };
+  const curves = { ic: createCurve(), plain: createCurve() };
   let plot: uPlot | undefined;
 
   const data = (): uPlot.AlignedData => {
-    const length = Math.max(raw.ic.length, raw.plain.length);
+    const { ic, plain } = curves;
+    const length = Math.max(ic.values.length, plain.values.length);
     const x = Array.from({ length }, (_, index) => index + 1);
-    const padded = (values: readonly number[]): (number | null)[] =>
-      values.length === length ? [...values] : Array.from({ length }, (_, index) => values[index] ?? null);
-    return [x, padded(raw.plain), padded(raw.ic), padded(means.plain), padded(means.ic)];
+    const padded = (values: readonly (number | null)[]): (number | null)[] =>
+      x.map((_, index) => values[index] ?? null);
+    return [x, padded(plain.values), padded(ic.values), padded(plain.means), padded(ic.means)];
   };
 
   const draw = onceAFrame(() => plot?.setData(data()));
@@ -87,27 +85,16 @@ export function createChart(place: HTMLElement, kind: 'loss' | 'accuracy'): Char
 
   return {
     append(role, first, values) {
-      raw[role].length = Math.min(raw[role].length, first);
-      means[role].length = raw[role].length;
-      for (const value of values) {
-        const before = means[role].at(-1);
-        const weight = Math.max(smoothing, 1 / (means[role].length + 1));
-        raw[role].push(value);
-        means[role].push(before === undefined ? value : before + weight * (value - before));
-      }
+      curves[role].append(first, values);
       draw();
     },
     cut(role, step) {
-      raw[role].length = Math.min(raw[role].length, step);
-      means[role].length = raw[role].length;
+      curves[role].cut(step);
       draw();
     },
     clear(all) {
       steps = all;
-      for (const role of roles) {
-        raw[role] = [];
-        means[role] = [];
-      }
+      for (const role of roles) curves[role].cut(0);
       build();
     },
   };

@@ -33,6 +33,8 @@ export function setUpTraining(): void {
   let phase: TrainingPhase = 'idle';
   let overview: TrainingOverview | undefined;
   let recent = emptyRecent();
+  /** For a reset ahead of the worker's part, which the worker ends itself. */
+  let loading: AbortController | undefined;
 
   const { ready: dataReady, takeFiles } = setUpData(form);
   form.addEventListener('change', () => {
@@ -46,10 +48,7 @@ export function setUpTraining(): void {
 
   start.addEventListener('click', () => {
     if (!form.reportValidity()) return;
-    begin(async () => {
-      await dataReady();
-      return call('startTraining', readSettings(form));
-    });
+    begin(() => call('startTraining', readSettings(form)));
   });
   pause.addEventListener('click', async () => {
     if (phase === 'paused') return call('resumeTraining').catch(showError);
@@ -57,7 +56,10 @@ export function setUpTraining(): void {
     await call('pauseTraining').catch(showError);
     pause.disabled = false;
   });
-  reset.addEventListener('click', () => call('resetTraining').catch(showError));
+  reset.addEventListener('click', () => {
+    loading?.abort();
+    call('resetTraining').catch(showError);
+  });
   for (const role of roles) {
     byId(`save-${role}`).addEventListener('click', async () => {
       try {
@@ -104,10 +106,7 @@ export function setUpTraining(): void {
   nameNetworks(form);
 
   function loadCheckpoints(files: readonly File[]): void {
-    begin(async () => {
-      await dataReady();
-      return call('loadCheckpoints', { files, settings: readSettings(form) });
-    });
+    begin(() => call('loadCheckpoints', { files, settings: readSettings(form) }));
   }
 
   /** Starts a training that `ask` asks the worker for. */
@@ -115,6 +114,9 @@ export function setUpTraining(): void {
     hideTrouble();
     enter('compiling');
     say('Loading the core and the pictures');
+    loading = new AbortController();
+    const { signal } = loading;
+    signal.addEventListener('abort', () => enter('idle'));
     try {
       await prepareCharts();
       recent = emptyRecent();
@@ -122,6 +124,9 @@ export function setUpTraining(): void {
       for (const role of roles) byId(`test-${role}`).textContent = '';
       charts!.loss.clear(readSettings(form).steps);
       charts!.accuracy.clear(readSettings(form).steps);
+      await dataReady();
+      signal.throwIfAborted();
+      loading = undefined;
       overview = await ask();
       charts!.loss.clear(overview.steps);
       charts!.accuracy.clear(overview.steps);
@@ -130,6 +135,7 @@ export function setUpTraining(): void {
         recent[role].step = step;
       }
     } catch (error) {
+      if (signal.aborted) return;
       enter('idle');
       showError(error);
     }

@@ -26,8 +26,8 @@ const noAdapter: Advice = {
 };
 
 const deviceLost: Advice = {
-  title: 'The GPU was taken away and does not come back.',
-  steps: ['Reload the page. Where that does not help, restart the browser.'],
+  title: 'The GPU was taken away.',
+  steps: ['Try again; reload the page where that does not help, and then restart the browser.'],
 };
 
 const outOfMemory: Advice = {
@@ -50,7 +50,8 @@ const unexpected: Advice = {
   steps: ['Try again; reload the page where that does not help.'],
 };
 
-function adviceFor({ name, message, operation, parameter }: Trouble): Advice {
+/** What is wrong, in plain words, and what to do. */
+export function adviceFor({ name, message, operation, parameter }: Trouble): Advice {
   switch (name) {
     case 'UnsupportedError':
       return parameter === 'navigator.gpu' ? noWebGpu : unexpected;

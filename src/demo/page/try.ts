@@ -111,8 +111,12 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     byId('answer-text').textContent = `Reading the weights, ${percent(bytes / total, 0)}`;
   });
 
-  const camera = createCamera(byId<HTMLVideoElement>('camera-video'), (video) => pad.show(video));
-  const cameraButton = byId('pad-camera');
+  const camera = createCamera(byId<HTMLVideoElement>('camera-video'), (video) => {
+    // It films nobody who looks at something else.
+    if (section.hidden || document.hidden) stopCamera();
+    else pad.show(video);
+  });
+  const cameraButton = byId<HTMLButtonElement>('pad-camera');
   const stopCamera = (): void => {
     camera.stop();
     cameraButton.setAttribute('aria-pressed', 'false');
@@ -121,12 +125,16 @@ export function setUpTry(section: HTMLElement): { show(): void } {
   cameraButton.addEventListener('click', async () => {
     if (camera.on) return stopCamera();
     hideTrouble();
+    cameraButton.disabled = true;
     try {
       await camera.start();
       cameraButton.setAttribute('aria-pressed', 'true');
       cameraButton.textContent = 'Stop camera';
     } catch (error) {
+      stopCamera();
       showError(error);
+    } finally {
+      cameraButton.disabled = false;
     }
   });
   byId('pad').addEventListener('pointerdown', () => camera.on && stopCamera());

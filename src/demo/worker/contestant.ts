@@ -1,7 +1,7 @@
+import type { Network } from '../../graph/network.js';
 import { createState, type NetworkState, writeState } from '../../graph/state.js';
 import { channelStatistics, type Normalisation } from '../../io/dataset.js';
 import { initialParameters } from '../../models/initialise.js';
-import { cifarResNet } from '../../models/resnet.js';
 import { summarise } from '../../models/summary.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../../train/checkpoint.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../../train/trainer.js';
@@ -24,6 +24,8 @@ export interface TrainingTask {
   readonly settings: TrainingSettings;
   readonly seed: number;
   readonly data: TrainingData;
+  /** What those without a checkpoint start as. */
+  readonly networks: Readonly<Record<Role, Network>>;
 }
 
 /** How a teacher's logits lead: by the mean squared difference, less and less through the first half of the steps. */
@@ -50,7 +52,7 @@ export async function createContestant(
   const { settings, seed, data } = task;
   const { teacher, ...rest } = hooks;
   const normalisation = checkpoint?.normalisation ?? channelStatistics(data.train);
-  const state = checkpoint ? restoreState(device, checkpoint) : freshState(device, role, task);
+  const state = checkpoint ? restoreState(device, checkpoint) : freshState(device, task.networks[role], seed);
   try {
     const trainer = await createTrainer(state, {
       ...trainerOptions(settings, seed),
@@ -67,11 +69,7 @@ export async function createContestant(
   }
 }
 
-function freshState(device: GPUDevice, role: Role, { settings, seed, data }: TrainingTask): NetworkState {
-  const { depth, width, stemStride, adjust } = settings;
-  const { height, width: pictureWidth, channels, classes } = data.train;
-  const input = { height, width: pictureWidth, channels };
-  const network = cifarResNet({ depth, width, stemStride, adjust, ic: role === 'ic', input, classes });
+function freshState(device: GPUDevice, network: Network, seed: number): NetworkState {
   const state = createState(device, network);
   writeState(state, initialParameters(network, seed));
   return state;

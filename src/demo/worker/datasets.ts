@@ -88,14 +88,14 @@ async function readFiles(files: readonly PlacedFile[]): Promise<TrainingData> {
 const isTest = ({ path }: PlacedFile): boolean => /(t10k|test|val)[^/]*$/i.test(path);
 
 async function readIdxFiles(files: readonly PlacedFile[]): Promise<TrainingData> {
-  const pair = async (half: readonly PlacedFile[], name: string): Promise<ImageDataset> => {
+  const pair = async (half: readonly PlacedFile[], name: string, classes?: number): Promise<ImageDataset> => {
     const images = half.find(({ path }) => /idx[34]-ubyte/.test(path));
     const labels = half.find(({ path }) => path.includes('idx1-ubyte'));
     if (!images || !labels) throw failure(name, 'a file of images (idx3) and one of labels (idx1)', list(half));
     const [first, second] = await Promise.all(
       [images, labels].map(async ({ path, file }) => readIdx(await bytesOf(file), path)),
     );
-    return fromIdx('your IDX files', first!, second!);
+    return fromIdx('your IDX files', first!, second!, classes);
   };
   const train = await pair(
     files.filter((file) => !isTest(file)),
@@ -103,7 +103,7 @@ async function readIdxFiles(files: readonly PlacedFile[]): Promise<TrainingData>
   );
   const testFiles = files.filter(isTest);
   if (testFiles.length === 0) return split({ dataset: train });
-  return named(train, await pair(testFiles, 'IDX test files'));
+  return named(train, await pair(testFiles, 'IDX test files', train.classes));
 }
 
 async function readBinaries(files: readonly PlacedFile[]): Promise<TrainingData> {

@@ -1,16 +1,17 @@
 import { destroyDevice } from '../../device/device.js';
-import { decodeCheckpoint } from '../../train/checkpoint.js';
-import type { CallArgument, CallMessage, CallName, CallReply, Role, TrainingSettings } from '../protocol.js';
+import { type Checkpoint, decodeCheckpoint } from '../../train/checkpoint.js';
+import type { CallArgument, CallMessage, CallName, CallReply, Role } from '../protocol.js';
 import { runBench, stopBench } from './bench/bench.js';
 import { classify } from './classify.js';
 import { describeData, loadData, type TrainingData } from './datasets.js';
 import { drawDiagram } from './diagram.js';
 import { gpuDevice } from './gpu.js';
-
 import { lookInside } from './look.js';
 import { listModels, openModel } from './models.js';
+import { roleOf, settingsNetworks } from './networks.js';
 import { post, troubleOf } from './post.js';
-import { pauseTraining, resetTraining, resumeTraining, roleOf, saveCheckpoint, startTraining } from './training.js';
+import { resumedTask } from './resume.js';
+import { pauseTraining, resetTraining, resumeTraining, saveCheckpoint, startTraining } from './training.js';
 
 /* The worker: everything that needs the core of the package or takes time. */
 
@@ -32,26 +33,24 @@ const handlers: Handlers = {
     data = loading;
     return describeData(loaded);
   },
-  startTraining: async (settings) => startTraining({ settings, seed, data: await currentData() }),
+  async startTraining(settings) {
+    const data = await currentData();
+    return startTraining({ settings, seed, data, networks: settingsNetworks(settings, data.train) });
+  },
   pauseTraining,
   resumeTraining,
   resetTraining,
   saveCheckpoint,
   async loadCheckpoints({ files, settings }) {
-    const checkpoints = new Map<Role, Uint8Array>();
-    let resumed: Partial<TrainingSettings> & { seed?: number } = {};
+    const saved = new Map<Role, Uint8Array>();
+    const checkpoints: Checkpoint[] = [];
     for (const file of files) {
       const bytes = new Uint8Array(await file.arrayBuffer());
       const checkpoint = decodeCheckpoint(bytes, file.name);
-      checkpoints.set(roleOf(checkpoint), bytes);
-      const { training } = checkpoint;
-      if (training) {
-        const { batch, steps, optimiser, seed: own } = training;
-        resumed = { batch, steps, optimiser, seed: own };
-      }
+      checkpoints.push(checkpoint);
+      saved.set(roleOf(checkpoint.network), bytes);
     }
-    const { seed: own = seed, ...rest } = resumed;
-    return startTraining({ settings: { ...settings, ...rest }, seed: own, data: await currentData() }, checkpoints);
+    return startTraining(resumedTask(checkpoints, settings, seed, await currentData()), saved);
   },
   listModels,
   openModel,

@@ -52,8 +52,8 @@ export async function openModel(file: File): Promise<ModelDescription> {
     ? checkpointSource(new Uint8Array(await file.arrayBuffer()), file.name)
     : weightsSource(weights, file);
   await weights.source.close();
-  await forget('file');
   opened = source;
+  await forget('file');
   return describe('file', source.network, source.classes);
 }
 
@@ -71,16 +71,21 @@ export async function listModels(): Promise<ModelDescription[]> {
 }
 
 /** A model on the device; compiled when it is first asked for, and again on another device or for another training. */
-export async function modelNamed(name: ModelName): Promise<Model> {
+export function modelNamed(name: ModelName): Promise<Model> {
+  const model = renewed(name, compiled.get(name));
+  compiled.set(name, model);
+  return model;
+}
+
+/** What was compiled before, where it still fits. */
+async function renewed(name: ModelName, before: Promise<Model> | undefined): Promise<Model> {
   const device = await gpuDevice();
-  const known = await compiled.get(name)?.catch(() => undefined);
+  const known = await before?.catch(() => undefined);
   const contestant = name === 'ic' || name === 'plain' ? trainingContestant(name) : undefined;
   const current = known?.state.device === device && (!contestant || known.state === contestant.state);
   if (known && current) return known;
-  if (known) await forget(name);
-  const making = compile(device, name);
-  compiled.set(name, making);
-  return making;
+  if (known) free(known);
+  return compile(device, name);
 }
 
 async function compile(device: GPUDevice, name: ModelName): Promise<Model> {
@@ -94,26 +99,43 @@ async function compile(device: GPUDevice, name: ModelName): Promise<Model> {
   if (!source) throw new Error('No file was opened.');
   const { network, normalisation } = source;
   const state = await source.load(device);
-  return { name, network, state, normalisation, inference: await inferenceOf(state) };
+  try {
+    return { name, network, state, normalisation, inference: await inferenceOf(state) };
+  } catch (error) {
+    state.dispose();
+    throw error;
+  }
 }
 
 function inferenceOf(state: NetworkState): Promise<InferenceNetwork> {
   return compileInference(state, { batch: 1, memory: 'fastest', tuning: indexedDBTuningStore() });
 }
 
-/** Frees a model's memory. The state of a network in training is the training's. */
 async function forget(name: ModelName): Promise<void> {
-  const model = await compiled.get(name)?.catch(() => undefined);
+  const before = compiled.get(name);
   compiled.delete(name);
-  model?.inference.dispose();
-  if (name === 'shipped' || name === 'file') model?.state.dispose();
+  const model = await before?.catch(() => undefined);
+  if (model) free(model);
+}
+
+/** Frees a model's memory. The state of a network in training is the training's. */
+function free({ name, inference, state }: Model): void {
+  inference.dispose();
+  if (name === 'shipped' || name === 'file') state.dispose();
 }
 
 function shippedSource(): Promise<Source> {
-  shipped ??= fetch(digitsAddress)
-    .then((response) => response.arrayBuffer())
-    .then((bytes) => checkpointSource(new Uint8Array(bytes), 'digits.safetensors'));
+  shipped ??= fetchShipped().catch((error: unknown) => {
+    shipped = undefined;
+    throw error;
+  });
   return shipped;
+}
+
+async function fetchShipped(): Promise<Source> {
+  const response = await fetch(digitsAddress);
+  if (!response.ok) throw new Error(`The network that comes with the page could not be loaded (${response.status}).`);
+  return checkpointSource(new Uint8Array(await response.arrayBuffer()), 'digits.safetensors');
 }
 
 function isCheckpoint({ metadata }: WeightsFile): boolean {

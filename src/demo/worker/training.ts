@@ -1,6 +1,6 @@
 import { whenLost } from '../../device/device.js';
 import { DeviceLostError, FormatError } from '../../errors.js';
-import { type Checkpoint, decodeCheckpoint } from '../../train/checkpoint.js';
+import { decodeCheckpoint } from '../../train/checkpoint.js';
 import { compileEvaluation } from '../../train/evaluation.js';
 import { type NamedFile, type Role, roles, type TrainingOverview, type TrainingPhase } from '../protocol.js';
 import {
@@ -93,10 +93,22 @@ export async function pauseTraining(): Promise<void> {
 
 export async function resumeTraining(): Promise<void> {
   const paused = session;
-  if (paused?.phase !== 'paused') return;
-  await paused.running;
+  if (!paused?.pausing.signal.aborted) return;
   paused.pausing = new AbortController();
-  paused.running = keepTraining(paused);
+  await paused.running;
+  if (paused.phase === 'paused') paused.running = keepTraining(paused);
+}
+
+/** Keeps the GPU from a training that is under way until the work is done. */
+export async function whilePaused<Result>(work: () => Promise<Result>): Promise<Result> {
+  const paused = session;
+  const wasPaused = paused?.pausing.signal.aborted;
+  await pauseTraining();
+  try {
+    return await work();
+  } finally {
+    if (session === paused && !wasPaused) await resumeTraining();
+  }
 }
 
 /** Ends the training and forgets it. */
@@ -124,11 +136,6 @@ export async function saveCheckpoint(role: Role): Promise<NamedFile> {
 /** The network in training, where there is one. */
 export function trainingContestant(role: Role): Contestant | undefined {
   return session?.contestants.find((contestant) => contestant.role === role);
-}
-
-/** Which of the networks a checkpoint is of. */
-export function roleOf({ network }: Checkpoint): Role {
-  return network.layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none') ? 'ic' : 'plain';
 }
 
 function enter(current: Session, phase: TrainingPhase, detail?: string): void {
@@ -172,9 +179,10 @@ async function keepTraining(current: Session): Promise<void> {
     try {
       enter(current, 'training');
       await advance(current);
-      if (!current.pausing.signal.aborted) await test(current);
+      const finished = isFinished(current);
+      if (finished) await test(current);
       await save(current);
-      enter(current, current.pausing.signal.aborted ? 'paused' : 'done');
+      enter(current, finished ? 'done' : 'paused');
       return;
     } catch (error) {
       if (current.resetting.signal.aborted) return;
@@ -226,6 +234,10 @@ async function advance(current: Session): Promise<void> {
     else chunk = Math.max(1, Math.floor((chunk * chunkMilliseconds) / took));
     if (performance.now() - current.savedAt > saveEvery) await save(current);
   }
+}
+
+function isFinished({ contestants, task }: Session): boolean {
+  return contestants.every(({ trainer }) => trainer.step >= task.settings.steps);
 }
 
 async function trainSome({ role, trainer }: Contestant, steps: number, signal: AbortSignal): Promise<void> {

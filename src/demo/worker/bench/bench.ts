@@ -15,7 +15,7 @@ import { rememberedChoice, tune } from '../../../tune/tune.js';
 import type { BenchOptions, BenchReport, BenchRow, NetworkRow, PeerTimes } from '../../protocol.js';
 import { gpuDevice } from '../gpu.js';
 import { tell, troubleOf } from '../post.js';
-import { pauseTraining } from '../training.js';
+import { whilePaused } from '../training.js';
 import type { PeerRunner } from './peers.js';
 
 /** Of the convolutions of ResNet-50, those that differ most in what they ask of a GPU. */
@@ -38,12 +38,15 @@ export function stopBench(): void {
   running?.abort();
 }
 
-/** Measures what the options say on this GPU; training pauses. */
-export async function runBench(options: BenchOptions): Promise<BenchReport> {
+/** Measures what the options say on this GPU; training pauses meanwhile. */
+export function runBench(options: BenchOptions): Promise<BenchReport> {
   stopBench();
   running = new AbortController();
   const { signal } = running;
-  await pauseTraining();
+  return whilePaused(() => measure(options, signal));
+}
+
+async function measure(options: BenchOptions, signal: AbortSignal): Promise<BenchReport> {
   const device = await gpuDevice();
   const { ours, choices } = observed(device, options.tune, signal);
   const rows: Row[] = [];

@@ -1,0 +1,34 @@
+import type { Network } from '../../graph/network.js';
+import type { ImageDataset } from '../../io/dataset.js';
+import { finished } from '../../models/icForm.js';
+import { cifarResNet } from '../../models/resnet.js';
+import type { Role, TrainingSettings } from '../protocol.js';
+
+/** The networks that the settings ask for. */
+export function settingsNetworks(
+  { depth, width, stemStride, adjust }: TrainingSettings,
+  { height, width: pictureWidth, channels, classes }: ImageDataset,
+): Record<Role, Network> {
+  const input = { height, width: pictureWidth, channels };
+  return twins(cifarResNet({ depth, width, stemStride, ic: false, input, classes }), adjust);
+}
+
+/** A network and its other form; `adjust` is that of an IC form that is made here. */
+export function twins(network: Network, adjust: TrainingSettings['adjust']): Record<Role, Network> {
+  return roleOf(network) === 'ic'
+    ? { ic: network, plain: plainForm(network) }
+    : { ic: finished({ ic: true, adjust }, network), plain: network };
+}
+
+/** Which of the two a network is. */
+export function roleOf({ layers }: Network): Role {
+  return layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none') ? 'ic' : 'plain';
+}
+
+function plainForm({ name, layers, ...rest }: Network): Network {
+  return {
+    ...rest,
+    name: name.replace(/^(cifar-)?ic-/, '$1'),
+    layers: layers.map((layer) => (layer.kind === 'convolution' ? { ...layer, adjust: 'none' } : layer)),
+  };
+}
