@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { Metadata, Sharp, SharpConstructor } from 'sharp';
-import { FormatError, ICError } from '../errors.js';
+import type { Metadata, Sharp } from 'sharp';
+import { FormatError } from '../errors.js';
+import { loadSharp } from './loadSharp.js';
 import type { Picture } from './picture.js';
 
 /** The formats that are read, as sharp calls them. */
@@ -73,28 +74,4 @@ export function isUnreadable(error: Error & { readonly code?: unknown }): boolea
  */
 export async function checkDecoder(): Promise<void> {
   await loadSharp();
-}
-
-let loading: Promise<SharpConstructor> | undefined;
-
-/**
- * The package that decodes and encodes pictures.
- *
- * @throws ICError where it is not installed.
- */
-export function loadSharp(): Promise<SharpConstructor> {
-  loading ??= import('sharp').then(
-    ({ default: sharp }) => sharp,
-    (cause: unknown) => {
-      const expected = 'the package to be installed, which decodes and encodes pictures (npm install sharp)';
-      const details = {
-        operation: 'decodePicture',
-        parameter: 'sharp',
-        expected,
-        got: (cause as Error).message.split('\n')[0]!,
-      };
-      throw new ICError(details, { cause });
-    },
-  );
-  return loading;
 }

@@ -1,4 +1,4 @@
-import { loadSharp } from './decodePicture.js';
+import { loadSharp } from './loadSharp.js';
 import type { Picture } from './picture.js';
 
 /**

@@ -49,7 +49,7 @@ export function decodeOnnx(bytes: Uint8Array, options: DecodeOnnxOptions = {}): 
   const [, height, width, channels] = state.shapes.get('input')!;
   const network = { name: graph.name === '' ? 'onnx' : graph.name, input: { height, width, channels }, layers };
   requireWellFormed(network, name);
-  return { network, values: livingParameters(state, layers), ...readMetadata(file, network) };
+  return { network, values: livingParameters(state, layers), ...readMetadata(file.model.metadataProps, network, name) };
 }
 
 function startOf(file: ModelFile, { input }: DecodeOnnxOptions): ImportState {

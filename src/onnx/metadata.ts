@@ -1,9 +1,8 @@
-import type { StringStringEntryProto } from 'onnx-buf';
 import type { Network } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import { inferShapes } from '../graph/shapes.js';
 import type { Normalisation } from '../io/dataset.js';
-import { type ModelFile, malformed } from './modelFile.js';
+import { malformed } from './modelFile.js';
 
 /** What a file says of a network besides the graph. */
 export interface Metadata {
@@ -11,10 +10,16 @@ export interface Metadata {
   readonly classNames?: readonly string[];
 }
 
+/** A piece of a file's metadata. */
+interface Entry {
+  readonly key: string;
+  readonly value: string;
+}
+
 /** The keys in a file's metadata; values are JSON. */
 const keys = { normalisation: 'ic-networks.normalisation', classNames: 'ic-networks.class_names' };
 
-export function writeMetadata({ normalisation, classNames }: Metadata): { key: string; value: string }[] {
+export function writeMetadata({ normalisation, classNames }: Metadata): Entry[] {
   const entry = (key: string, value: unknown) => (value === undefined ? [] : [{ key, value: JSON.stringify(value) }]);
   return [...entry(keys.normalisation, normalisation), ...entry(keys.classNames, classNames)];
 }
@@ -22,18 +27,19 @@ export function writeMetadata({ normalisation, classNames }: Metadata): { key: s
 /**
  * What `encodeOnnx` put into a file's metadata.
  *
+ * @param name - the file's, for errors
  * @throws FormatError where it does not fit the network
  */
-export function readMetadata({ model, name }: ModelFile, network: Network): Metadata {
-  const normalisation = parsed(model.metadataProps, keys.normalisation, name);
-  const classNames = parsed(model.metadataProps, keys.classNames, name);
+export function readMetadata(entries: readonly Entry[], network: Network, name: string): Metadata {
+  const normalisation = parsed(entries, keys.normalisation, name);
+  const classNames = parsed(entries, keys.classNames, name);
   return {
     ...(normalisation !== undefined && { normalisation: checkNormalisation(normalisation, network, name) }),
     ...(classNames !== undefined && { classNames: checkClassNames(classNames, network, name) }),
   };
 }
 
-function parsed(entries: readonly StringStringEntryProto[], key: string, name: string): unknown {
+function parsed(entries: readonly Entry[], key: string, name: string): unknown {
   const entry = entries.find((candidate) => candidate.key === key);
   try {
     return entry && (JSON.parse(entry.value) as unknown);

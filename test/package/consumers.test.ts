@@ -36,7 +36,7 @@ describe('Node', () => {
 
   it('imports it on a server that has no navigator', async () => {
     const { stdout } = await run(process.execPath, ['server.mjs'], { cwd: folder });
-    expect(JSON.parse(stdout)).toEqual([true, true, true, true, true]);
+    expect(JSON.parse(stdout)).toEqual(new Array(7).fill(true));
   });
 });
 
@@ -53,7 +53,10 @@ describe('TypeScript', () => {
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
     await writeFile(config, JSON.stringify({ compilerOptions, files: ['types.ts'] }));
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
-    const { stdout } = await run(process.execPath, [compiler, '-p', config]).catch((error) => error);
+    // What it finds ends it with a code that is not 0, and stands on its output.
+    const { stdout } = await run(process.execPath, [compiler, '-p', config]).catch((error) => {
+      throw new Error(error.stdout || error.message);
+    });
     expect(stdout).toBe('');
   });
 });
@@ -117,7 +120,7 @@ describe('In the browser, under a policy that allows scripts of this server alon
     const html = page.locator('html[data-result]');
     await html.waitFor({ state: 'attached' });
     expect(JSON.parse((await html.getAttribute('data-result'))!)).toEqual({
-      ...{ values: [0, 2, 0], kernel: 'relu', network: 'ic-resnet20', functions: ['function', 'function'] },
+      ...{ values: [0, 2, 0], kernel: 'relu', network: 'ic-resnet20', functions: new Array(4).fill('function') },
     });
     expect(complaints).toEqual([]);
     await page.context().close();

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-fs';
@@ -21,7 +23,14 @@ const sources = [
   'LICENSE',
   'vite.config.ts',
   'tsconfig.json',
+  'tsconfig.build.json',
 ];
+
+/** Outside the repository, whose packages would be found from anywhere inside. */
+const cache = join(tmpdir(), `ic-networks-packed-${createHash('sha256').update(root).digest('hex').slice(0, 8)}`);
+
+/** Milliseconds without a sign of life after which whoever held the lock has died. */
+const lockAge = 30_000;
 
 /** The package as npm publishes it, and a project that has installed it. */
 export interface Packed {
@@ -32,21 +41,51 @@ export interface Packed {
 
 /** Packs the package, once for every state of its sources: test files that need it share what is made. */
 export async function packed(): Promise<Packed> {
-  const cache = join(root, 'node_modules/.cache/packed');
   const folder = join(cache, await sourceHash());
-  const result = { tarball: join(folder, 'package.tgz'), project: join(folder, 'project') };
-  if (existsSync(folder)) return result;
+  // Two at a time would build into the same dist/.
+  if (!existsSync(folder)) await alone(`${cache}.lock`, () => pack(folder));
+  return { tarball: join(folder, 'package.tgz'), project: join(folder, 'project') };
+}
+
+async function pack(folder: string): Promise<void> {
+  if (existsSync(folder)) return;
   await rm(cache, { recursive: true, force: true });
   await mkdir(cache, { recursive: true });
-  const made = await mkdtemp(`${folder}-`);
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', made], { cwd: root });
-  await rename(join(made, stdout.trim().split('\n').at(-1)!), join(made, 'package.tgz'));
-  const installed = join(made, 'project/node_modules/ic-networks');
+  const work = await mkdtemp(`${folder}-`);
+  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', work], { cwd: root });
+  await rename(join(work, stdout.trim().split('\n').at(-1)!), join(work, 'package.tgz'));
+  const installed = join(work, 'project/node_modules/ic-networks');
   await mkdir(installed, { recursive: true });
   const strip = 1;
-  await pipeline(createReadStream(join(made, 'package.tgz')), createGunzip(), extract(installed, { strip }));
-  await rename(made, folder);
-  return result;
+  await pipeline(createReadStream(join(work, 'package.tgz')), createGunzip(), extract(installed, { strip }));
+  await rename(work, folder);
+}
+
+/** Does a task while it alone holds the lock, a folder that only one can make, and keeps it fresh. */
+async function alone(lock: string, task: () => Promise<void>): Promise<void> {
+  while (!(await made(mkdir(lock)))) {
+    const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > lockAge) await rm(lock, { recursive: true, force: true });
+    else await pause(200);
+  }
+  const signs = setInterval(() => utimes(lock, new Date(), new Date()).catch(() => {}), 1000);
+  try {
+    await task();
+  } finally {
+    clearInterval(signs);
+    await rm(lock, { recursive: true, force: true });
+  }
+}
+
+/** Whether something was made; false where it was there. */
+async function made(making: Promise<unknown>): Promise<boolean> {
+  try {
+    await making;
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  }
 }
 
 /**
@@ -66,9 +105,8 @@ export async function consumer(name: string, files: string, ...packages: readonl
 export async function installBeside(project: string, packages: readonly string[]): Promise<void> {
   for (const name of packages) {
     const link = join(project, 'node_modules', name);
-    if (existsSync(link)) continue;
     await mkdir(dirname(link), { recursive: true });
-    await symlink(join(root, 'node_modules', name), link, 'dir');
+    await made(symlink(join(root, 'node_modules', name), link, 'dir'));
   }
 }
 

@@ -3,7 +3,9 @@ import { createOperation, planRelu, readBuffer, requestDevice } from 'ic-network
 import { readIdx } from 'ic-networks/io';
 import { kernels } from 'ic-networks/kernels';
 import { networkByName } from 'ic-networks/models';
+import { decodeOnnx } from 'ic-networks/onnx';
 import { learningRateAt } from 'ic-networks/train';
+import { memoryTuningStore } from 'ic-networks/tune';
 
 async function run() {
   const device = await requestDevice(await navigator.gpu.requestAdapter());
@@ -22,7 +24,7 @@ async function run() {
     values,
     kernel: kernels.relu.name,
     network: networkByName('ic-resnet20').name,
-    functions: [typeof readIdx, typeof learningRateAt],
+    functions: [readIdx, decodeOnnx, learningRateAt, memoryTuningStore].map((value) => typeof value),
   };
 }
 
