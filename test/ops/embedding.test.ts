@@ -212,7 +212,7 @@ describe('Every operation', () => {
   }
 
   const families = ['naive', 'subgroup', 'tiled', 'winograd'] as const;
-  // Dawn in Node has no video frames to make an external texture of: those run in the browser's tests.
+  // Neither Dawn in Node nor the tests' Chromium makes an external texture of a frame: image.test.ts compiles for them alone.
   const plans = () =>
     Object.values(catalogue(deviceTraits(device), families))
       .flat()
