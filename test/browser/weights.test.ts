@@ -107,7 +107,7 @@ describe('in a browser', () => {
     expect(pixels.input).toEqual([...input]);
   });
 
-  it('a video frame becomes a texture, and the texture a tensor', async () => {
+  it('a video frame becomes a texture by way of an ImageBitmap, and the texture a tensor', async () => {
     const { data, values } = await page.evaluate(async () => {
       const { core } = modules;
       const device = await core.requestDevice((await navigator.gpu.requestAdapter())!);
@@ -120,8 +120,9 @@ describe('in a browser', () => {
       context.fillStyle = gradient;
       context.fillRect(0, 0, width, height);
       const { data } = context.getImageData(0, 0, width, height);
+      // This Chromium loses its GPU process where WebGPU is to copy or import the frame itself.
       const frame = new VideoFrame(canvas, { timestamp: 0 });
-      const image = core.imageTexture(device, frame);
+      const image = core.imageTexture(device, await createImageBitmap(frame));
       frame.close();
       const plan = core.planImageToTensor({ imageWidth: width, imageHeight: height, width, height, channels: 4 });
       const output = device.createBuffer({
