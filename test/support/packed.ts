@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -58,6 +58,8 @@ async function pack(folder: string): Promise<void> {
   await mkdir(installed, { recursive: true });
   const strip = 1;
   await pipeline(createReadStream(join(work, 'package.tgz')), createGunzip(), extract(installed, { strip }));
+  // Without one, a package.json in a folder above would count for the project.
+  await writeFile(join(work, 'project/package.json'), '{ "private": true }');
   await rename(work, folder);
 }
 
