@@ -42,13 +42,13 @@ export interface Packed {
 /** Packs the package, once for every state of its sources: test files that need it share what is made. */
 export async function packed(): Promise<Packed> {
   const folder = join(cache, await sourceHash());
+  const tarball = join(folder, 'package.tgz');
   // Two at a time would build into the same dist/.
-  if (!existsSync(folder)) await alone(`${cache}.lock`, () => pack(folder));
-  return { tarball: join(folder, 'package.tgz'), project: join(folder, 'project') };
+  if (!existsSync(tarball)) await alone(`${cache}.lock`, async () => existsSync(tarball) || pack(folder));
+  return { tarball, project: join(folder, 'project') };
 }
 
 async function pack(folder: string): Promise<void> {
-  if (existsSync(folder)) return;
   await rm(cache, { recursive: true, force: true });
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(`${folder}-`);
@@ -64,7 +64,7 @@ async function pack(folder: string): Promise<void> {
 }
 
 /** Does a task while it alone holds the lock, a folder that only one can make, and keeps it fresh. */
-async function alone(lock: string, task: () => Promise<void>): Promise<void> {
+async function alone(lock: string, task: () => Promise<unknown>): Promise<void> {
   while (!(await made(mkdir(lock)))) {
     const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
     if (Date.now() - mtimeMs > lockAge) await rm(lock, { recursive: true, force: true });
