@@ -330,7 +330,8 @@ describe('pictures as data', { timeout: 300_000 }, () => {
     expect(again).toMatchObject(fine);
     const larger = await icnet.run(['eval', path, '--data', 'stripes', '--crop', '20', '--adapter', adapter]);
     expect(larger.stderr).toMatch(/^icnet: openModel: --crop: expected 16 x 16, the input of ic-resnet8; .*, got 20$/m);
-    await writeClasses('others', ['cat', 'dog', 'newt'], 2);
+    await writeClasses('others/train', ['cat', 'dog', 'newt'], 2);
+    await writeClasses('others/val', ['cat', 'dog', 'newt'], 1);
     const student = ['distill', '--teacher', path, '--student', 'ic-resnet8', '--data', 'others', '--adapter', adapter];
     expect((await icnet.run(student)).stderr).toMatch(
       /^icnet: loadData: .*with lying as class 0 of 3, got cat as class 0 of 3$/m,

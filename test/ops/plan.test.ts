@@ -198,12 +198,12 @@ describe('runPlan', () => {
   });
 
   it('fails where an input is written to', async () => {
-    const plan = numbered(changed(planRelu(5), 'output[element] =', 'input[element] ='), 1);
+    const plan = numbered(changed(planRelu(5), 'output[element]=', 'input[element]='), 1);
     await expect(runPlan(device, plan, { input })).rejects.toThrow(/relu: input input .* written to/);
   });
 
   it('shows what was left unwritten as NaN', async () => {
-    const plan = numbered(changed(planRelu(5), 'element >= COUNT', 'element >= 3u'), 3);
+    const plan = numbered(changed(planRelu(5), 'element>=COUNT', 'element>=3u'), 3);
     const result = await runPlan(device, plan, { input });
     expect([...result.floats('output')]).toEqual([1, 0, 3, Number.NaN, Number.NaN]);
   });
