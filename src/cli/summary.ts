@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isConvolution } from '../graph/fusion.js';
 import type { Adjust, Network } from '../graph/network.js';
-import { isBlockConvolution } from '../models/icForm.js';
+import { hasICConvolutions, isBlockConvolution, plainForm } from '../models/icForm.js';
 import { networkByName } from '../models/networkByName.js';
 import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
@@ -23,7 +23,7 @@ export interface SummaryFlags {
 export async function summary(name: string, flags: SummaryFlags, output: Output): Promise<void> {
   const network = existsSync(name) ? (await loadCheckpoint(name)).network : namedNetwork(name, flags);
   const whole = summarise(network);
-  const plain = summarise(asPlain(network));
+  const plain = summarise(plainForm(network));
   const ic = summarise(asIC(network, flags.adjust));
   const totals = ({ parameters, multiplyAdds }: typeof whole) => ({ parameters, multiplyAdds });
   output.emit({
@@ -83,17 +83,9 @@ function kindOf({ layers }: Network, name: string): string {
   return layer.kind === 'convolution' && layer.adjust !== 'none' ? 'IC convolution' : layer.kind;
 }
 
-function asPlain(network: Network): Network {
-  const layers = network.layers.map((layer) =>
-    layer.kind === 'convolution' ? { ...layer, adjust: 'none' as const } : layer,
-  );
-  return { ...network, layers };
-}
-
 /** The IC form: as it is where it has IC convolutions, else with those of its blocks made IC, or all where it has none. */
 export function asIC(network: Network, adjust: 'output' | 'input'): Network {
-  const convolutions = network.layers.filter(isConvolution);
-  if (convolutions.some((layer) => layer.adjust !== 'none')) return network;
-  const hasBlocks = convolutions.some(isBlockConvolution);
+  if (hasICConvolutions(network)) return network;
+  const hasBlocks = network.layers.filter(isConvolution).some(isBlockConvolution);
   return toIC(network, { adjust, ...(hasBlocks && { convolutions: isBlockConvolution }) });
 }

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
-import { isConvolution } from '../graph/fusion.js';
 import type { Network } from '../graph/network.js';
 import { createState, writeState } from '../graph/state.js';
 import { channelStatistics } from '../io/dataset.js';
+import { hasICConvolutions } from '../models/icForm.js';
 import { inheritedParameters } from '../models/initialise.js';
 import { summarise } from '../models/summary.js';
 import { restoreState } from '../train/checkpoint.js';
@@ -64,10 +64,9 @@ export async function upgrade(path: string, flags: UpgradeFlags, output: Output)
 }
 
 function icFormOf(network: Network, adjust: 'output' | 'input'): Network {
-  const isIC = network.layers.some((layer) => isConvolution(layer) && layer.adjust !== 'none');
+  const isIC = hasICConvolutions(network);
   const ic = asIC(network, adjust);
-  const gains = ic.layers.some((layer) => isConvolution(layer) && layer.adjust !== 'none');
-  if (!isIC && gains) return { ...ic, name: `ic-${network.name}` };
+  if (!isIC && hasICConvolutions(ic)) return { ...ic, name: `ic-${network.name}` };
   throw new UnsupportedError({
     operation: 'upgrade',
     parameter: network.name,

@@ -29,6 +29,20 @@ export function finished(options: NetworkOptions & { readonly ic: boolean }, pla
   return { ...ic, name: plain.name.replace(/^(cifar-)?/, '$1ic-') };
 }
 
+/** Whether a network has IC convolutions. */
+export function hasICConvolutions({ layers }: Network): boolean {
+  return layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none');
+}
+
+/** The network with all its convolutions plain. */
+export function plainForm({ name, layers, ...rest }: Network): Network {
+  return {
+    ...rest,
+    name: name.replace(/^(cifar-)?ic-/, '$1'),
+    layers: layers.map((layer) => (layer.kind === 'convolution' ? { ...layer, adjust: 'none' } : layer)),
+  };
+}
+
 /**
  * The convolutions of each family's blocks, by torchvision's names: of residual blocks but their shortcuts; all of a VGG's
  * but the first; of inverted residuals; of dense layers.

@@ -14,7 +14,7 @@ interface TimmFile {
   readonly runs: Readonly<Record<string, { input: [number, number, number, number]; logits: number[] }>>;
 }
 
-/** What timm's networks are and compute; see timm.py. */
+/** What timm's networks are and compute; see timm_networks.py. */
 const { states, runs } = JSON.parse(
   readFileSync(new URL('../golden/timm.json', import.meta.url), 'utf8'),
 ) as unknown as TimmFile;

@@ -1,6 +1,6 @@
 import type { Network } from '../../graph/network.js';
 import type { ImageDataset } from '../../io/dataset.js';
-import { finished } from '../../models/icForm.js';
+import { finished, hasICConvolutions, plainForm } from '../../models/icForm.js';
 import { cifarResNet } from '../../models/resnet.js';
 import type { Role, TrainingSettings } from '../protocol.js';
 
@@ -21,14 +21,6 @@ export function twins(network: Network, adjust: TrainingSettings['adjust']): Rec
 }
 
 /** Which of the two a network is. */
-export function roleOf({ layers }: Network): Role {
-  return layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none') ? 'ic' : 'plain';
-}
-
-function plainForm({ name, layers, ...rest }: Network): Network {
-  return {
-    ...rest,
-    name: name.replace(/^(cifar-)?ic-/, '$1'),
-    layers: layers.map((layer) => (layer.kind === 'convolution' ? { ...layer, adjust: 'none' } : layer)),
-  };
+export function roleOf(network: Network): Role {
+  return hasICConvolutions(network) ? 'ic' : 'plain';
 }

@@ -1,6 +1,6 @@
 """Makes timm.json: what timm's ResNets are called inside, and what two of them compute.
 
-Run with PyTorch and timm: python3 test/golden/timm.py
+Run with PyTorch and timm: python3 test/golden/timm_networks.py
 
 `states` lists the state of each network, name and shape of every entry. `runs` holds networks of 5 classes on small images, in
 inference and float64, from the formula-made values that families.py describes; the images are uniform(count, 99), NCHW.
@@ -14,19 +14,9 @@ import numpy
 import timm
 import torch
 
+from uniform import uniform
+
 CLASSES = 5
-
-
-def uniform(count, seed):
-    def multiply(x, factor):
-        return (x * factor) & 0xFFFFFFFF
-
-    x = numpy.arange(count, dtype=numpy.uint64)
-    x = (x + seed * 0x9E3779B9) & 0xFFFFFFFF
-    x = multiply(x ^ (x >> 16), 0x7FEB352D)
-    x = multiply(x ^ (x >> 15), 0x846CA68B)
-    x = x ^ (x >> 16)
-    return (x.astype(numpy.float64) / 2**31 - 1).astype(numpy.float32)
 
 
 def fill(name, shape, values):
