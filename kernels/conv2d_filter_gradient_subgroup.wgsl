@@ -5,13 +5,15 @@
 //
 // sum_slices adds the slices up. A workgroup is one subgroup: its lanes are output channels, VECTOR each, and every lane
 // holds TAPS filter columns x CHUNKS * SUBGROUP input channels in registers. For PIXELS neighbouring output pixels it loads
-// one input channel a lane and chunk, which is broadcast from lane to lane, and VECTOR gradients.
+// one input channel a lane and chunk, which passes from lane to lane, and VECTOR gradients. Channels are broadcast, or in
+// subgroups of four swapped, which takes an instruction instead of many: lane l then sums up what lane l ^ j has loaded.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
 // output    [SLICES, FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], overwritten
 // Grid: blocks of filter columns, filter rows, blocks of input channels, blocks of output channels, groups, slices.
-// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH.
+// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH; CHUNK
+// is 4 in subgroups of four.
 enable subgroups;
 @group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
@@ -20,6 +22,7 @@ enable subgroups;
 const IN_CHANNELS = GROUPS * GROUP_IN;
 const GROUP_VECTORS = GROUP_OUT / VECTOR;
 const OUT_VECTORS = GROUPS * GROUP_VECTORS;
+const SWAPS = SUBGROUP == 4u;
 
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -39,7 +42,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   let slice = rest / GROUPS;
   let k = group * GROUP_VECTORS + min(group_vector, GROUP_VECTORS - 1u);
 
-  var sums: array<Vector, TAPS * CHUNKS * CHUNK>;
+  // Single values: some drivers keep all products of a vector before they add them up.
+  var sums: array<f32, TAPS * CHUNKS * CHUNK * VECTOR>;
   let last_row = min((slice + 1u) * SLICE_ROWS, BATCH * OUT_HEIGHT);
   for (var row = slice * SLICE_ROWS; row < last_row; row++) {
     let n = row / OUT_HEIGHT;
@@ -49,11 +53,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     }
     let input_row = (n * IN_HEIGHT + u32(h)) * IN_WIDTH * IN_CHANNELS + group * GROUP_IN;
     for (var q = 0u; q < OUT_WIDTH; q += PIXELS) {
-      var gradients: array<Vector, PIXELS>;
+      var gradients: array<array<f32, VECTOR>, PIXELS>;
       /* unroll */ for (var i = 0u; i < PIXELS; i++) {
         let inside = (OUT_WIDTH % PIXELS == 0u) | (q + i < OUT_WIDTH);
         let pixel = row * OUT_WIDTH + select(0u, q + i, inside);
-        gradients[i] = select(Vector(), gradient[pixel * OUT_VECTORS + k], inside);
+        gradients[i] = components(select(Vector(), gradient[pixel * OUT_VECTORS + k], inside));
       }
       let first_column = i32(q * STRIDE_WIDTH + s * DILATION_WIDTH) - PADDING_WIDTH;
       var values: array<f32, CHUNKS * COLUMNS>;
@@ -71,7 +75,22 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
           /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
             let value = values[chunk * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH];
             /* unroll */ for (var j = 0u; j < CHUNK; j++) {
-              sums[(t * CHUNKS + chunk) * CHUNK + j] += subgroupBroadcast(value, j) * gradients[i];
+              var shared_value = value;
+              if (SWAPS) {
+                if (j == 1u) {
+                  shared_value = quadSwapX(value);
+                } else if (j == 2u) {
+                  shared_value = quadSwapY(value);
+                } else if (j == 3u) {
+                  shared_value = quadSwapDiagonal(value);
+                }
+              } else {
+                shared_value = subgroupBroadcast(value, j);
+              }
+              /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+                const place = ((t * CHUNKS + chunk) * CHUNK + j) * VECTOR + e;
+                sums[place] = gradients[i][e] * shared_value + sums[place];
+              }
             }
           }
         }
@@ -82,9 +101,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   if (group_vector < GROUP_VECTORS) {
     /* unroll */ for (var t = 0u; t < TAPS; t++) {
       /* unroll */ for (var c = 0u; c < CHUNKS * CHUNK; c++) {
-        if (first_channel + c < GROUP_IN) {
+        let channel = first_channel + c / CHUNK * CHUNK + select(c % CHUNK, lane ^ (c % CHUNK), SWAPS);
+        if (channel < GROUP_IN) {
           let tap = (slice * FILTER_HEIGHT + r) * FILTER_WIDTH + s + t;
-          output[(tap * GROUP_IN + first_channel + c) * OUT_VECTORS + k] = sums[t * CHUNKS * CHUNK + c];
+          var total: Vector;
+          /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+            total = set_component(total, e, sums[(t * CHUNKS * CHUNK + c) * VECTOR + e]);
+          }
+          output[(tap * GROUP_IN + channel) * OUT_VECTORS + k] = total;
         }
       }
     }

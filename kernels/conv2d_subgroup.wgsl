@@ -7,23 +7,29 @@
 //   output = what shared/convolution_output.wgsl makes of z and S
 //
 // A workgroup is one subgroup. Its lanes are output channels, VECTORS vectors each; a lane holds PIXELS neighbouring output
-// pixels of ROWS neighbouring rows in registers. For each input pixel every lane loads one input channel, and the channels are
-// broadcast from lane to lane as they are multiplied: one load brings in as many values as the subgroup is wide. TAPS filter
-// columns share the loaded row. The filters of HELD channels at a time are read ahead of the pixels.
+// pixels of ROWS neighbouring rows in registers. For each input pixel every lane of the first CHUNK loads READ input channels,
+// and these pass from lane to lane as they are multiplied: one load brings in as many values as the subgroup is wide. They are
+// broadcast, or in subgroups of four swapped, which takes an instruction instead of many: lane l then multiplies what lane
+// l ^ j has loaded. TAPS filter columns share the loaded row. The filters of HELD channels at a time are read ahead of the pixels.
+// With FOLD > 1 the FOLD neighbouring pixels under a filter row count as one pixel with as many more channels (GROUP_IN is
+// then the product), so that an image's three channels fill the lanes.
 //
-// input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
+// input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN / FOLD]
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT]
 // The other bindings are those of shared/convolution_output.wgsl.
 // Grid: blocks of PIXELS output columns, blocks of ROWS output rows of all images, UP_WIDTH x UP_HEIGHT phases, blocks of
 // channels, groups.
-// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH; HELD divides CHUNK;
-// UP_WIDTH > 1 only with a stride of 1 and TAPS 1; UP_HEIGHT > 1 only with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT).
+// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT, READ GROUP_IN, TAPS FILTER_WIDTH, HELD
+// CHUNK * READ; CHUNK is 4 in subgroups of four; FOLD > 1 only with GROUPS, FILTER_WIDTH, UP_* and READ 1; UP_WIDTH > 1 only with
+// a stride of 1 and TAPS 1; UP_HEIGHT > 1 only with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT).
 enable subgroups;
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+@group(0) @binding(0) var<storage, read_write> input: array<Read>;
 @group(0) @binding(1) var<storage, read_write> filters: array<Vector>;
 
-const IN_CHANNELS = GROUPS * GROUP_IN;
-
+const GROUP_READS = GROUP_IN / READ;
+const PIXEL_READS = GROUPS * GROUP_READS / FOLD;
+const ROW_READS = IN_WIDTH * PIXEL_READS;
+const SWAPS = SUBGROUP == 4u;
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   var rest = workgroup_index(workgroup);
@@ -47,12 +53,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   /* unroll */ for (var v = 0u; v < VECTORS; v++) {
     k[v] = group * GROUP_VECTORS + min(first_vector + v * SUBGROUP, GROUP_VECTORS - 1u);
   }
-  var z: array<Vector, ROWS * PIXELS * VECTORS>;
+  // Single values: some drivers keep all products of a vector before they add them up.
+  var z: array<f32, ROWS * PIXELS * VECTORS * VECTOR>;
   var sums: array<f32, ROWS * PIXELS>;
   for (var r = 0u; r < FILTER_HEIGHT; r++) {
     let tall = i32(phase_y + r * DILATION_HEIGHT) - PADDING_HEIGHT;
-    if (tall % i32(UP_HEIGHT) != 0) {
-      continue;
+    if (UP_HEIGHT > 1u) {
+      if (tall % i32(UP_HEIGHT) != 0) {
+        continue;
+      }
     }
     var row_bases: array<u32, ROWS>;
     var row_inside: array<bool, ROWS>;
@@ -61,66 +70,99 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
       let n = min((first_row + b) / IMAGE_ROWS, BATCH - 1u);
       let h = i32((first_row + b) % IMAGE_ROWS * STRIDE_HEIGHT) + tall / i32(UP_HEIGHT);
       row_inside[b] = u32(h) < IN_HEIGHT;
-      row_bases[b] = (n * IN_HEIGHT + select(0u, u32(h), row_inside[b])) * IN_WIDTH * IN_CHANNELS + group * GROUP_IN;
+      row_bases[b] = (n * IN_HEIGHT + select(0u, u32(h), row_inside[b])) * ROW_READS + group * GROUP_READS;
       any_inside = any_inside | row_inside[b];
     }
     if (!any_inside) {
       continue;
     }
-    for (var s = 0u; s < FILTER_WIDTH; s += TAPS) {
+    /* unroll once */ for (var s = 0u; s < FILTER_WIDTH; s += TAPS) {
       let wide = i32(phase_x + s * DILATION_WIDTH) - PADDING_WIDTH;
-      if (wide % i32(UP_WIDTH) != 0) {
-        continue;
+      if (UP_WIDTH > 1u) {
+        if (wide % i32(UP_WIDTH) != 0) {
+          continue;
+        }
       }
       let first_column = i32(first_pixel * STRIDE_WIDTH) + wide / i32(UP_WIDTH);
       var offsets: array<u32, COLUMNS>;
       var inside: array<bool, COLUMNS>;
       /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
         let column = first_column + i32(j * COLUMN_STEP);
-        inside[j] = u32(column) < IN_WIDTH;
-        offsets[j] = select(0u, u32(column) * IN_CHANNELS, inside[j]);
+        inside[j] = (FOLD > 1u) | (u32(column) < IN_WIDTH);
+        offsets[j] = select(0u, u32(column * i32(PIXEL_READS)), inside[j]);
       }
-      for (var c = 0u; c < GROUP_IN; c += CHUNK) {
-        let channel = min(c + lane, GROUP_IN - 1u);
-        let has_channel = (GROUP_IN % SUBGROUP == 0u) | ((c + lane < GROUP_IN) & (lane < CHUNK));
-        var values: array<f32, ROWS * COLUMNS>;
+      /* unroll once */ for (var c = 0u; c < GROUP_READS; c += CHUNK) {
+        let channel = min(c + lane, GROUP_READS - 1u);
+        let has_channel = (GROUP_READS % SUBGROUP == 0u) | ((c + lane < GROUP_READS) & (lane < CHUNK));
+        var values: array<array<f32, READ>, ROWS * COLUMNS>;
         /* unroll */ for (var b = 0u; b < ROWS; b++) {
-          let base = row_bases[b] + channel;
           let present = has_channel & ((ROWS == 1u) | row_inside[b]);
           /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-            values[b * COLUMNS + j] = select(0.0, input[base + offsets[j]], inside[j] & present);
+            var offset = offsets[j] + channel;
+            var in_row = inside[j] & present;
+            if (FOLD > 1u) {
+              // Left of the row the sum has wrapped round.
+              in_row = in_row & (offset < ROW_READS);
+              offset = select(0u, offset, in_row);
+            }
+            values[b * COLUMNS + j] = channels_of(select(Read(), input[row_bases[b] + offset], in_row));
           }
         }
         if (SUMS != 0u) {
-          var weight = 1.0;
-          if (SUMS == 2u) {
-            weight = adjust[group * ADJUST_STRIDE + channel];
+          var weights: array<f32, READ>;
+          /* unroll */ for (var e = 0u; e < READ; e++) {
+            weights[e] = 1.0;
+            if (SUMS == 2u) {
+              weights[e] = adjust[group * ADJUST_STRIDE + (channel * READ + e) % (GROUP_IN / FOLD)];
+            }
           }
           /* unroll */ for (var b = 0u; b < ROWS; b++) {
+            var column_sums = array<f32, COLUMNS>();
+            /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+              /* unroll */ for (var e = 0u; e < READ; e++) {
+                column_sums[j] += weights[e] * values[b * COLUMNS + j][e];
+              }
+            }
             /* unroll */ for (var i = 0u; i < PIXELS; i++) {
               /* unroll */ for (var t = 0u; t < TAPS; t++) {
-                sums[b * PIXELS + i] += weight * values[b * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH];
+                sums[b * PIXELS + i] += column_sums[i * PIXEL_STEP + t * DILATION_WIDTH];
               }
             }
           }
         }
         /* unroll */ for (var t = 0u; t < TAPS; t++) {
-          /* unroll */ for (var first = 0u; first < CHUNK; first += HELD) {
-            var weights: array<Vector, HELD * VECTORS>;
-            /* unroll */ for (var j = 0u; j < HELD; j++) {
-              let source = select(min(c + first + j, GROUP_IN - 1u), c + first + j, GROUP_IN % CHUNK == 0u);
-              let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + source) * OUT_VECTORS;
+          /* unroll */ for (var first = 0u; first < CHUNK * READ; first += HELD) {
+            var weights: array<array<f32, VECTOR>, HELD * VECTORS>;
+            /* unroll */ for (var h = 0u; h < HELD; h++) {
+              const loaded = (first + h) / READ;
+              let source = (c + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
+              let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
+              let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
               /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-                weights[j * VECTORS + v] = filters[row + k[v]];
+                weights[h * VECTORS + v] = components(filters[row + k[v]]);
               }
             }
             /* unroll */ for (var b = 0u; b < ROWS; b++) {
               /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-                let value = values[b * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH];
-                /* unroll */ for (var j = 0u; j < HELD; j++) {
-                  let shared_value = subgroupBroadcast(value, first + j);
+                /* unroll */ for (var h = 0u; h < HELD; h++) {
+                  let own = values[b * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH][(first + h) % READ];
+                  var value = own;
+                  if (SWAPS) {
+                    if ((first + h) / READ == 1u) {
+                      value = quadSwapX(own);
+                    } else if ((first + h) / READ == 2u) {
+                      value = quadSwapY(own);
+                    } else if ((first + h) / READ == 3u) {
+                      value = quadSwapDiagonal(own);
+                    }
+                  } else {
+                    value = subgroupBroadcast(own, (first + h) / READ);
+                  }
                   /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-                    z[(b * PIXELS + i) * VECTORS + v] += shared_value * weights[j * VECTORS + v];
+                    /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+                      const place = ((b * PIXELS + i) * VECTORS + v) * VECTOR + e;
+                      z[place] = weights[h * VECTORS + v][e] * value + z[place];
+                    }
                   }
                 }
               }
@@ -148,7 +190,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
         let pixel = (row / IMAGE_ROWS * OUT_HEIGHT + p) * OUT_WIDTH + q;
         /* unroll */ for (var v = 0u; v < VECTORS; v++) {
           if ((GROUP_VECTORS % (VECTORS * SUBGROUP) == 0u) | (first_vector + v * SUBGROUP < GROUP_VECTORS)) {
-            store_output(pixel, group, k[v], z[(b * PIXELS + i) * VECTORS + v], sum, terms[v]);
+            var total: Vector;
+            /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+              total = set_component(total, e, z[((b * PIXELS + i) * VECTORS + v) * VECTOR + e]);
+            }
+            store_output(pixel, group, k[v], total, sum, terms[v]);
           }
         }
         if (STORE_SUMS) {

@@ -10,6 +10,10 @@ fn vector_sum(value: Vector) -> f32 {
   return value;
 }
 
+fn components(vector: Vector) -> array<f32, VECTOR> {
+  return array<f32, VECTOR>(vector);
+}
+
 fn set_component(vector: Vector, index: u32, value: f32) -> Vector {
   return value;
 }

@@ -10,6 +10,10 @@ fn vector_sum(value: Vector) -> f32 {
   return (value.x + value.y) + (value.z + value.w);
 }
 
+fn components(vector: Vector) -> array<f32, VECTOR> {
+  return array<f32, VECTOR>(vector.x, vector.y, vector.z, vector.w);
+}
+
 fn set_component(vector: Vector, index: u32, value: f32) -> Vector {
   var copy = vector;
   copy[index] = value;

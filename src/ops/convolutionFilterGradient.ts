@@ -14,7 +14,7 @@ import { type SliceTile, sliceCount } from './depthwiseTiles.js';
 import { type Family, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, threadGroups } from './plan.js';
 import { sumSlicesStep } from './slices.js';
-import { costsFor, tileColumns } from './subgroupForm.js';
+import { chunkLanes, costsFor, tileColumns } from './subgroupForm.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 
@@ -122,7 +122,7 @@ function oneRowWhere(geometry: ConvolutionGeometry): ConvolutionGeometry {
 function filterGradientForms(given: ConvolutionGeometry, { subgroup, software }: DeviceTraits): RankedForm[] {
   if (subgroup === undefined || subgroup < 4 || subgroup > 32) return [];
   const geometry = oneRowWhere(given);
-  const chunk = Math.min(subgroup, geometry.groupIn);
+  const chunk = chunkLanes(subgroup, geometry.groupIn);
   const columns = geometry.kernel[1];
   const forms: RankedForm[] = [];
   for (const vector of vectorWidths.filter((size) => geometry.groupOut % size === 0)) {
@@ -161,16 +161,17 @@ function blocksOf(
   { vector, taps, chunks }: Omit<FilterGradientTile, 'pixels' | 'sliceRows'>,
   subgroup: number,
 ): number {
-  const inBlocks = Math.ceil(groupIn / (Math.min(subgroup, groupIn) * chunks));
+  const inBlocks = Math.ceil(groupIn / (chunkLanes(subgroup, groupIn) * chunks));
   return (kernel[1] / taps) * kernel[0] * inBlocks * Math.ceil(groupOut / (vector * subgroup)) * groups;
 }
 
 function tileCost(geometry: ConvolutionGeometry, tile: FilterGradientTile, subgroup: number): number {
   const { vector, pixels, taps, chunks, sliceRows } = tile;
-  const { load, broadcast, workgroup } = costsFor(subgroup);
-  const accumulators = taps * chunks * Math.min(subgroup, geometry.groupIn);
+  const { address, load, exchange, carry, workgroup } = costsFor(subgroup);
+  const accumulators = taps * chunks * chunkLanes(subgroup, geometry.groupIn);
   const { columns } = tileColumns(geometry, pixels, taps);
-  const step = load * (pixels * vector + chunks * columns) + accumulators * pixels * (broadcast + vector);
+  const loads = pixels * (address + vector * load) + chunks * columns * (address + load);
+  const step = loads + accumulators * (pixels * (exchange + vector) + carry * vector);
   const rows = geometry.batch * geometry.outHeight;
   const slices = Math.ceil(rows / sliceRows);
   const steps = rows * Math.ceil(geometry.outWidth / pixels);
@@ -187,7 +188,7 @@ function reductionStep(
 ): KernelStep {
   const { groups, groupIn, groupOut, kernel } = geometry;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
-  const chunk = Math.min(subgroup, groupIn);
+  const chunk = chunkLanes(subgroup, groupIn);
   const inBlocks = Math.ceil(groupIn / (chunk * tile.chunks));
   const outBlocks = Math.ceil(groupOut / (tile.vector * subgroup));
   const slices = Math.ceil((geometry.batch * geometry.outHeight) / tile.sliceRows);

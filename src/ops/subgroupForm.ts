@@ -1,4 +1,7 @@
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
+import read1 from '../../kernels/shared/read_1.wgsl?raw';
+import read2 from '../../kernels/shared/read_2.wgsl?raw';
+import read4 from '../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
 import { outputTexts } from './convolutionOutput.js';
@@ -8,9 +11,13 @@ import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 import type { Pair } from './windows.js';
 
-/** Tile of the subgroup-broadcast convolution: what one lane holds and loads. */
+/** Tile of the subgroup convolution: what one lane holds and loads. */
 export interface SubgroupTile {
-  /** Channels of a vector. */
+  /** Input channels of a load. */
+  readonly read: VectorWidth;
+  /** Neighbouring pixels whose channels count as those of one: 1, or the filter's columns. */
+  readonly fold: number;
+  /** Output channels of a vector. */
   readonly vector: VectorWidth;
   readonly vectors: number;
   /** Output pixels of a row, and rows. */
@@ -22,14 +29,26 @@ export interface SubgroupTile {
 
 /** Costs in units of one vector multiply-add of a subgroup, measured on processors that play a GPU. */
 export interface SubgroupCosts {
+  /** A load, whatever its width, and each value of it. */
+  readonly address: number;
   readonly load: number;
-  readonly broadcast: number;
+  /** A value's way from lane to lane. */
+  readonly exchange: number;
+  /** What a loop takes to carry an accumulator on to its next turn. */
+  readonly carry: number;
   readonly workgroup: number;
 }
 
 /** What the cost model takes for subgroups of a size. */
 export function costsFor(subgroup: number): SubgroupCosts {
-  return subgroup <= 4 ? { load: 15, broadcast: 2.5, workgroup: 300 } : { load: 25, broadcast: 1.5, workgroup: 300 };
+  return subgroup <= 4
+    ? { address: 28, load: 14, exchange: 1, carry: 4, workgroup: 300 }
+    : { address: 0, load: 25, exchange: 1.5, carry: 0, workgroup: 300 };
+}
+
+/** Lanes whose reads make up a chunk: all where lanes swap, else those that have channels. */
+export function chunkLanes(subgroup: number, reads: number): number {
+  return subgroup === 4 ? subgroup : Math.min(subgroup, reads);
 }
 
 /** Vector accumulators of a lane: beyond, kernels grow no faster, and compile for seconds. */
@@ -39,18 +58,20 @@ const pixelCounts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 28];
 const rowCounts = [1, 2, 3, 4, 6, 7, 8];
 
 /** The tiles that suit a geometry, with their costs; none where subgroups have no one size or hardly a lane has work. */
-export function subgroupForms(geometry: ConvolutionGeometry, { subgroup }: DeviceTraits, up: Pair): RankedForm[] {
+export function subgroupForms(given: ConvolutionGeometry, { subgroup }: DeviceTraits, up: Pair): RankedForm[] {
   if (subgroup === undefined || subgroup < 4 || subgroup > 32) return [];
-  const flat = flatten(geometry, up);
-  return tilesOf(flat, subgroup, up).map((tile) => ({
-    family: 'subgroup',
-    tile: { ...tile },
-    cost: tileCost(flat, subgroup, up, tile),
-    body: tileBody(flat, subgroup, tile),
-  }));
+  return foldsOf(given, subgroup, up).flatMap((fold) => {
+    const geometry = reshape(given, up, fold);
+    return tilesOf(geometry, fold, subgroup, up).map((tile) => ({
+      family: 'subgroup' as const,
+      tile: { ...tile },
+      cost: tileCost(geometry, subgroup, up, tile),
+      body: tileBody(geometry, subgroup, tile),
+    }));
+  });
 }
 
-/** The broadcast kernel for a convolution whose input is read with `up - 1` zeros between its pixels. */
+/** The kernel for a convolution whose input is read with `up - 1` zeros between its pixels. */
 export function subgroupStep(
   given: ConvolutionGeometry,
   flags: Constants,
@@ -59,13 +80,14 @@ export function subgroupStep(
   { subgroup }: DeviceTraits,
   up: Pair,
 ): KernelStep {
-  const geometry = flatten(given, up);
+  const geometry = reshape(given, up, tile.fold);
   const lanes = subgroup!;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
-  const chunk = Math.min(lanes, geometry.groupIn);
+  const chunk = chunkLanes(lanes, geometry.groupIn / tile.read);
+  const shared = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector), ...outputTexts()];
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [vectorText(tile.vector), ...outputTexts()] },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared },
     constants: {
       ...geometryConstants(geometry),
       ...flags,
@@ -73,7 +95,8 @@ export function subgroupStep(
       UP_WIDTH: up[1],
       SUBGROUP: lanes,
       CHUNK: chunk,
-      HELD: heldFilters(lanes, chunk),
+      FOLD: tile.fold,
+      HELD: heldFilters(lanes, chunk * tile.read),
       VECTORS: tile.vectors,
       PIXELS: tile.pixels,
       ROWS: tile.rows,
@@ -95,27 +118,45 @@ export function subgroupStep(
  * Filter rows read ahead of the pixels. Eight lanes keep them near (measured: up to 1.4 times faster), four have no
  * registers for it, and wide subgroups would fill theirs.
  */
-function heldFilters(subgroup: number, chunk: number): number {
+function heldFilters(subgroup: number, channels: number): number {
   const wanted = subgroup <= 4 ? 1 : subgroup <= 8 ? 8 : 4;
-  return chunk % wanted === 0 ? wanted : 1;
+  return channels % wanted === 0 ? wanted : 1;
 }
 
-function flatten(geometry: ConvolutionGeometry, up: Pair): ConvolutionGeometry {
+/** Folding fills lanes that a pixel's channels leave idle. */
+function foldsOf({ kernel, dilation, groups, groupIn }: ConvolutionGeometry, subgroup: number, up: Pair): number[] {
+  const folds =
+    kernel[1] > 1 && groupIn < subgroup && groups === 1 && dilation[1] === 1 && up.every((size) => size === 1);
+  return folds ? [1, kernel[1]] : [1];
+}
+
+/** The convolution as the kernel sees it. */
+function reshape(geometry: ConvolutionGeometry, up: Pair, fold: number): ConvolutionGeometry {
+  if (fold > 1) return { ...geometry, kernel: [geometry.kernel[0], 1], groupIn: geometry.groupIn * fold };
   return isPointwise(geometry) && up.every((size) => size === 1) ? asOneRow(geometry) : geometry;
 }
 
-function tilesOf(geometry: ConvolutionGeometry, subgroup: number, up: Pair): SubgroupTile[] {
+/** Wider loads where they are cheaper by the value: four lanes, all of which have channels to read. */
+function readsOf({ groupIn }: ConvolutionGeometry, fold: number, subgroup: number): VectorWidth[] {
+  const wide = subgroup === 4 && fold === 1;
+  return vectorWidths.filter((size) => size === 1 || (wide && groupIn % size === 0 && groupIn >= size * subgroup));
+}
+
+function tilesOf(geometry: ConvolutionGeometry, fold: number, subgroup: number, up: Pair): SubgroupTile[] {
   const width = Math.ceil(geometry.outWidth / up[1]);
   const rows = Math.ceil(geometry.outHeight / up[0]) * geometry.batch;
+  const reads = readsOf(geometry, fold, subgroup);
   const tiles: SubgroupTile[] = [];
   for (const [vector, vectors] of channelTiles(geometry.groupOut, subgroup)) {
     for (const pixels of pixelCounts.filter((size) => size < width + 2)) {
       for (const tileRows of rowCounts.filter((size) => size <= rows)) {
+        const accumulators = pixels * tileRows * vectors;
+        if (accumulators > mostAccumulators) continue;
         for (const taps of up[1] > 1 || geometry.kernel[1] === 1 ? [1] : [1, geometry.kernel[1]]) {
-          const tile = { vector, vectors, pixels, rows: tileRows, taps };
-          const accumulators = pixels * tileRows * vectors;
-          const fits = accumulators <= mostAccumulators && tileBody(geometry, subgroup, tile) <= mostBody;
-          if (fits || accumulators === 1) tiles.push(tile);
+          for (const read of reads) {
+            const tile = { read, fold, vector, vectors, pixels, rows: tileRows, taps };
+            if (accumulators === 1 || tileBody(geometry, subgroup, tile) <= mostBody) tiles.push(tile);
+          }
         }
       }
     }
@@ -134,23 +175,25 @@ function channelTiles(channels: number, subgroup: number): [VectorWidth, number]
 
 /** Vector multiply-adds that the kernel's text holds; stores count for as much code as five. */
 function tileBody(geometry: ConvolutionGeometry, subgroup: number, tile: SubgroupTile): number {
-  const chunk = Math.min(subgroup, geometry.groupIn);
+  const channels = chunkLanes(subgroup, geometry.groupIn / tile.read) * tile.read;
   const accumulators = tile.pixels * tile.rows * tile.vectors;
-  return Math.round(((accumulators * tile.taps * chunk + 5 * accumulators) * tile.vector) / 4);
+  return Math.round(((accumulators * tile.taps * channels + 5 * accumulators) * tile.vector) / 4);
 }
 
 function tileCost(geometry: ConvolutionGeometry, subgroup: number, up: Pair, tile: SubgroupTile): number {
-  const { vector, vectors, pixels, rows, taps } = tile;
+  const { read, vector, vectors, pixels, rows, taps } = tile;
   const { kernel, groupIn, groups } = geometry;
-  const { load, broadcast, workgroup } = costsFor(subgroup);
-  const chunk = Math.min(subgroup, groupIn);
-  const steps = (kernel[0] / up[0]) * (kernel[1] / taps / up[1]) * Math.ceil(groupIn / chunk);
-  const inputLoads = rows * tileColumns(geometry, pixels, taps).columns;
-  const terms = taps * chunk * rows * pixels;
-  const step = load * (inputLoads + taps * chunk * vector * vectors) + terms * (broadcast + vector * vectors);
-  const output = workgroup + load * rows * pixels * vector * vectors;
+  const { address, load, exchange, carry, workgroup } = costsFor(subgroup);
+  const channels = chunkLanes(subgroup, groupIn / read) * read;
+  const steps = (kernel[0] / up[0]) * (kernel[1] / taps / up[1]) * Math.ceil(groupIn / channels);
+  const outputs = rows * pixels * vectors * vector;
+  const inputLoads = rows * tileColumns(geometry, pixels, taps).columns * (address + read * load);
+  const filterLoads = taps * channels * vectors * (address + vector * load);
+  const terms = taps * channels * (rows * pixels * exchange + outputs);
+  const output = workgroup + load * outputs;
   const { columnBlocks, rowBlocks, channelBlocks } = blocksOf(geometry, subgroup, up, tile);
-  return columnBlocks * rowBlocks * up[0] * up[1] * channelBlocks * groups * (steps * step + output);
+  const blocks = columnBlocks * rowBlocks * up[0] * up[1] * channelBlocks * groups;
+  return blocks * (steps * (inputLoads + filterLoads + terms + carry * outputs) + output);
 }
 
 function blocksOf(geometry: ConvolutionGeometry, subgroup: number, up: Pair, tile: SubgroupTile) {

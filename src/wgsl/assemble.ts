@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
 import { evaluateConstant } from './constants.js';
-import { unrollLoops } from './unroll.js';
+import { writeOut } from './writeOut.js';
 
 /** A value put ahead of a kernel's text: plain numbers become u32, booleans bool; the others say their type. */
 export type Constant = number | boolean | { readonly i32: number } | { readonly f32: number };
@@ -17,7 +17,7 @@ export interface KernelSource {
 
 /**
  * The WGSL module of a kernel for one set of constants: directives first, then the constants, the shared text and the
- * kernel, with the loops marked `/* unroll *\/` written out.
+ * kernel, with the loops marked `/* unroll *\/` written out and the branches that constants decide dropped.
  *
  * @throws ShapeError for a constant that is not a finite number of its type.
  */
@@ -29,7 +29,7 @@ export function assemble(kernel: KernelSource, constants: Constants): string {
   });
   const lines = Object.entries(constants).map(([name, value]) => constantLine(kernel.name, name, value));
   const values = constantValues(constants, body);
-  return [...directives, ...lines, unrollLoops(body, values)].join('\n');
+  return [...directives, ...lines, writeOut(body, values)].join('\n');
 }
 
 /** A kernel with its constants in words: the pipeline's label. */
@@ -60,14 +60,13 @@ function constantLine(kernel: string, name: string, value: Constant): string {
   return `const ${name} = ${isUnsigned ? `${plain}u` : `i32(${plain})`};`;
 }
 
-/** Integer values of the injected constants and of those the kernel derives from them, for loop bounds. */
+/** Integer values of the injected constants and of those the kernel derives from them; false is 0 and true 1. */
 function constantValues(constants: Constants, body: string): Map<string, number> {
   const values = new Map<string, number>();
   for (const [name, value] of Object.entries(constants)) {
-    const plain = plainValue(value);
-    if (typeof plain === 'number') values.set(name, plain);
+    values.set(name, Number(plainValue(value)));
   }
-  for (const match of body.matchAll(/^const (\w+) = ([\w\s()+*/%-]+);$/gm)) {
+  for (const match of body.matchAll(/^const (\w+) = ([\w\s()+*/%=!<>&|-]+);$/gm)) {
     const value = evaluateConstant(match[2]!, values);
     if (value !== undefined) values.set(match[1]!, value);
   }

@@ -1,46 +1,54 @@
+/** Operators from the loosest to the tightest; false is 0 and true 1. */
+const levels: Readonly<Record<string, (left: number, right: number) => number>>[] = [
+  { '|': (left, right) => left | right },
+  { '&': (left, right) => left & right },
+  {
+    '==': (left, right) => +(left === right),
+    '!=': (left, right) => +(left !== right),
+    '<': (left, right) => +(left < right),
+    '>': (left, right) => +(left > right),
+  },
+  { '+': (left, right) => left + right, '-': (left, right) => left - right },
+  {
+    '*': (left, right) => left * right,
+    '/': (left, right) => Math.trunc(left / right),
+    '%': (left, right) => left % right,
+  },
+];
+
 /**
- * The value of a WGSL integer expression over known constants: + - * / % and parentheses, with u and i suffixes.
- * Undefined where a name in it is not known or the text is no such expression.
+ * The value of a WGSL expression over known constants: integers with u and i suffixes, + - * / % == != < >, & and |, ! and
+ * parentheses, where false counts as 0 and true as 1. Undefined where a name in it is not known or the text is no such
+ * expression.
  */
 export function evaluateConstant(expression: string, values: ReadonlyMap<string, number>): number | undefined {
-  const tokens = expression.match(/\w+|[^\s\w]/g) ?? [];
+  const tokens = expression.match(/\w+|[=!]=|[^\s\w]/g) ?? [];
   let position = 0;
 
   function primary(): number {
     const token = tokens[position++];
     if (token === '(') {
-      const inner = sum();
+      const inner = operation(0);
       return tokens[position++] === ')' ? inner : Number.NaN;
     }
+    if (token === '!') return 1 - primary();
     if (token === undefined) return Number.NaN;
     if (/^\d+[ui]?$/.test(token)) return Number.parseInt(token, 10);
     return values.get(token) ?? Number.NaN;
   }
 
-  function product(): number {
-    let left = primary();
-    for (
-      let operator = tokens[position];
-      operator !== undefined && '*/%'.includes(operator);
-      operator = tokens[position]
-    ) {
-      position++;
-      const right = primary();
-      left = operator === '*' ? left * right : operator === '/' ? Math.trunc(left / right) : left % right;
+  function operation(level: number): number {
+    const operators = levels[level];
+    if (!operators) return primary();
+    let left = operation(level + 1);
+    while (tokens[position]! in operators) {
+      const apply = operators[tokens[position++]!]!;
+      const right = operation(level + 1);
+      left = Number.isNaN(left + right) ? Number.NaN : apply(left, right);
     }
     return left;
   }
 
-  function sum(): number {
-    let left = product();
-    for (let operator = tokens[position]; operator === '+' || operator === '-'; operator = tokens[position]) {
-      position++;
-      const right = product();
-      left = operator === '+' ? left + right : left - right;
-    }
-    return left;
-  }
-
-  const value = sum();
+  const value = operation(0);
   return position === tokens.length && Number.isFinite(value) ? value : undefined;
 }

@@ -71,6 +71,18 @@ const shapes: Readonly<Record<string, ConvolutionShape>> = {
     padding: [2, 6],
     dilation: [1, 2],
   },
+  'an image, not square': {
+    ...base,
+    batch: 2,
+    inHeight: 9,
+    inWidth: 14,
+    inChannels: 3,
+    outChannels: 20,
+    kernel: [5, 7],
+    stride: [2, 2],
+    padding: [2, 3],
+  },
+  'groups of many channels': { ...base, inHeight: 4, inWidth: 5, inChannels: 40, outChannels: 8, groups: 2 },
   'groups and dilation': {
     ...base,
     inHeight: 7,
@@ -82,19 +94,22 @@ const shapes: Readonly<Record<string, ConvolutionShape>> = {
   },
 };
 
-/** Every family, and tiles from the whole range: compiling all of them would take hours. */
+/** A family, and how it loads. */
+const kindOf = ({ family, tile: { read = 1, fold = 1 } }: RankedForm): string => `${family} ${read} ${fold}`;
+
+/** Every family and way of loading, and tiles from the whole range: compiling all of them would take hours. */
 function spread(forms: readonly RankedForm[], count: number): RankedForm[] {
   const quick = forms.filter(({ body, family }) => body <= 120 || family === 'winograd');
-  const families = [...new Set(quick.map(({ family }) => family))];
-  return families.flatMap((family) => {
-    const own = quick.filter((form) => form.family === family);
+  const kinds = [...new Set(quick.map(kindOf))];
+  return kinds.flatMap((kind) => {
+    const own = quick.filter((form) => kindOf(form) === kind);
     const step = Math.max(1, Math.floor(own.length / count));
     return own.filter((_, index) => index % step === 0).slice(0, count);
   });
 }
 
 /** Forms of a family: drivers with wide subgroups take seconds to compile some of them. */
-const formsWithSubgroup = (subgroup = 0): number => (subgroup > 4 ? 2 : 4);
+const formsWithSubgroup = (subgroup = 0): number => (subgroup > 4 ? 2 : 3);
 
 /** Plans in every form that `spread` picks. */
 function plansInForms(plan: (traits: DeviceTraits) => OperationPlan): [string, OperationPlan][] {

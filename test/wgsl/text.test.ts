@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
 import { assemble, type Constants, type KernelSource, specialisation } from '../../src/wgsl/assemble.js';
 import { evaluateConstant } from '../../src/wgsl/constants.js';
-import { unrollLoops } from '../../src/wgsl/unroll.js';
+import { writeOut } from '../../src/wgsl/writeOut.js';
 
 describe('evaluateConstant', () => {
   const values = new Map([
@@ -27,6 +27,12 @@ describe('evaluateConstant', () => {
     ['A*B', 21],
     ['((A))', 7],
     [' A  +\n1 ', 8],
+    ['A == B', 0],
+    ['A + 1 != B', 1],
+    ['B<3', 0],
+    ['(A > B) & (B == 3)', 1],
+    ['!(A > B)', 0],
+    ['(A < B) | (A == 7u)', 1],
   ])('%s is %i', (expression, value) => {
     expect(evaluateConstant(expression, values)).toBe(value);
   });
@@ -45,7 +51,9 @@ describe('evaluateConstant', () => {
     '1.5',
     'f(A)',
     'A << 1',
-    'A == B',
+    'A == C',
+    '(A < B) & C',
+    'A ==',
     '1f',
   ])('%s is no known constant', (expression) => {
     expect(evaluateConstant(expression, values)).toBeUndefined();
@@ -74,7 +82,7 @@ describe('evaluateConstant', () => {
   });
 });
 
-describe('unrollLoops', () => {
+describe('writeOut', () => {
   const values = new Map([
     ['N', 3],
     ['M', 2],
@@ -83,23 +91,52 @@ describe('unrollLoops', () => {
 
   it('leaves other loops and text alone', () => {
     const text = 'for (var i = 0u; i < N; i++) { a[i] = 1; }\n/* unroll */ while (x) {}';
-    expect(unrollLoops(text, values)).toBe(text);
+    expect(writeOut(text, values)).toBe(text);
   });
 
   it('writes every turn out as a block with a constant counter', () => {
     const text = 'before; /* unroll */ for (var i = 0u; i < N; i++) { a[i] = i; } after;';
-    expect(squeeze(unrollLoops(text, values))).toBe(
+    expect(squeeze(writeOut(text, values))).toBe(
       'before; { const i = 0u; a[i] = i; } { const i = 1u; a[i] = i; } { const i = 2u; a[i] = i; } after;',
     );
   });
 
   it('takes first value, limit and step from constants', () => {
     const text = '/* unroll */ for (var i = M; i < N * M + 1u; i += M) {x}';
-    expect(squeeze(unrollLoops(text, values))).toBe('{ const i = 2u;x} { const i = 4u;x} { const i = 6u;x}');
+    expect(squeeze(writeOut(text, values))).toBe('{ const i = 2u;x} { const i = 4u;x} { const i = 6u;x}');
+  });
+
+  it('writes out a loop of one turn where only that is asked for', () => {
+    const text = (limit: string) =>
+      `/* unroll once */ for (var i = 0u; i < ${limit}; i += M) { /* unroll */ for (var j = 0u; j < 1u; j++) { f(i, j); } } after`;
+    expect(squeeze(writeOut(text('M'), values))).toBe('{ const i = 0u; { const j = 0u; f(i, j); } } after');
+    expect(squeeze(writeOut(text('N'), values))).toBe(
+      'for (var i = 0u; i < N; i += M) { { const j = 0u; f(i, j); } } after',
+    );
+  });
+
+  it.each([
+    ['if (N == 3u) { a; } after', '{ a; } after'],
+    ['if(N==2u){a;}after', 'after'],
+    ['if (N == 3u) { a; } else { b; } after', '{ a; } after'],
+    ['if (N != 3u) { a; } else { b; } after', ' { b; } after'],
+    ['if (N == 1u) { a; } else if (N == 2u) { b; } else { c; } after', ' { c; } after'],
+    ['if (N == 3u) { a; } else if (x) { b; } else { c; } after', '{ a; } after'],
+    ['if (N == 1u) { a; } else if (x) { b; } else { c; } after', ' if (x) { b; } else { c; } after'],
+    ['if (x) { a; } else if (N == 3u) { b; } else { c; } after', 'if (x) { a; } else { b; } after'],
+    ['if (x) { if (M == 2u) { a; } } after', 'if (x) { { a; } } after'],
+    ['if (N == 3u) { if (M == 3u) { a; } b; } after', '{ b; } after'],
+  ])('takes the branch that constants decide: %s', (text, expected) => {
+    expect(squeeze(writeOut(text, values))).toBe(expected);
+  });
+
+  it('decides branches by the counter of a loop that is written out', () => {
+    const text = '/* unroll */ for (var i = 0u; i < M; i++) { if (i == 0u) { a; } else { b; } }';
+    expect(squeeze(writeOut(text, values))).toBe('{ const i = 0u; { a; } } { const i = 1u; { b; } }');
   });
 
   it('writes nothing for a loop without turns', () => {
-    expect(unrollLoops('a/* unroll */ for (var i = 0u; i < N - 3u; i++) {x}b', values)).toBe('ab');
+    expect(writeOut('a/* unroll */ for (var i = 0u; i < N - 3u; i++) {x}b', values)).toBe('ab');
   });
 
   it('unrolls loops in loops, with bounds of the outer counter, and loops behind loops', () => {
@@ -108,7 +145,7 @@ describe('unrollLoops', () => {
       /* unroll */ for (var j = 0u; j < i + 1u; j++) { if (c) { f(i, j); } }
     }
     /* unroll */ for (var k = 0u; k < 1u; k++) { g(k); }`;
-    const result = squeeze(unrollLoops(text, values));
+    const result = squeeze(writeOut(text, values));
     expect(result.match(/f\(i, j\)/g)).toHaveLength(3);
     expect(result.match(/const j = \d+u/g)).toEqual(['const j = 0u', 'const j = 0u', 'const j = 1u']);
     expect(result).toContain('{ const k = 0u; g(k); }');
@@ -122,13 +159,13 @@ describe('unrollLoops', () => {
     ['a first value', 'var i = first; i < N; i++', 'first'],
     ['a step', 'var i = 0u; i < N; i += step', 'step'],
   ])('refuses %s that is no constant', (_, head, got) => {
-    const run = () => unrollLoops(`/* unroll */ for (${head}) { }`, values);
+    const run = () => writeOut(`/* unroll */ for (${head}) { }`, values);
     expect(run).toThrow(UnsupportedError);
     expect(run).toThrow(`unroll: loop bound: expected a constant, got ${got}`);
   });
 
   it('refuses a body that does not end', () => {
-    const run = () => unrollLoops('/* unroll */ for (var i = 0u; i < N; i++) { {}', values);
+    const run = () => writeOut('/* unroll */ for (var i = 0u; i < N; i++) { {}', values);
     expect(run).toThrow('unroll: loop body: expected a closing brace, got the end of the text');
   });
 });

@@ -1,0 +1,7 @@
+// Input channels that a lane loads at a time: 2.
+alias Read = vec2<f32>;
+const READ = 2u;
+
+fn channels_of(read: Read) -> array<f32, READ> {
+  return array<f32, READ>(read.x, read.y);
+}
