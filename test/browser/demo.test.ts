@@ -166,6 +166,16 @@ describe('The page', () => {
     await page.context().close();
   });
 
+  it('says so where there is no camera', async () => {
+    const { page, complaints } = await openPage(browser);
+    await page.goto(`${demo.address}#try`);
+    await page.click('#pad-camera');
+    expect(await troubleText(page)).toMatch(/No camera was found|The camera was not allowed/);
+    expect(await page.textContent('#pad-camera')).toBe('Camera');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
   it('says what to do where the GPU has not enough memory, and goes on', async () => {
     const { page, complaints } = await openPage(browser, { serviceWorkers: 'block' });
     await page.route(/assets\/main-.*\.js$/, async (route) => {
@@ -177,6 +187,7 @@ describe('The page', () => {
     await page.click('#start');
     const message = await troubleText(page);
     expect(message).toContain('not enough memory');
+    expect(message).toContain('expected enough memory on the device');
     expect(message).toContain('Choose a smaller batch, width or network');
     expect(await phaseOf(page)).toBe('idle');
     await expectAccessible(page, 'out of memory');

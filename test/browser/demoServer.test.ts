@@ -12,7 +12,7 @@ let browser: Browser;
 /** In a process of its own: under Vitest, Vite makes workers for Vitest's module runner. */
 beforeAll(async () => {
   const { VITEST: _, NODE_ENV: __, MODE: ___, ...env } = process.env;
-  const options = ['--config', 'src/demo/vite.config.ts', '--port', '0', '--strictPort', '--clearScreen', 'false'];
+  const options = ['--config', 'src/demo/vite.config.ts', '--port', '0', '--strictPort', '--force'];
   server = spawn(process.execPath, ['node_modules/vite/bin/vite.js', ...options], {
     env: { ...env, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -34,9 +34,14 @@ afterAll(async () => {
   await once(server, 'exit');
 });
 
-it('The development server trains on MNIST', async () => {
+it('The development server knows all dependencies at once, and trains on MNIST', async () => {
   const { page, complaints } = await openPage(browser);
   await page.goto(address);
+  // As text, whose imports are the page's own. A reload would end it.
+  await page.evaluate(`(async () => {
+    for (const peer of ['tensorflow', 'onnxRuntime']) await import('/worker/bench/' + peer + 'Peer.ts');
+    await new Promise((done) => setTimeout(done, 1000));
+  })()`);
   await chooseSmallTraining(page, 50);
   await page.selectOption('[name=data]', 'mnist');
   expect(await page.locator('#data-mnist').isVisible()).toBe(false);

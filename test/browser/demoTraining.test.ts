@@ -166,7 +166,9 @@ describe('Training', () => {
         'CIFAR-10: 72 pictures of 32 × 32 to learn from, 8 to test',
       );
       expect(await focusedId(page)).toBe('pause');
-      await untilText(page, '#training-status', /[1-9][\d.]* steps\/s · [1-9][\d,]* pictures\/s · \d+ s left/);
+      const atWork =
+        /^The plain network first. Step \d+ of 30 · [\d.]*[1-9][\d.]* steps\/s · [1-9]\d* pictures\/s · .*\d s left$/;
+      await untilText(page, '#training-status', atWork);
       await page.keyboard.press('Enter');
       await untilPhase(page, 'paused');
       expect(await page.textContent(':focus')).toBe('Go on');

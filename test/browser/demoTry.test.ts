@@ -73,6 +73,9 @@ describe('Trying it', () => {
     'classifies a dropped picture and what a camera films',
     async () => {
       await writeFile(join(folder, 'picture.png'), plainPng(300, 240, [90, 140, 60]));
+      await writeFile(join(folder, 'notes.txt'), 'words');
+      await drop(page, join(folder, 'notes.txt'));
+      expect(await troubleText(page)).toContain('notes.txt is neither a picture nor a network');
       await drop(page, join(folder, 'picture.png'));
       await untilText(page, '#answer-text', /sure/);
       await expectAccessible(page, 'answered');

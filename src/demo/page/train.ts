@@ -198,9 +198,11 @@ export function setUpTraining(): void {
       return;
     }
     if (!overview || phase === 'compiling') return;
-    const { steps, batch } = overview;
+    const { steps, batch, distillation } = overview;
     const done = recent.ic.step + recent.plain.step;
-    const at = `Step ${grouped(Math.min(recent.ic.step, recent.plain.step))} of ${grouped(steps)}`;
+    const teaching = distillation && recent.plain.step < steps;
+    const step = teaching ? recent.plain.step : Math.min(recent.ic.step, recent.plain.step);
+    const at = `${teaching ? 'The plain network first. ' : ''}Step ${grouped(step)} of ${grouped(steps)}`;
     fill(done / (2 * steps));
     const perSecond = pace.perSecond();
     const speed = perSecond
