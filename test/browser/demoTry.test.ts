@@ -76,6 +76,7 @@ describe('Trying it', () => {
       await writeFile(join(folder, 'notes.txt'), 'words');
       await drop(page, join(folder, 'notes.txt'));
       expect(await troubleText(page)).toContain('notes.txt is neither a picture nor a network');
+      await page.click('#trouble button');
       await drop(page, join(folder, 'picture.png'));
       await untilText(page, '#answer-text', /sure/);
       await expectAccessible(page, 'answered');
