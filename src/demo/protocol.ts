@@ -54,6 +54,8 @@ export interface TrainingOverview {
   readonly networks: readonly NetworkDescription[];
   readonly steps: number;
   readonly batch: number;
+  /** The plain network trains to its end before the other one starts. */
+  readonly distillation: boolean;
 }
 
 export type TrainingPhase = 'idle' | 'compiling' | 'training' | 'paused' | 'recovering' | 'testing' | 'done' | 'failed';

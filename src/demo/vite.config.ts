@@ -18,6 +18,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   worker: { format: 'es' },
+  // Vite does not look for dependencies in workers; one that is found late reloads the page.
+  optimizeDeps: { entries: ['index.html', 'worker/main.ts'] },
   plugins: [serveMnist(), serviceWorker()],
 });
 

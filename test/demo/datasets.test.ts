@@ -51,6 +51,18 @@ describe('Data sets of dropped files', () => {
     await expect(loadData({ kind: 'files', files })).rejects.toThrow(/labels below 3, got 3 for image 8/);
   });
 
+  it('refuses test pictures of another size than those to learn from, with both sizes', async () => {
+    const files = [
+      placed('train-images-idx3-ubyte', idx(9, 4, 5)),
+      placed('train-labels-idx1-ubyte', idx(9)),
+      placed('t10k-images-idx3-ubyte', idx(6, 5, 4)),
+      placed('t10k-labels-idx1-ubyte', idx(6)),
+    ];
+    await expect(loadData({ kind: 'files', files })).rejects.toThrow(/test pictures: expected 5 × 4,.* got 4 × 5$/);
+    const colour = files.with(2, placed('t10k-images-idx4-ubyte', idx(6, 4, 5, 3)));
+    await expect(loadData({ kind: 'files', files: colour })).rejects.toThrow(/got 5 × 4 of 3 channels$/);
+  });
+
   it('keeps a tenth for testing where there are no test files', async () => {
     const files = [placed('train-images-idx3-ubyte', idx(40, 3, 3)), placed('train-labels-idx1-ubyte', idx(40))];
     const { train, test } = await loadData({ kind: 'files', files });

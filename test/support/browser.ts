@@ -9,7 +9,11 @@ export interface LaunchOptions {
    * become external textures in this Chromium, with or without. Default false.
    */
   readonly canvases?: boolean;
+  /** Pages are given a camera that films a moving pattern. Default false. */
+  readonly camera?: boolean;
 }
+
+const fakeCamera = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 const vulkan = [
   '--enable-features=Vulkan,DefaultANGLEVulkan,VulkanFromANGLE',
@@ -26,7 +30,11 @@ export const insecureHost = 'insecure.test';
  *
  * The caller closes it. On loading, a page is slow on a busy machine: give tests a generous timeout.
  */
-export async function launchBrowser({ webgpu = true, canvases = false }: LaunchOptions = {}): Promise<Browser> {
+export async function launchBrowser({
+  webgpu = true,
+  canvases = false,
+  camera = false,
+}: LaunchOptions = {}): Promise<Browser> {
   const { executable, environment } = await installChromium();
   const graphics = webgpu
     ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', ...(canvases ? vulkan : [])]
@@ -35,7 +43,7 @@ export async function launchBrowser({ webgpu = true, canvases = false }: LaunchO
     executablePath: executable,
     env: { ...process.env, ...environment },
     chromiumSandbox: false,
-    args: ['--no-zygote', '--disable-dev-shm-usage', ...graphics],
+    args: ['--no-zygote', '--disable-dev-shm-usage', ...graphics, ...(camera ? fakeCamera : [])],
   });
 }
 

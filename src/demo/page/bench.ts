@@ -83,10 +83,12 @@ export function setUpBench(section: HTMLElement): { show(): void } {
   }
 
   function setRunning(running: boolean): void {
+    const pressed = document.activeElement === (running ? start : stop);
     start.disabled = running;
     stop.hidden = !running;
     copy.disabled = running || !own;
     for (const field of form.elements) (field as HTMLInputElement).disabled = running;
+    if (pressed) (running ? stop : start).focus();
   }
 
   /** Shows results of other machines beside those of this one, and keeps them. */

@@ -28,7 +28,9 @@ export function setUpData(form: HTMLFormElement): DataFields {
     byId('data-files').hidden = choice.value !== 'files';
     byId('data-mnist').hidden = choice.value !== 'mnist' || servedMnist !== '';
     status.textContent =
-      choice.value === 'files' && files.length > 0 ? `${grouped(files.length)} files, read when you start` : '';
+      choice.value === 'files' && files.length > 0
+        ? `${files.length === 1 ? '1 file' : `${grouped(files.length)} files`}, read when you start`
+        : '';
   };
   const takeFiles = (chosen: readonly PlacedFile[]): void => {
     if (chosen.length === 0) return;

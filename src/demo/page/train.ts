@@ -47,14 +47,11 @@ export function setUpTraining(): void {
   });
 
   start.addEventListener('click', () => {
-    if (!form.reportValidity()) return;
+    if (phase === 'compiling' || !form.reportValidity()) return;
     begin(() => call('startTraining', readSettings(form)));
   });
-  pause.addEventListener('click', async () => {
-    if (phase === 'paused') return call('resumeTraining').catch(showError);
-    pause.disabled = true;
-    await call('pauseTraining').catch(showError);
-    pause.disabled = false;
+  pause.addEventListener('click', () => {
+    call(phase === 'paused' ? 'resumeTraining' : 'pauseTraining').catch(showError);
   });
   reset.addEventListener('click', () => {
     loading?.abort();
@@ -152,16 +149,20 @@ export function setUpTraining(): void {
 
   function enter(entered: TrainingPhase, detail?: string): void {
     phase = entered;
+    const pressed = [start, pause, reset].find((button) => button === document.activeElement);
     const running = phase === 'training' || phase === 'recovering' || phase === 'testing';
     const busy = running || phase === 'compiling';
     document.body.dataset.phase = phase;
     start.hidden = running || phase === 'paused';
-    start.disabled = phase === 'compiling';
+    // Not `disabled`, which would take the focus away.
+    start.ariaDisabled = String(phase === 'compiling');
     start.textContent = phase === 'done' || phase === 'failed' ? 'Train again' : 'Start training';
     pause.hidden = !running && phase !== 'paused';
     pause.textContent = phase === 'paused' ? 'Go on' : 'Pause';
     pause.className = phase === 'paused' ? 'primary' : '';
     reset.disabled = phase === 'idle';
+    // Who pressed a button that is gone now is at the one in its place.
+    if (pressed?.hidden || pressed?.disabled) (start.hidden ? pause : start).focus();
     for (const field of form.elements) (field as HTMLInputElement).disabled = busy || phase === 'paused';
     for (const role of roles)
       byId<HTMLButtonElement>(`save-${role}`).disabled = !['training', 'paused', 'done', 'testing'].includes(phase);
@@ -197,9 +198,11 @@ export function setUpTraining(): void {
       return;
     }
     if (!overview || phase === 'compiling') return;
-    const { steps, batch } = overview;
+    const { steps, batch, distillation } = overview;
     const done = recent.ic.step + recent.plain.step;
-    const at = `Step ${grouped(Math.min(recent.ic.step, recent.plain.step))} of ${grouped(steps)}`;
+    const teaching = distillation && recent.plain.step < steps;
+    const step = teaching ? recent.plain.step : Math.min(recent.ic.step, recent.plain.step);
+    const at = `${teaching ? 'The plain network first. ' : ''}Step ${grouped(step)} of ${grouped(steps)}`;
     fill(done / (2 * steps));
     const perSecond = pace.perSecond();
     const speed = perSecond

@@ -32,7 +32,7 @@ const deviceLost: Advice = {
 
 const outOfMemory: Advice = {
   title: 'The GPU has not enough memory for this.',
-  steps: ['Choose a smaller batch or width, or close other pages that use the GPU.'],
+  steps: ['Choose a smaller batch, width or network, or close other pages that use the GPU.'],
 };
 
 const notFinite: Advice = {

@@ -184,6 +184,7 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     for (const { path, file } of files) {
       if (path.endsWith('.safetensors')) openModel(file);
       else if (pictureNames.test(path)) openPicture(file);
+      else showError(new Error(`${file.name} is neither a picture nor a network that this page reads.`));
     }
   });
   showNothing();

@@ -29,7 +29,7 @@ const mnistFiles = [
 /**
  * Loads a data set.
  *
- * @throws FormatError where files are missing or broken
+ * @throws FormatError where files are missing or broken, or pictures to test with are of another size than those to train on
  */
 export async function loadData(source: DataSource): Promise<TrainingData> {
   switch (source.kind) {
@@ -49,7 +49,14 @@ export function describeData({ train, test, classes }: TrainingData): DataDescri
 }
 
 function named(train: ImageDataset, test: ImageDataset, classes?: readonly string[]): TrainingData {
+  if (sizeOf(test) !== sizeOf(train)) {
+    throw failure('test pictures', `${sizeOf(train)}, as the pictures to learn from are`, sizeOf(test));
+  }
   return { train, test, classes: classes ?? Array.from({ length: train.classes }, (_, index) => `${index}`) };
+}
+
+function sizeOf({ height, width, channels }: ImageDataset): string {
+  return `${width} × ${height}${channels === 1 ? '' : ` of ${channels} channels`}`;
 }
 
 async function fetchMnist(address: string): Promise<TrainingData> {

@@ -75,11 +75,13 @@ export async function startTraining(
     }
     throw error;
   }
+  const { steps, batch, distillation } = task.settings;
   const overview = {
     data: describeData(task.data),
     networks: started.contestants.map(describeContestant),
-    steps: task.settings.steps,
-    batch: task.settings.batch,
+    steps,
+    batch,
+    distillation,
   };
   started.running = keepTraining(started);
   return overview;

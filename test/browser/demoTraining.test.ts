@@ -1,0 +1,264 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Role } from '../../src/demo/protocol.js';
+import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { cifarFile, idxFile } from '../io/files.js';
+import { crashGpuProcess, launchBrowser, openPage } from '../support/browser.js';
+import { type ServedDemo, serveDemo } from '../support/demo.js';
+import {
+  chooseSmallTraining,
+  drop,
+  expectAccessible,
+  focusedId,
+  lossOf,
+  minutes,
+  phaseOf,
+  statusOf,
+  stepOf,
+  troubleText,
+  until,
+  untilPhase,
+  untilText,
+} from '../support/demoPage.js';
+import { plainPng } from '../support/png.js';
+import { mainThreadTasks } from '../support/tracing.js';
+
+const longestTask = 50;
+
+let folder: string;
+let demo: ServedDemo;
+let browser: Browser;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ic-networks-data-'));
+  demo = await serveDemo();
+  browser = await launchBrowser();
+}, 5 * minutes);
+
+afterAll(async () => {
+  await browser?.close();
+  await demo?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('Training', () => {
+  it(
+    'halves the loss, pauses, goes on, saves, survives losses of the device, and loads what it saved',
+    async () => {
+      const { page, complaints } = await openPage(browser, { acceptDownloads: true });
+      await page.goto(`${demo.address}?test-hooks`);
+      await chooseSmallTraining(page, 2000);
+      await page.click('#start');
+      await untilPhase(page, 'training');
+      for (const role of ['ic', 'plain'] as const) {
+        await until(
+          page,
+          `the loss of ${role} is half of ln 10`,
+          async () => (await lossOf(page, role)) < Math.log(10) / 2,
+        );
+      }
+
+      const tasks = await mainThreadTasks(browser, page, () => page.waitForTimeout(3000));
+      expect(tasks.length).toBeGreaterThan(10);
+      // A trace without durations has nothing but zeros.
+      expect(Math.max(...tasks)).toBeGreaterThan(0);
+      expect(Math.max(...tasks)).toBeLessThan(longestTask);
+
+      await page.click('#pause');
+      await untilPhase(page, 'paused');
+      const paused = await stepOf(page);
+      await expectAccessible(page, 'paused');
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click('#save-ic')]);
+      const bytes = new Uint8Array(await readFile(await file.path()));
+      const checkpoint = decodeCheckpoint(bytes);
+      expect(checkpoint.training?.step).toBeGreaterThanOrEqual(paused);
+      expect(await stepOf(page)).toBe(paused);
+
+      await page.click('#pause');
+      await until(page, 'it goes on', async () => (await stepOf(page)) > paused);
+      await page.evaluate(() => {
+        const { demoHooks } = globalThis as unknown as { demoHooks: { destroyDevice(): Promise<void> } };
+        return demoHooks.destroyDevice();
+      });
+      await untilPhase(page, 'recovering');
+      await untilPhase(page, 'training');
+      await crashGpuProcess(browser);
+      await untilPhase(page, 'recovering');
+      await untilPhase(page, 'training');
+      const recovered = await stepOf(page);
+      expect(recovered).toBeGreaterThanOrEqual(paused);
+      await until(page, 'it trains on', async () => (await stepOf(page)) > recovered + 2);
+      expect(await lossOf(page, 'ic')).toBeLessThan(Math.log(10) / 2);
+
+      await page.click('#reset');
+      await untilPhase(page, 'idle');
+      await page.selectOption('[name=width]', '16');
+      await page.setInputFiles('#checkpoint-files', {
+        name: file.suggestedFilename(),
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from(bytes),
+      });
+      await untilPhase(page, 'training');
+      await until(page, 'the plain network catches up', async () => (await page.textContent('#loss-plain')) !== '–');
+      await page.click('#pause');
+      await untilPhase(page, 'paused');
+      const [again] = await Promise.all([page.waitForEvent('download'), page.click('#save-ic')]);
+      const resumed = decodeCheckpoint(new Uint8Array(await readFile(await again.path())));
+      expect(resumed.training?.step).toBeGreaterThanOrEqual(checkpoint.training!.step);
+      expect(resumed.network).toEqual(checkpoint.network);
+      const [other] = await Promise.all([page.waitForEvent('download'), page.click('#save-plain')]);
+      const rival = decodeCheckpoint(new Uint8Array(await readFile(await other.path())));
+      expect(rival.network.name).toBe('resnet8');
+      expect(rival.network.layers[0]).toEqual(checkpoint.network.layers[0]);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    15 * minutes,
+  );
+
+  it(
+    'goes by its settings to its end, from a dropped data set, by keyboard, past a bench that was stopped',
+    async () => {
+      const labels = Array.from({ length: 80 }, (_, index) => [index % 10]);
+      await writeFile(join(folder, 'data_batch_1.bin'), cifarFile(labels));
+      const { page, complaints } = await openPage(browser, { acceptDownloads: true });
+      await page.goto(demo.address);
+      await drop(page, join(folder, 'data_batch_1.bin'));
+      await untilText(page, '#data-status', '1 file, read when you start');
+      await chooseSmallTraining(page, 60);
+      await page.selectOption('[name=adjust]', 'input');
+      await page.selectOption('[name=optimiser]', 'sgd');
+      expect(await page.inputValue('[name=learningRate]')).toBe('0.1');
+      await page.check('[name=distillation]');
+
+      await page.focus('#start');
+      await page.keyboard.press('Enter');
+      await untilPhase(page, 'training');
+      expect(await page.textContent('#data-status')).toContain(
+        'CIFAR-10: 72 pictures of 32 × 32 to learn from, 8 to test',
+      );
+      expect(await focusedId(page)).toBe('pause');
+      const atWork =
+        /^The plain network first. Step \d+ of 60 · [\d.]*[1-9][\d.]* steps\/s · [1-9]\d* pictures\/s · .*\d s left$/;
+      await untilText(page, '#training-status', atWork);
+      await page.keyboard.press('Enter');
+      await untilPhase(page, 'paused');
+      expect(await page.textContent(':focus')).toBe('Go on');
+      await page.keyboard.press('Enter');
+      await untilPhase(page, 'training');
+      await page.click('#tab-bench');
+      await page.click('#bench-start');
+      await untilText(page, '#bench-status', /Measuring/);
+      expect(await phaseOf(page)).toBe('paused');
+      await page.click('#bench-stop');
+      await untilText(page, '#bench-status', 'Stopped');
+      await untilPhase(page, 'training');
+
+      await page.click('#tab-train');
+      await page.focus('#pause');
+      await untilPhase(page, 'done');
+      expect(await page.textContent(':focus')).toBe('Train again');
+
+      expect(await statusOf(page)).toBe('Done, 60 steps of 16 pictures');
+      expect(await page.getAttribute('#progress', 'aria-valuenow')).toBe('100');
+      for (const role of ['ic', 'plain'] as const) {
+        expect(await page.textContent(`#test-${role}`)).toMatch(/ % of 8 test pictures$/);
+        for (const chart of ['loss', 'accuracy'] as const) {
+          expect(await pixelsOfCurve(page, chart, role), `${chart} of ${role}`).toBeGreaterThan(100);
+        }
+      }
+      await expectAccessible(page, 'done');
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click('#save-ic')]);
+      const { network, training } = decodeCheckpoint(new Uint8Array(await readFile(await file.path())));
+      expect(network.layers.map((layer) => layer.kind === 'convolution' && layer.adjust)).toContain('input');
+      expect(training).toMatchObject({ step: 60, batch: 16, optimiser: 'sgd', distillation: 'mse' });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    8 * minutes,
+  );
+
+  it(
+    'takes dropped pictures in a folder for each class, refuses halves of two sizes, and is reset while it loads and compiles',
+    async () => {
+      for (const [name, colour] of [
+        ['red', [200, 30, 20]],
+        ['blue', [20, 30, 200]],
+      ] as const) {
+        await mkdir(join(folder, 'pictures', name), { recursive: true });
+        for (let index = 0; index < 20; index++) {
+          await writeFile(join(folder, 'pictures', name, `${index}.png`), plainPng(40 + index, 30, colour));
+        }
+      }
+      for (const [half, side] of [
+        ['train', 28],
+        ['t10k', 14],
+      ] as const) {
+        await writeFile(
+          join(folder, `${half}-images-idx3-ubyte`),
+          idxFile([9, side, side], new Uint8Array(9 * side ** 2)),
+        );
+        await writeFile(join(folder, `${half}-labels-idx1-ubyte`), idxFile([9], new Uint8Array(9)));
+      }
+      const { page, complaints } = await openPage(browser);
+      await page.goto(demo.address);
+      await chooseSmallTraining(page, 50);
+      await page.selectOption('[name=depth]', '14');
+      expect(await page.textContent('#name-ic')).toBe('IC-ResNet-14');
+      await page.evaluate(() => {
+        for (const id of ['start', 'reset']) document.getElementById(id)!.click();
+      });
+      expect(await phaseOf(page)).toBe('idle');
+      await page.selectOption('[name=data]', 'files');
+      await page.click('#start');
+      expect(await troubleText(page)).toContain('Choose or drop the files');
+      await page.click('#trouble button');
+
+      const halves = ['train', 't10k'].flatMap((half) =>
+        ['images-idx3', 'labels-idx1'].map((kind) => join(folder, `${half}-${kind}-ubyte`)),
+      );
+      await drop(page, ...halves);
+      await untilText(page, '#data-status', '4 files, read when you start');
+      await page.click('#start');
+      expect(await troubleText(page)).toContain('expected 28 × 28, as the pictures to learn from are, got 14 × 14');
+      expect(await phaseOf(page)).toBe('idle');
+      await page.click('#trouble button');
+
+      await drop(page, join(folder, 'pictures'));
+      await untilText(page, '#data-status', '40 files, read when you start');
+      await page.click('#start');
+      await untilText(page, '#training-status', /Compiling kernels, \d+ of/);
+      expect(await page.textContent('#data-status')).toContain(
+        '36 pictures of 32 × 32 to learn from, 4 to test with, 2 classes',
+      );
+      await page.click('#reset');
+      await untilPhase(page, 'idle');
+      expect(await page.locator('#start').isEnabled()).toBe(true);
+      expect(await page.locator('#trouble').isVisible()).toBe(false);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    5 * minutes,
+  );
+});
+
+/** The pixels of a chart in the colour of a network's curve. */
+function pixelsOfCurve(page: Page, chart: 'loss' | 'accuracy', role: Role): Promise<number> {
+  return page.locator(`#chart-${chart} canvas`).evaluate(
+    (canvas: HTMLCanvasElement, name) => {
+      const paint = canvas.cloneNode() as HTMLCanvasElement;
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      canvas.parentElement!.append(paint);
+      paint.style.color = `var(--${name})`;
+      const colour = getComputedStyle(paint).color.match(/\d+/g)!.map(Number);
+      paint.remove();
+      const near = (_: unknown, pixel: number): boolean =>
+        colour.every((value, channel) => Math.abs(data[4 * pixel + channel]! - value) < 24);
+      return Array.from({ length: data.length / 4 }, near).filter(Boolean).length;
+    },
+    role === 'ic' ? 'accent' : 'plain',
+  );
+}
