@@ -36,13 +36,10 @@ export const { version } = JSON.parse(packageText) as { readonly version: string
 /** What measurements on a device hold for. */
 export function tuningScope(device: GPUDevice): TuningScope {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
-  const { subgroup, half } = deviceTraits(device);
-  const traits = [
-    subgroup === undefined ? 'no subgroups' : `subgroups of ${subgroup}`,
-    half ? 'float16' : 'no float16',
-  ];
+  const { subgroup } = deviceTraits(device);
+  const traits = subgroup === undefined ? 'no subgroups' : `subgroups of ${subgroup}`;
   const names = [vendor, architecture, name, description].filter((part) => part !== '');
-  return { adapter: [names.join(' '), ...traits].join(', '), version };
+  return { adapter: `${names.join(' ')}, ${traits}`, version };
 }
 
 /** Whether two forms are the same kernel. */
