@@ -6,7 +6,9 @@ export type Family = 'naive' | 'subgroup' | 'tiled' | 'winograd' | 'depthwise';
 
 /** One way to compute an operation: a family, and the numbers of its tile. */
 export interface Form {
+  /** How the work is split. */
   readonly family: Family;
+  /** The sizes of the split, by names that differ by family. */
   readonly tile: Readonly<Record<string, number>>;
 }
 
@@ -22,6 +24,7 @@ export interface RankedForm extends Form {
 export interface FormRequest {
   /** Operation, shape and options in words, and whether float16 is allowed; the same key means the same forms. */
   readonly key: string;
+  /** For messages. */
   readonly operation: string;
   /** Cheapest first; all of them run on the device. */
   readonly forms: readonly RankedForm[];

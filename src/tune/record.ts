@@ -13,6 +13,7 @@ export interface TuningScope {
 
 /** What measuring found best for an operation. */
 export interface TunedForm {
+  /** The fastest one. */
   readonly form: Form;
   /** Of a run in this form. */
   readonly milliseconds: number;
@@ -24,6 +25,7 @@ export interface TunedForm {
 
 /** Results by the keys of their operations. */
 export interface TuningRecord extends TuningScope {
+  /** By the requests' keys. */
   readonly results: ReadonlyMap<string, TunedForm>;
 }
 
