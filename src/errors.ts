@@ -4,15 +4,21 @@ export interface ErrorDetails {
   readonly operation: string;
   /** The parameter at fault, for example `groups`. */
   readonly parameter: string;
+  /** What would have been right. */
   readonly expected: string;
+  /** What came instead. */
   readonly got: string;
 }
 
 /** The base of every error this package throws on purpose. */
 export class ICError extends Error {
+  /** The operation that refused, for example `conv2d`. */
   readonly operation: string;
+  /** The parameter at fault, for example `groups`. */
   readonly parameter: string;
+  /** What would have been right. */
   readonly expected: string;
+  /** What came instead. */
   readonly got: string;
 
   constructor(details: ErrorDetails, options?: ErrorOptions) {

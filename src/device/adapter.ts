@@ -1,8 +1,12 @@
 /** What an adapter says of itself. */
 export interface AdapterDescription {
+  /** The vendor's name, for example `nvidia`. */
   readonly vendor: string;
+  /** The family of GPUs, for example `turing`; empty where it is not told. */
   readonly architecture: string;
+  /** The model; empty where it is not told. */
   readonly device: string;
+  /** The driver in words; empty where it is not told. */
   readonly description: string;
   /** True where the CPU does the work of a GPU. */
   readonly software: boolean;

@@ -14,7 +14,9 @@ export interface BufferDescription {
 
 /** The buffers of a device that were created here and not yet destroyed. */
 export interface BufferUsage {
+  /** Buffers. */
   readonly count: number;
+  /** Of all of them. */
   readonly bytes: number;
 }
 

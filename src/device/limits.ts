@@ -28,7 +28,8 @@ export function numericLimits(limits: GPUSupportedLimits): Record<string, number
 /**
  * Refuses what the device cannot hold.
  *
- * @throws LimitError naming the limit, its value, what was needed and by how much that is too much.
+ * @throws LimitError naming the limit, its value, what was needed and by how much that is too much, and what to request a
+ *   device with.
  */
 export function checkLimit(device: GPUDevice, { operation, parameter, limit, needed }: LimitCheck): void {
   const allowed = device.limits[limit];
@@ -36,7 +37,7 @@ export function checkLimit(device: GPUDevice, { operation, parameter, limit, nee
   throw new LimitError({
     operation,
     parameter,
-    expected: `at most ${allowed} (the device's ${limit})`,
+    expected: `at most ${allowed} (the device's ${limit}), or a device with requiredLimits { ${limit}: ${needed} }`,
     got: `${needed}, ${needed - allowed} too much`,
   });
 }

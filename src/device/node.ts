@@ -21,10 +21,15 @@ export interface OpenDeviceOptions {
 
 /** A device in Node, with what it took to open it. */
 export interface NodeDevice {
+  /** With all limits of the adapter. */
   readonly device: GPUDevice;
+  /** What a browser has as `navigator.gpu`. */
   readonly gpu: GPU;
+  /** Which one it is. */
   readonly adapter: AdapterDescription;
+  /** The device's. */
   readonly features: string[];
+  /** The device's, by name. */
   readonly limits: Record<string, number>;
   /** How to get a faster adapter, where software runs. */
   readonly hint?: string;

@@ -5,6 +5,7 @@ import { elementCount, networkParameters } from './parameters.js';
 
 /** How the recalibration weights of one IC convolution are spread. */
 export interface AdjustDistribution {
+  /** The convolution's name. */
   readonly layer: string;
   /** The weights themselves. */
   readonly values: Float32Array;
@@ -12,6 +13,7 @@ export interface AdjustDistribution {
   readonly filterElements: number;
   /** Minimum, quartiles and maximum. */
   readonly quantiles: readonly [minimum: number, first: number, median: number, third: number, maximum: number];
+  /** Of all weights. */
   readonly mean: number;
   /** Numbers of weights between neighbouring edges; a weight on an edge counts upwards, the last edge downwards. */
   readonly counts: readonly number[];

@@ -10,7 +10,9 @@ import { type NetworkOperation, planArena } from './operations.js';
 
 /** How far compiling is. */
 export interface CompileProgress {
+  /** Operations that are done. */
   readonly compiled: number;
+  /** Operations in all. */
   readonly total: number;
 }
 
@@ -24,6 +26,7 @@ export interface CompileOptions {
   readonly tuning?: TuningStore;
   /** Called as each operation's kernels are compiled. */
   readonly onProgress?: (progress: CompileProgress) => void;
+  /** Ends compiling with its reason. */
   readonly signal?: AbortSignal;
 }
 

@@ -4,6 +4,7 @@ import { gridOf, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import type { Network } from './network.js';
 import type { NetworkOperation } from './operations.js';
+import { elementCount, networkParameters } from './parameters.js';
 import { inferShapes } from './shapes.js';
 
 type Planner = (network: Network, batch: number, traits: DeviceTraits) => readonly NetworkOperation[];
@@ -67,13 +68,15 @@ function batchThatFits(
 
 function inputThatFits(network: Network, fits: (network: Network, batch: number) => boolean): string {
   const { height, width } = network.input;
+  const parameters = parameterCount(network);
   const scaled = (parts: number): Network => {
     const size = (full: number): number => Math.max(1, Math.floor((full * parts) / height));
     return { ...network, input: { ...network.input, height: parts, width: size(width) } };
   };
   const valid = (parts: number): boolean => {
     try {
-      return fits(scaled(parts), 1);
+      // With other parameters, such as a dense layer's behind fewer pixels, it would be another network.
+      return parameterCount(scaled(parts)) === parameters && fits(scaled(parts), 1);
     } catch (error) {
       // Too small for a window of the network.
       if (error instanceof ShapeError) return false;
@@ -86,6 +89,10 @@ function inputThatFits(network: Network, fits: (network: Network, batch: number)
     return `an input of ${input.height} x ${input.width} at batch 1 fits`;
   }
   return 'no smaller batch or input fits';
+}
+
+function parameterCount(network: Network): number {
+  return networkParameters(network).reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 /** The largest number that holds, where `low` does, `high` does not, and none above one that does not. */

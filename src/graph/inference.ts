@@ -14,14 +14,19 @@ import { type NetworkState, stateRanges } from './state.js';
 
 /** A network compiled for inference on batches of one size. */
 export interface InferenceNetwork {
+  /** Images of one run. */
   readonly batch: number;
+  /** [batch, height, width, channels] */
   readonly inputShape: Shape;
+  /** [batch, 1, 1, classes] of a classifier, else [batch, height, width, channels]. */
   readonly outputShape: Shape;
   /** Dispatches of one batch. */
   readonly dispatches: number;
+  /** Of the memory that activations share. */
   readonly arenaBytes: number;
   /** Where the images, NHWC float32, are read from, and where the output is left. */
   readonly input: BufferRange;
+  /** Where the output is left, float32. */
   readonly output: BufferRange;
   /** Encodes one batch; the first time after the state changed, batch norms are made into scales and shifts, and
    * filters transformed, beforehand. */
@@ -37,6 +42,7 @@ export interface InferenceNetwork {
 }
 
 export interface InferenceOptions extends CompileOptions, InferencePlanOptions {
+  /** Images of one run. */
   readonly batch: number;
   /** Ends in the logits where the network ends in a softmax. Default false. */
   readonly logits?: boolean;

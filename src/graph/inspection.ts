@@ -11,10 +11,13 @@ import type { NetworkState } from './state.js';
 
 /** How often the second term of one IC convolution, relu(z - a S), fires over some images. */
 export interface LayerActivity {
+  /** The layer's name. */
   readonly layer: string;
   /** Of the convolution's output. */
   readonly height: number;
+  /** Of the convolution's output. */
   readonly width: number;
+  /** How many it has. */
   readonly filters: number;
   /** Share of all images, pixels and filters. */
   readonly share: number;
@@ -26,6 +29,7 @@ export interface LayerActivity {
 
 /** What a network does with some images, looked at from inside. */
 export interface InspectionResult {
+  /** How many there were. */
   readonly images: number;
   /** [images, classes] */
   readonly logits: Float32Array;
@@ -35,7 +39,9 @@ export interface InspectionResult {
 
 /** A network compiled for looking inside. */
 export interface Inspection {
+  /** Images of one run at most. */
   readonly batch: number;
+  /** [batch, height, width, channels] */
   readonly inputShape: Shape;
   /**
    * Looks at up to `batch` images, NHWC and normalised.

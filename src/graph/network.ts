@@ -12,20 +12,31 @@ interface LayerBase {
 
 /** A convolution or IC convolution; parameters NAME.weight, NAME.bias (with `bias`), NAME.adjust (unless `none`). */
 export interface ConvolutionLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'convolution';
+  /** Number of filters. */
   readonly outChannels: number;
+  /** Height and width of the filters. */
   readonly kernel: Pair;
+  /** Along height and width. */
   readonly stride: Pair;
+  /** Zeros ahead of and behind each axis: height, width. */
   readonly padding: Pair;
+  /** Distance of neighbouring taps, along height and width. */
   readonly dilation: Pair;
+  /** Parts that the channels fall into, each with filters of its own; divides input and output channels. */
   readonly groups: number;
+  /** Whether a number is added to each output channel. */
   readonly bias: boolean;
+  /** The form of the IC unit; `none` for a plain convolution. */
   readonly adjust: Adjust;
 }
 
 /** Batch normalisation over batch, height and width; parameters NAME.weight, .bias, .running_mean, .running_var. */
 export interface BatchNormLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'batchNorm';
+  /** Added to the variance; above 0. */
   readonly epsilon: number;
   /** Share of the new batch in the running statistics. */
   readonly momentum: number;
@@ -33,6 +44,7 @@ export interface BatchNormLayer extends LayerBase {
 
 /** Rectifies every element; bounded above where it says so. */
 export interface ReluLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'relu';
   /** What it lets through at most, 6 for ReLU6; any value where left out. */
   readonly maximum?: number;
@@ -40,20 +52,25 @@ export interface ReluLayer extends LayerBase {
 
 /** Element-wise sum of two inputs of one shape. */
 export interface AddLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'add';
 }
 
 /** Concatenation along the channels, of inputs that are alike in height and width. */
 export interface ConcatLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'concat';
 }
 
 /** Max or mean over windows. */
 export interface PoolLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'maxPool' | 'meanPool';
   /** `global` spans the whole image. */
   readonly kernel: Pair | 'global';
+  /** Along height and width; of no effect on a `global` one. */
   readonly stride: Pair;
+  /** Pixels ahead of and behind each axis: height, width; at most half the window. */
   readonly padding: Pair;
   /** Of a mean: whether padding counts as zeros, the default as in PyTorch, or not at all. */
   readonly countPadding?: boolean;
@@ -64,13 +81,17 @@ export interface PoolLayer extends LayerBase {
  * parameters NAME.weight [out, in] and NAME.bias.
  */
 export interface DenseLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'dense';
+  /** Outputs an example. */
   readonly outFeatures: number;
+  /** Whether a number is added to each output. */
   readonly bias: boolean;
 }
 
 /** Probabilities out of logits, the last layer where there is one. Training and evaluation work on the logits ahead of it. */
 export interface SoftmaxLayer extends LayerBase {
+  /** Says which layer it is. */
   readonly kind: 'softmax';
 }
 
@@ -87,9 +108,18 @@ export type Layer =
 
 /** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */
 export interface Network {
+  /** For labels, messages and files. */
   readonly name: string;
-  /** Height, width and channels of one input image. */
-  readonly input: { readonly height: number; readonly width: number; readonly channels: number };
+  /** One input image. */
+  readonly input: {
+    /** In pixels. */
+    readonly height: number;
+    /** In pixels. */
+    readonly width: number;
+    /** 1 for grey, 3 for colours. */
+    readonly channels: number;
+  };
+  /** At least one. */
   readonly layers: readonly Layer[];
 }
 

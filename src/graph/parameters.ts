@@ -23,6 +23,7 @@ export interface ParameterSpec {
   readonly name: string;
   /** Name of the layer it belongs to. */
   readonly layer: string;
+  /** What it is to its layer. */
   readonly role: ParameterRole;
   /**
    * PyTorch's layout: filters [outChannels, inChannels / groups, height, width], dense weights [out, in] with `in` in

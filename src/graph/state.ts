@@ -7,10 +7,15 @@ import { fromMemory, layoutState, type PlacedParameter, type StateLayout, toMemo
 
 /** A network's state on the GPU: everything that is trained in one buffer, the running statistics in another. */
 export interface NetworkState {
+  /** Where it lies. */
   readonly device: GPUDevice;
+  /** Whose state it is. */
   readonly network: Network;
+  /** What lies where. */
   readonly layout: StateLayout;
+  /** Everything that is trained, float32. */
   readonly trained: GPUBuffer;
+  /** Running means and variances, float32. */
   readonly statistics: GPUBuffer;
   /** Batches that the running statistics have seen: PyTorch's num_batches_tracked, the same for every batch norm. */
   batchesTracked: number;

@@ -6,22 +6,28 @@ import { inferShapes } from './shapes.js';
 
 /** An entry of the network's state with its place, in elements, in the buffer of its kind. */
 export interface PlacedParameter extends ParameterSpec {
+  /** Index of its first element in the buffer. */
   readonly offset: number;
+  /** Elements. */
   readonly count: number;
   /**
    * The axes of the PyTorch layout, in the order in which memory holds them, with their sizes in the PyTorch layout; a
    * dense weight [out, channels * height * width] is seen as [out, channels, height, width].
    */
   readonly axes: readonly number[];
+  /** The axis of `axes` that each axis in memory is. */
   readonly order: readonly number[];
 }
 
 /** Where a network's state lies: trained entries in one buffer, running statistics in another. */
 export interface StateLayout {
+  /** Entries of the first buffer. */
   readonly trained: readonly PlacedParameter[];
+  /** Entries of the second buffer. */
   readonly statistics: readonly PlacedParameter[];
   /** Elements of each buffer. */
   readonly trainedCount: number;
+  /** Elements of the second buffer. */
   readonly statisticsCount: number;
   /** Names of the batches-tracked counters, which are kept on the host. */
   readonly counters: readonly string[];

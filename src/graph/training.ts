@@ -20,17 +20,23 @@ import { planTraining, type TrainingPlanOptions } from './trainingPlan.js';
 
 /** A network compiled for training steps on batches of one size: forward, loss, backward; no optimiser. */
 export interface TrainingNetwork {
+  /** Images of one step. */
   readonly batch: number;
+  /** [batch, height, width, channels] */
   readonly inputShape: Shape;
   /** Of a step without the teacher. */
   readonly dispatches: number;
+  /** Of the memory that activations and gradients share. */
   readonly arenaBytes: number;
   /** Where the images (NHWC float32) and labels (uint32) are read from. */
   readonly input: BufferRange;
+  /** [batch], uint32. */
   readonly labels: BufferRange;
   /** Left by a step: logits, each example's loss, how many classes are ahead of its label. */
   readonly logits: BufferRange;
+  /** [batch] */
   readonly losses: BufferRange;
+  /** [batch], uint32; 0 where the answer is right. */
   readonly ranks: BufferRange;
   /** With a teacher. */
   readonly distillation?: TrainingDistillation;
@@ -54,11 +60,15 @@ export interface TrainingDistillation {
 
 /** A training step's options. */
 export interface TrainingOptions extends CompileOptions, Omit<TrainingPlanOptions, 'distillation'> {
+  /** Images of one step. */
   readonly batch: number;
   /** Where the images are read from; a buffer of its own where left out. */
   readonly input?: BufferRange;
   /** A loss beside cross entropy, and where the teacher's logits of the batch lie. */
-  readonly distillation?: DistillationLoss & { readonly teacherLogits: BufferRange };
+  readonly distillation?: DistillationLoss & {
+    /** [batch, classes] */
+    readonly teacherLogits: BufferRange;
+  };
 }
 
 /**

@@ -23,6 +23,7 @@ export type FileLike = Uint8Array | Blob | URL | ByteSource;
 export interface OpenOptions {
   /** The file's name, for errors; its own where it has one. */
   readonly name?: string;
+  /** Ends reading with its reason. */
   readonly signal?: AbortSignal;
 }
 

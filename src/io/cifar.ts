@@ -3,7 +3,9 @@ import type { ImageDataset } from './dataset.js';
 
 /** A file's content and its name, for errors. */
 export interface NamedBytes {
+  /** The file's, for errors. */
   readonly name: string;
+  /** All of it. */
   readonly bytes: Uint8Array;
 }
 

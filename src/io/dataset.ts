@@ -4,11 +4,15 @@ import type { IdxArray } from './idx.js';
 
 /** Labelled images of one size. */
 export interface ImageDataset {
+  /** For messages and checkpoints. */
   readonly name: string;
   /** Number of images, and of labels. */
   readonly count: number;
+  /** Of every image, in pixels. */
   readonly height: number;
+  /** Of every image, in pixels. */
   readonly width: number;
+  /** Of every image: 1 for grey, 3 for colours. */
   readonly channels: number;
   /** Labels are below this. */
   readonly classes: number;

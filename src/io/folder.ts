@@ -8,7 +8,9 @@ import { readIdx } from './idx.js';
 
 /** A data set's two halves. */
 export interface ImageFolder {
+  /** To train on. */
   readonly train: ImageDataset;
+  /** Set apart to test with. */
   readonly test: ImageDataset;
 }
 

@@ -2,7 +2,9 @@ import { FormatError, UnsupportedError } from '../errors.js';
 
 /** An IDX array of unsigned bytes, the last index running fastest. */
 export interface IdxArray {
+  /** Row-major, the last index runs fastest. */
   readonly shape: readonly number[];
+  /** The elements, a byte each. */
   readonly data: Uint8Array;
 }
 

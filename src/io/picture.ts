@@ -5,7 +5,9 @@ import { type Pixels, type ResampleFilter, resample } from './resample.js';
 
 /** A picture as bytes, row by row: grey, R G B, or R G B alpha as the `ImageData` of a canvas is. */
 export interface Picture {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   /** [height, width, 1, 3 or 4] */
   readonly data: Uint8Array | Uint8ClampedArray;
@@ -16,7 +18,12 @@ export interface PictureTransform {
   /** What the shorter side is resized to, antialiased; the longer one follows. */
   readonly resize: number;
   /** The part in the middle that is kept; not larger than `resize`. */
-  readonly crop: { readonly height: number; readonly width: number };
+  readonly crop: {
+    /** In pixels. */
+    readonly height: number;
+    /** In pixels. */
+    readonly width: number;
+  };
   /** How pixels are weighed, `bilinear` where left out. */
   readonly filter?: ResampleFilter;
 }

@@ -18,6 +18,7 @@ export type { SafetensorsType };
 
 /** A tensor of a safetensors file. */
 export interface SafetensorsTensor {
+  /** The elements' type. */
   readonly dtype: SafetensorsType;
   /** Row-major, the last index runs fastest; empty for a single number. */
   readonly shape: readonly number[];
@@ -27,7 +28,9 @@ export interface SafetensorsTensor {
 
 /** What a safetensors file holds, in the order of its header. */
 export interface Safetensors {
+  /** Texts by name; empty where there are none. */
   readonly metadata: Record<string, string>;
+  /** By name. */
   readonly tensors: Map<string, SafetensorsTensor>;
 }
 

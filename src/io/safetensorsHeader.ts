@@ -23,11 +23,13 @@ export type SafetensorsType = keyof typeof elementBytes;
 
 /** What a header says of a tensor. */
 export interface SafetensorsEntry {
+  /** The elements' type. */
   readonly dtype: SafetensorsType;
   /** Row-major, the last index runs fastest; empty for a single number. */
   readonly shape: readonly number[];
   /** Bytes [begin, end) of the data, which follow the header. */
   readonly begin: number;
+  /** The byte behind the last. */
   readonly end: number;
 }
 

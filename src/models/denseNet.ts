@@ -6,7 +6,9 @@ import { batchNorm, convolution, dense, globalMean, nameOfLast, pool, relu } fro
 export type DenseNetDepth = 121 | 161 | 169 | 201;
 
 export interface DenseNetOptions extends NetworkOptions {
+  /** Layers with weights. */
   readonly depth: DenseNetDepth;
+  /** Whether convolutions are IC, or all plain. */
   readonly ic: boolean;
 }
 

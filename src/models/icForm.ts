@@ -6,6 +6,7 @@ import { type ICAdjust, toIC } from './toIC.js';
 export interface NetworkOptions {
   /** Height, width and channels of one image. */
   readonly input?: Network['input'];
+  /** Outputs; 1000, or 10 of CIFAR's networks, unless told. */
   readonly classes?: number;
   /** The recalibration form of the IC convolutions, `output` unless told; of no effect on a plain network. */
   readonly adjust?: ICAdjust;

@@ -6,6 +6,7 @@ import { add, batchNorm, convolution, dense, globalMean, nameOfLast, relu6, type
 export interface MobileNetV2Options extends NetworkOptions {
   /** What every number of channels is multiplied by, 1 unless told; the results are multiples of 8. */
   readonly widthMultiplier?: number;
+  /** Whether convolutions are IC, or all plain. */
   readonly ic: boolean;
 }
 

@@ -15,11 +15,14 @@ export interface CifarOptions extends NetworkOptions {
 export interface CifarResNetOptions extends CifarOptions {
   /** Layers with weights on the main path: 6n + 2 for n blocks a stage. */
   readonly depth: number;
+  /** Whether convolutions are IC, or all plain. */
   readonly ic: boolean;
 }
 
 export interface ImageNetResNetOptions extends NetworkOptions {
+  /** Layers with weights on the main path. */
   readonly depth: ImageNetDepth;
+  /** Whether convolutions are IC, or all plain. */
   readonly ic: boolean;
   /** Groups of the 3x3 convolution of a bottleneck, 1 unless told; 32 and more make a ResNeXt. */
   readonly groups?: number;

@@ -4,7 +4,9 @@ import { inferShapes, type Shape } from '../graph/shapes.js';
 
 /** One layer, counted for one image. */
 export interface LayerSummary {
+  /** The layer's. */
   readonly name: string;
+  /** The layer's. */
   readonly kind: Layer['kind'];
   /** Of the output, NHWC. */
   readonly shape: Shape;
@@ -16,9 +18,13 @@ export interface LayerSummary {
 
 /** A network, counted layer by layer for one image. */
 export interface NetworkSummary {
+  /** The network's. */
   readonly name: string;
+  /** In the network's order. */
   readonly layers: readonly LayerSummary[];
+  /** Trainable elements of all layers. */
   readonly parameters: number;
+  /** Of all layers. */
   readonly multiplyAdds: number;
 }
 

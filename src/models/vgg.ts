@@ -12,6 +12,7 @@ export interface VggOptions extends NetworkOptions {
   readonly depth: VggDepth;
   /** Whether a batch norm follows every convolution. */
   readonly batchNorm: boolean;
+  /** Whether convolutions are IC, or all plain. */
   readonly ic: boolean;
 }
 

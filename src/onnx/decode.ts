@@ -13,16 +13,23 @@ export interface DecodeOnnxOptions {
   /** The file's name, for errors. */
   readonly name?: string;
   /** The size of the images, where the file leaves it open or the network is to run at another one. */
-  readonly input?: { readonly height: number; readonly width: number };
+  readonly input?: {
+    /** In pixels. */
+    readonly height: number;
+    /** In pixels. */
+    readonly width: number;
+  };
 }
 
 /** A network out of an ONNX file. */
 export interface OnnxModel {
+  /** The graph as layers. */
   readonly network: Network;
   /** The network's state by PyTorch's names and in its layouts, but for counters of batches. */
   readonly values: ReadonlyMap<string, Float32Array>;
   /** What `encodeOnnx` put into the metadata. */
   readonly normalisation?: Normalisation;
+  /** In the order of the logits, where the metadata have them. */
   readonly classNames?: readonly string[];
 }
 

@@ -6,7 +6,9 @@ import { malformed } from './modelFile.js';
 
 /** What a file says of a network besides the graph. */
 export interface Metadata {
+  /** Of the images that the network takes. */
   readonly normalisation?: Normalisation;
+  /** In the order of the logits. */
   readonly classNames?: readonly string[];
 }
 

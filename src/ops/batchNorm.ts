@@ -13,6 +13,7 @@ import { requireInteger } from './windows.js';
 export interface BatchNormShape {
   /** Batch times height times width. */
   readonly pixels: number;
+  /** One mean and variance each. */
   readonly channels: number;
 }
 

@@ -13,27 +13,45 @@ export type Adjust = 'none' | 'output' | 'input';
 
 /** What a convolution is asked for: activations NHWC, filters [height, width, inChannels / groups, outChannels]. */
 export interface ConvolutionShape {
+  /** Images. */
   readonly batch: number;
+  /** Of the input, in pixels. */
   readonly inHeight: number;
+  /** Of the input, in pixels. */
   readonly inWidth: number;
+  /** Of the input. */
   readonly inChannels: number;
+  /** Number of filters. */
   readonly outChannels: number;
+  /** Height and width of the filters. */
   readonly kernel: Pair;
+  /** Along height and width, from 1. */
   readonly stride: Pair;
+  /** Zeros ahead of and behind each axis: height, width. */
   readonly padding: Pair;
+  /** Distance of neighbouring taps along height and width, from 1. */
   readonly dilation: Pair;
+  /** Divides input and output channels; as many as channels make a depthwise convolution. */
   readonly groups: number;
 }
 
 /** A checked convolution with what follows from its shape. */
 export interface ConvolutionGeometry extends ConvolutionShape {
+  /** Of the output, in pixels. */
   readonly outHeight: number;
+  /** Of the output, in pixels. */
   readonly outWidth: number;
+  /** Input channels of a group. */
   readonly groupIn: number;
+  /** Filters of a group. */
   readonly groupOut: number;
+  /** Of the input [batch, inHeight, inWidth, inChannels]. */
   readonly inputBytes: number;
+  /** Of the output [batch, outHeight, outWidth, outChannels]. */
   readonly outputBytes: number;
+  /** Of the filters [kernel height, kernel width, groupIn, outChannels]. */
   readonly filterBytes: number;
+  /** Of the window sums [batch, outHeight, outWidth, groups]. */
   readonly windowSumBytes: number;
   /** Multiply-adds of the direct algorithm. */
   readonly multiplyAdds: number;

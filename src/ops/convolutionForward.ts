@@ -17,6 +17,7 @@ import type { DeviceTraits } from './traits.js';
 export interface ConvolutionOptions extends ReluOptions {
   /** Default `none`. */
   readonly adjust?: Adjust;
+  /** Adds the operand `bias` [outChannels]; default false. */
   readonly bias?: boolean;
   /** Batch normalisation as a scale and shift per channel behind the unit. */
   readonly scaleShift?: boolean;

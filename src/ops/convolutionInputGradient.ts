@@ -23,6 +23,7 @@ export interface InputGradientOptions {
   readonly windowSums?: 'output' | 'input';
   /** Adds to what the output holds instead of overwriting it. */
   readonly accumulate?: boolean;
+  /** The kernel's family; the device's best form by default. */
   readonly family?: Family;
 }
 

@@ -7,8 +7,11 @@ import type { DeviceTraits } from './traits.js';
 
 /** A fully connected layer: the 1x1 convolution of a row of `batch` pixels. */
 export interface DenseShape {
+  /** Rows of input and output. */
   readonly batch: number;
+  /** Columns of the input. */
   readonly inFeatures: number;
+  /** Columns of the output. */
   readonly outFeatures: number;
 }
 

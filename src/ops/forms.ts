@@ -6,7 +6,9 @@ export type Family = 'naive' | 'subgroup' | 'tiled' | 'winograd' | 'depthwise';
 
 /** One way to compute an operation: a family, and the numbers of its tile. */
 export interface Form {
+  /** How the work is split. */
   readonly family: Family;
+  /** The sizes of the split, by names that differ by family. */
   readonly tile: Readonly<Record<string, number>>;
 }
 
@@ -20,8 +22,9 @@ export interface RankedForm extends Form {
 
 /** A choice among forms: asked of {@link DeviceTraits.choose} for every operation that has more than one. */
 export interface FormRequest {
-  /** Operation, shape and options in words; the same key means the same kernels. */
+  /** Operation, shape and options in words, and whether float16 is allowed; the same key means the same forms. */
   readonly key: string;
+  /** For messages. */
   readonly operation: string;
   /** Cheapest first; all of them run on the device. */
   readonly forms: readonly RankedForm[];
@@ -46,7 +49,10 @@ export function chooseByCost({ forms }: Pick<FormRequest, 'forms'>): RankedForm 
  * @throws UnsupportedError for a family that has no form for this shape on this device.
  */
 export function planChosen(request: FormRequest, choose: ChooseForm = chooseByCost, family?: Family): OperationPlan {
-  if (family === undefined) return request.plan(choose(request));
+  if (family === undefined) {
+    const half = request.forms.some(({ tile }) => tile.half === 1);
+    return request.plan(choose(half ? { ...request, key: `${request.key} float16` } : request));
+  }
   const forms = request.forms.filter((form) => form.family === family);
   if (forms.length === 0) {
     throw new UnsupportedError({

@@ -9,9 +9,13 @@ import { requireInteger } from './windows.js';
 
 /** A picture and the tensor [height, width, channels] that it becomes. */
 export interface ImageToTensorShape {
+  /** Of the picture, in pixels. */
   readonly imageWidth: number;
+  /** Of the picture, in pixels. */
   readonly imageHeight: number;
+  /** Of the tensor. */
   readonly width: number;
+  /** Of the tensor. */
   readonly height: number;
   /** 1 (luminance), 3 (R, G, B) or 4 (with alpha). */
   readonly channels: 1 | 3 | 4;
@@ -19,9 +23,13 @@ export interface ImageToTensorShape {
 
 /** A rectangle of a picture, in pixels that need not be whole. */
 export interface ImageRegion {
+  /** Left edge, in pixels; may be a fraction. */
   readonly x: number;
+  /** Upper edge, in pixels; may be a fraction. */
   readonly y: number;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
 }
 

@@ -9,7 +9,9 @@ import { requireInteger } from './windows.js';
 
 /** Logits of a batch. */
 export interface LogitsShape {
+  /** Rows. */
   readonly batch: number;
+  /** Columns. */
   readonly classes: number;
 }
 

@@ -81,7 +81,9 @@ export function planAdamW(
 
 /** A piece of a flat buffer of parameters, in elements. */
 export interface FlatPart {
+  /** Index of its first element; a multiple of the block of parameters. */
   readonly first: number;
+  /** Elements. */
   readonly count: number;
 }
 

@@ -6,15 +6,25 @@ import { type KernelPipeline, kernelPipeline } from '../wgsl/pipeline.js';
 
 /** A piece of a GPU buffer, in bytes; the offset is a multiple of the device's minStorageBufferOffsetAlignment. */
 export interface BufferRange {
+  /** With usage `STORAGE`. */
   readonly buffer: GPUBuffer;
+  /** First byte, a multiple of `minStorageBufferOffsetAlignment`. */
   readonly offset: number;
+  /** Bytes. */
   readonly size: number;
 }
 
 /** A buffer, or a piece of one: up to its end where `size` is left out, from its start where `offset` is. */
 export type BufferResource =
   | GPUBuffer
-  | { readonly buffer: GPUBuffer; readonly offset?: number | undefined; readonly size?: number | undefined };
+  | {
+      /** With usage `STORAGE`, or `UNIFORM` for a uniform. */
+      readonly buffer: GPUBuffer;
+      /** First byte, a multiple of the device's `minStorageBufferOffsetAlignment`; 0 where left out. */
+      readonly offset?: number | undefined;
+      /** Bytes, at least the operand's; up to the buffer's end where left out. */
+      readonly size?: number | undefined;
+    };
 
 /** What an operand is bound to: a buffer, or for the operands of {@link OperationPlan.textures} a texture. */
 export type PlanResource = BufferResource | GPUTexture | GPUTextureView | GPUExternalTexture;
@@ -24,6 +34,7 @@ export type PlanResources = Readonly<Record<string, PlanResource | undefined>>;
 
 /** What an operation reads, writes or needs as scratch, by name. */
 export interface Operand {
+  /** That it has at least. */
   readonly bytes: number;
   /** `prepared` is scratch that the plan's `prepare` steps write and that lasts from run to run. */
   readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'prepared' | 'uniform';
@@ -31,9 +42,11 @@ export interface Operand {
 
 /** A texture that an operation reads or writes. */
 export interface TextureOperand {
+  /** Sampled, external, or written to. */
   readonly kind: 'texture' | 'externalTexture' | 'storageTexture';
   /** Pixels that it must have at least. */
   readonly width: number;
+  /** In pixels, at least. */
   readonly height: number;
   /** Of a storage texture. */
   readonly format?: GPUTextureFormat;
@@ -41,18 +54,25 @@ export interface TextureOperand {
 
 /** One dispatch of an operation: a kernel, its constants, and which operand each of its bindings gets. */
 export interface KernelStep {
+  /** What runs. */
   readonly kernel: KernelSource;
+  /** What is put ahead of its text. */
   readonly constants: Constants;
+  /** In all; the grid lays them out along two axes. */
   readonly workgroups: number;
+  /** The plan's operand for each binding, by the binding's name. */
   readonly operands: Readonly<Record<string, string>>;
 }
 
 /** An operation for one shape as data: made without a device, compiled by {@link compilePlan}. */
 export interface OperationPlan {
+  /** For messages. */
   readonly operation: string;
+  /** Buffers, by name. */
   readonly operands: Readonly<Record<string, Operand>>;
   /** Operands that are textures, by names that differ from those of {@link operands}. */
   readonly textures?: Readonly<Record<string, TextureOperand>>;
+  /** Dispatches, one behind the other. */
   readonly steps: readonly KernelStep[];
   /** What runs ahead of the first run, and again whenever the constant operands have changed. */
   readonly prepare?: readonly KernelStep[];
@@ -60,13 +80,17 @@ export interface OperationPlan {
 
 /** An operation compiled for a device. */
 export interface CompiledPlan extends OperationPlan {
+  /** What it is compiled for. */
   readonly device: GPUDevice;
+  /** One for each of `steps`. */
   readonly pipelines: readonly KernelPipeline[];
+  /** One for each of `prepare`. */
   readonly preparePipelines: readonly KernelPipeline[];
 }
 
 /** An operation with its buffers: ready to be put into a compute pass any number of times. */
 export interface BoundPlan {
+  /** Of one run, without `prepare`. */
   readonly dispatches: number;
   /**
    * Puts the dispatches into a compute pass, whose pipeline and bind group 0 they leave set.

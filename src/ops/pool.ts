@@ -15,12 +15,19 @@ export interface MeanPoolOptions {
 
 /** Pooling over windows of NHWC activations. */
 export interface PoolShape {
+  /** Images. */
   readonly batch: number;
+  /** Of the input, in pixels. */
   readonly inHeight: number;
+  /** Of the input, in pixels. */
   readonly inWidth: number;
+  /** Of input and output. */
   readonly channels: number;
+  /** Height and width of the windows. */
   readonly kernel: Pair;
+  /** Along height and width, from 1. */
   readonly stride: Pair;
+  /** Pixels ahead of and behind each axis: height, width; at most half the window. */
   readonly padding: Pair;
 }
 

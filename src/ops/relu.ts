@@ -4,6 +4,7 @@ import type { Constants } from '../wgsl/assemble.js';
 
 /** Whether an operation ends in a ReLU. */
 export interface ReluOptions {
+  /** Whether a ReLU ends the operation; default false. */
   readonly relu?: boolean;
   /** What the ReLU lets through at most, 6 for ReLU6; any value where left out. */
   readonly maximum?: number;

@@ -9,10 +9,15 @@ import type { Normalisation } from '../io/dataset.js';
 export interface TrainingRecord {
   /** Steps done. */
   readonly step: number;
+  /** Of the whole training. */
   readonly steps: number;
+  /** Of order and augmentation. */
   readonly seed: number;
+  /** Images a step. */
   readonly batch: number;
+  /** Its name. */
   readonly dataset: string;
+  /** Its kind. */
   readonly optimiser: 'sgd' | 'adamW';
   /** The loss of its distillation, where it has a teacher. */
   readonly distillation?: 'mse' | 'kl';
@@ -20,8 +25,11 @@ export interface TrainingRecord {
 
 /** What a checkpoint's metadata say. */
 export interface CheckpointRecord {
+  /** Whose state it is. */
   readonly network: Network;
+  /** Of the images it was trained on, where it is known. */
   readonly normalisation?: Normalisation;
+  /** How far it was trained, where it is known. */
   readonly training?: TrainingRecord;
   /** One for each class of the network's data, which may have fewer than the network. */
   readonly classNames?: readonly string[];

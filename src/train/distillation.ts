@@ -11,11 +11,22 @@ import { requireInteger } from '../ops/windows.js';
 
 /** How the weight of a distillation moves from its first step to its end, behind which it is 0. */
 export type DistillationSchedule =
-  | { readonly kind: 'constant' }
-  /** Falls along a line or half a cosine to 0. */
-  | { readonly kind: 'linear' | 'cosine' }
-  /** Multiplies the weight by `factor` at each milestone, counted in steps. */
-  | { readonly kind: 'step'; readonly milestones: readonly number[]; readonly factor: number };
+  | {
+      /** The same weight up to the end. */
+      readonly kind: 'constant';
+    }
+  | {
+      /** Falls along a line or half a cosine to 0. */
+      readonly kind: 'linear' | 'cosine';
+    }
+  | {
+      /** Multiplies the weight by `factor` at each milestone. */
+      readonly kind: 'step';
+      /** Steps, counted from 0. */
+      readonly milestones: readonly number[];
+      /** Mostly below 1. */
+      readonly factor: number;
+    };
 
 /**
  * Weak logit distillation: a trained network, mostly a weaker one, leads at first and lets go later. The loss is the mean
@@ -26,6 +37,7 @@ export interface DistillationOptions extends DistillationLoss {
   readonly teacher: NetworkState;
   /** At step 0; a positive number. */
   readonly weight: number;
+  /** How the weight falls. */
   readonly schedule: DistillationSchedule;
   /** The first step without the teacher, which does not run from there on. */
   readonly end: number;

@@ -16,6 +16,7 @@ import { stepQueue } from './stepQueue.js';
 
 /** How well a network does on a data set. */
 export interface EvaluationResult {
+  /** How many there were. */
   readonly images: number;
   /** Mean cross entropy. */
   readonly loss: number;
@@ -23,6 +24,7 @@ export interface EvaluationResult {
   readonly accuracy: number;
   /** Share of the images with the right answer among the first `top`. */
   readonly topAccuracy: number;
+  /** Answers that count for `topAccuracy`: 5, or the classes where they are fewer. */
   readonly top: number;
 }
 

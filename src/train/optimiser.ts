@@ -18,6 +18,7 @@ import { defaultGroups, groupTables, type ParameterGroup } from './parameterGrou
 interface CommonOptions {
   /** The peak that the schedule works on. */
   readonly learningRate: number;
+  /** Added to the gradient (SGD), or taken from the weight beside it (AdamW); 0 where left out. */
   readonly weightDecay?: number;
   /** {@link defaultGroups} where left out. */
   readonly groups?: readonly ParameterGroup[];
@@ -27,18 +28,23 @@ interface CommonOptions {
 
 /** Stochastic gradient descent with momentum, as PyTorch's. */
 export interface SgdOptions extends CommonOptions {
+  /** Says which optimiser it is. */
   readonly kind: 'sgd';
   /** 0.9 where left out. */
   readonly momentum?: number;
+  /** Whether momentum looks ahead, as PyTorch's; default false. */
   readonly nesterov?: boolean;
 }
 
 /** AdamW (Loshchilov and Hutter, arXiv 1711.05101). */
 export interface AdamWOptions extends CommonOptions {
+  /** Says which optimiser it is. */
   readonly kind: 'adamW';
   /** 0.9, 0.999 and 1e-8 where left out. */
   readonly beta1?: number;
+  /** Of the second moment. */
   readonly beta2?: number;
+  /** Added to its root. */
   readonly epsilon?: number;
 }
 

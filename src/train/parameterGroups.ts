@@ -9,6 +9,7 @@ export interface ParameterGroup {
   readonly parameters: (parameter: ParameterSpec) => boolean;
   /** Multiplies the scheduled learning rate. */
   readonly learningRateFactor?: number;
+  /** In place of the optimiser's. */
   readonly weightDecay?: number;
   /** Of SGD alone: AdamW corrects its betas' bias for all parameters at once. */
   readonly momentum?: number;

@@ -5,11 +5,16 @@ export type Schedule = {
   /** Steps over which the rate rises linearly from near 0; 0 where left out. */
   readonly warmUp?: number;
 } & (
-  | { readonly kind: 'constant' }
   | {
-      /** Multiplies the rate by `factor` at each milestone, counted in steps. */
+      /** The same rate from the warm-up on. */
+      readonly kind: 'constant';
+    }
+  | {
+      /** Multiplies the rate by `factor` at each milestone. */
       readonly kind: 'step';
+      /** Steps, counted from 0. */
       readonly milestones: readonly number[];
+      /** Mostly below 1. */
       readonly factor: number;
     }
   | {

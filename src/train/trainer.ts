@@ -23,8 +23,11 @@ import { stepQueue } from './stepQueue.js';
 
 /** What a training is made of. */
 export interface TrainerOptions extends CompileOptions {
+  /** Of the network's input size and at most its classes. */
   readonly dataset: ImageDataset;
+  /** Mean and deviation of each channel, of pixels from 0 to 1. */
   readonly normalisation: Normalisation;
+  /** Images a step; at most the data set's. */
   readonly batch: number;
   /**
    * Images computed at a time, where a whole batch needs too much memory: a divisor of `batch`, which is the default. Their
@@ -35,13 +38,21 @@ export interface TrainerOptions extends CompileOptions {
   readonly recompute?: boolean;
   /** Steps of the whole training, which the schedule spans. */
   readonly steps: number;
+  /** Kind and settings. */
   readonly optimiser: OptimiserOptions;
+  /** The learning rate, step by step. */
   readonly schedule: Schedule;
   /** Decides order and augmentation; an integer. */
   readonly seed: number;
+  /** Share of the label that is spread over all classes, from 0 to 1; default 0. */
   readonly labelSmoothing?: number;
-  /** Random crops out of the image with a border of zeros this wide, and mirroring. */
-  readonly augmentation?: { readonly padding?: number; readonly flip?: boolean };
+  /** What happens to the images of a step at random; nothing where left out. */
+  readonly augmentation?: {
+    /** Width in pixels of a border of zeros, out of which an image of the old size is cropped; default 0. */
+    readonly padding?: number;
+    /** Mirrors every other image or so; default false. */
+    readonly flip?: boolean;
+  };
   /** A teacher whose logits lead at first. */
   readonly distillation?: DistillationOptions;
 }
@@ -54,12 +65,15 @@ export interface StepReport {
   readonly loss: number;
   /** Share of the batch that was right. */
   readonly accuracy: number;
+  /** Of this step, before the factors of parameter groups. */
   readonly learningRate: number;
   /** The parts of the loss in a step with a teacher. */
   readonly distillation?: {
+    /** From the labels; mean over the batch. */
     readonly crossEntropy: number;
     /** From the teacher's logits; not weighted. */
     readonly distance: number;
+    /** Of the distance, in this step. */
     readonly weight: number;
   };
 }
@@ -78,8 +92,11 @@ export interface RunOptions {
 
 /** A network in training. */
 export interface Trainer {
+  /** What it trains. */
   readonly state: NetworkState;
+  /** What it was made with. */
   readonly options: TrainerOptions;
+  /** With what it carries from step to step. */
   readonly optimiser: Optimiser;
   /** The next step. */
   step: number;
@@ -87,6 +104,7 @@ export interface Trainer {
   readonly dispatches: number;
   /** What a teacher adds to a step, as long as it has a weight: its own dispatches and that of the loss; else 0. */
   readonly distillationDispatches: number;
+  /** Of the memory that activations and gradients share. */
   readonly arenaBytes: number;
   /**
    * Trains on.

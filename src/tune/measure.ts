@@ -9,6 +9,7 @@ import { type Contestant, createWorkbench, type Workbench } from './workbench.js
 
 /** What became of a form that took part. */
 export interface MeasuredForm {
+  /** Which one it is. */
   readonly form: Form;
   /** Of a run. */
   readonly milliseconds?: number;
@@ -18,9 +19,11 @@ export interface MeasuredForm {
 
 /** What measuring an operation's forms found. */
 export interface TuningResult {
+  /** The fastest one. */
   readonly form: Form;
   /** What the cost model would have chosen. */
   readonly heuristic: Form;
+  /** All that were tried. */
   readonly candidates: readonly MeasuredForm[];
 }
 

@@ -13,6 +13,7 @@ export interface TuningScope {
 
 /** What measuring found best for an operation. */
 export interface TunedForm {
+  /** The fastest one. */
   readonly form: Form;
   /** Of a run in this form. */
   readonly milliseconds: number;
@@ -24,6 +25,7 @@ export interface TunedForm {
 
 /** Results by the keys of their operations. */
 export interface TuningRecord extends TuningScope {
+  /** By the requests' keys. */
   readonly results: ReadonlyMap<string, TunedForm>;
 }
 
@@ -36,13 +38,10 @@ export const { version } = JSON.parse(packageText) as { readonly version: string
 /** What measurements on a device hold for. */
 export function tuningScope(device: GPUDevice): TuningScope {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
-  const { subgroup, half } = deviceTraits(device);
-  const traits = [
-    subgroup === undefined ? 'no subgroups' : `subgroups of ${subgroup}`,
-    half ? 'float16' : 'no float16',
-  ];
+  const { subgroup } = deviceTraits(device);
+  const traits = subgroup === undefined ? 'no subgroups' : `subgroups of ${subgroup}`;
   const names = [vendor, architecture, name, description].filter((part) => part !== '');
-  return { adapter: [names.join(' '), ...traits].join(', '), version };
+  return { adapter: `${names.join(' ')}, ${traits}`, version };
 }
 
 /** Whether two forms are the same kernel. */

@@ -11,9 +11,13 @@ import { memoryTuningStore, type TuningStore } from './store.js';
 export interface TuneProgress {
   /** Operations that are done, of all that were not known. */
   readonly tuned: number;
+  /** Operations that were not known, as far as is seen. */
   readonly total: number;
+  /** The request's. */
   readonly key: string;
+  /** Its name. */
   readonly operation: string;
+  /** What was measured. */
   readonly result: TuningResult;
 }
 

@@ -15,6 +15,7 @@ import { openWeights, type WeightsFile } from './weightsFile.js';
 export interface LoadProgress {
   /** Bytes of tensors that were read, and those that are to be. */
   readonly bytes: number;
+  /** Of all tensors that are to be read. */
   readonly totalBytes: number;
   /** The tensor in work, by the file's name. */
   readonly tensor: string;
@@ -25,6 +26,7 @@ export interface LoadWeightsOptions extends WeightsMapping {
   readonly seed?: number;
   /** Called as bytes arrive. */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /** Ends loading with its reason; the state is then partly written. */
   readonly signal?: AbortSignal;
 }
 

@@ -28,7 +28,14 @@ export interface WeightsMapping {
 /** Which tensor of a file becomes which entry of a network's state. */
 export interface WeightsMatch {
   /** In the order of the file. */
-  readonly loads: readonly { readonly name: string; readonly tensor: SafetensorsEntry; readonly spec: ParameterSpec }[];
+  readonly loads: readonly {
+    /** In the file. */
+    readonly name: string;
+    /** Where it lies in the file. */
+    readonly tensor: SafetensorsEntry;
+    /** The network's entry. */
+    readonly spec: ParameterSpec;
+  }[];
   /** Entries that start afresh. */
   readonly fresh: readonly string[];
   /** Entries that stay as they are. */

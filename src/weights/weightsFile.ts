@@ -4,13 +4,17 @@ import { headerLength, lengthBytes, parseHeader, type SafetensorsEntry } from '.
 
 /** A safetensors file of which the header has been read, and nothing else yet. */
 export interface WeightsFile {
+  /** For errors. */
   readonly name: string;
+  /** Texts by name; empty where there are none. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Type, shape and place, by name. */
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
   /** Bytes of all tensors. */
   readonly dataBytes: number;
   /** Where in the source the tensors' bytes start. */
   readonly dataStart: number;
+  /** Where the bytes come from. */
   readonly source: ByteSource;
 }
 

@@ -3,15 +3,28 @@ import { evaluateConstant } from './constants.js';
 import { writeOut } from './writeOut.js';
 
 /** A value put ahead of a kernel's text: plain numbers become u32, booleans bool; the others say their type. */
-export type Constant = number | boolean | { readonly i32: number } | { readonly f32: number };
+export type Constant =
+  | number
+  | boolean
+  | {
+      /** A signed integer. */
+      readonly i32: number;
+    }
+  | {
+      /** A float32. */
+      readonly f32: number;
+    };
 
 /** Constants by name. */
 export type Constants = Readonly<Record<string, Constant>>;
 
 /** One hand-written kernel: its file name without ending, its text, and the shared texts it calls. */
 export interface KernelSource {
+  /** Of the file, without its ending. */
   readonly name: string;
+  /** WGSL without the constants. */
   readonly text: string;
+  /** Texts that stand ahead of it. */
   readonly shared?: readonly string[];
 }
 

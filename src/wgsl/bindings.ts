@@ -7,8 +7,11 @@ export type BindingKind = 'storage' | 'uniform' | 'texture' | 'externalTexture' 
  * arena.
  */
 export interface KernelBinding {
+  /** Its number in group 0. */
   readonly binding: number;
+  /** The variable's, in WGSL. */
   readonly name: string;
+  /** What is bound. */
   readonly kind: BindingKind;
   /** As WGSL writes it, for example `array<vec4<f32>>`. */
   readonly type: string;

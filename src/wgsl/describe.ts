@@ -3,9 +3,13 @@ import { type BindingKind, kernelBindings } from './bindings.js';
 
 /** A buffer or texture of a kernel. */
 export interface DescribedBinding {
+  /** Always 0. */
   readonly group: 0;
+  /** Its number in the group. */
   readonly binding: number;
+  /** The variable's, in WGSL. */
   readonly name: string;
+  /** What is bound. */
   readonly kind: BindingKind;
   /** As WGSL writes it, for example `array<f32>`. */
   readonly type: string;
@@ -15,13 +19,17 @@ export interface DescribedBinding {
 
 /** A value that has to be put ahead of a kernel's text, as `const NAME = VALUE;` of its type. */
 export interface DescribedConstant {
+  /** In capitals. */
   readonly name: string;
+  /** In WGSL. */
   readonly type: 'u32' | 'i32' | 'f32' | 'bool';
+  /** What it says, with its unit. */
   readonly meaning: string;
 }
 
 /** A kernel as data: all that is needed to run it without this package's runtime. */
 export interface KernelDescription {
+  /** Of the file, without its ending. */
   readonly name: string;
   /** What it computes, in a sentence or two. */
   readonly summary: string;
@@ -40,6 +48,7 @@ export interface KernelDescription {
   readonly workgroupSize: string;
   /** What the workgroups are counted over. */
   readonly grid: string;
+  /** What the constants have to satisfy, where there is anything. */
   readonly limits?: string;
   /** Features that the device needs; variants of shared texts may enable one more, such as float16. */
   readonly features: readonly string[];

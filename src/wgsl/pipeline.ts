@@ -4,8 +4,11 @@ import { type KernelBinding, kernelBindings, storageTextureFormat } from './bind
 
 /** A compiled kernel with the buffers and textures it declares. */
 export interface KernelPipeline {
+  /** Kernel and constants in words. */
   readonly label: string;
+  /** What its group 0 takes. */
   readonly bindings: readonly KernelBinding[];
+  /** Entry point `main`. */
   readonly pipeline: GPUComputePipeline;
 }
 

@@ -41,7 +41,7 @@ describe('checkLimit', () => {
     expect(failure(() => check(allowed + 3))).toMatchObject({
       operation: 'conv2d',
       parameter: 'tile',
-      expected: `at most ${allowed} (the device's maxComputeWorkgroupSizeX)`,
+      expected: `at most ${allowed} (the device's maxComputeWorkgroupSizeX), or a device with requiredLimits { maxComputeWorkgroupSizeX: ${allowed + 3} }`,
       got: `${allowed + 3}, 3 too much`,
     });
   });

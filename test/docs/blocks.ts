@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
+import ts from 'typescript';
 
 export const root = resolve(import.meta.dirname, '../..');
 
@@ -7,9 +8,11 @@ export const root = resolve(import.meta.dirname, '../..');
 export interface CodeBlock {
   /** File and line, for messages. */
   readonly place: string;
+  /** The file, and which of its blocks this is, from 1. */
+  readonly name: string;
   readonly code: string;
-  /** False for a block marked `ts no-run`: it needs a browser, a file, or minutes. It is type-checked all the same. */
-  readonly runs: boolean;
+  /** Where it runs; blocks marked `ts browser` take a page for granted. */
+  readonly runsIn: 'node' | 'browser';
 }
 
 /** The blocks of README, CONTRIBUTING and everything in docs. */
@@ -22,38 +25,48 @@ export async function codeBlocks(): Promise<CodeBlock[]> {
 
 async function blocksOf(file: string): Promise<CodeBlock[]> {
   const text = await readFile(file, 'utf8');
-  return [...text.matchAll(/^```ts( no-run)?\n([\s\S]*?)^```$/gm)].map((match) => ({
-    place: `${relative(root, file)}:${text.slice(0, match.index).split('\n').length}`,
+  const page = relative(root, file);
+  return [...text.matchAll(/^```ts( .*)?\n([\s\S]*?)^```$/gm)].map((match, index) => ({
+    place: `${page}:${text.slice(0, match.index).split('\n').length}`,
+    name: `${page} ${index + 1}`,
     code: match[2]!,
-    runs: match[1] === undefined,
+    runsIn: match[1] === ' browser' ? 'browser' : 'node',
   }));
 }
 
-/** What blocks that are not run take for granted. */
-const absent = [
-  'declare const fileInput: { files: File[] };\n',
-  'declare const file: File;\n',
-  'declare const canvas: HTMLCanvasElement;\n',
-  "declare const network: import('../../src/index.js').InferenceNetwork;\n",
-  "declare const checkpoint: import('../../src/train.js').Checkpoint;\n",
-];
+/** What takes minutes as it stands, and what runs in its place. */
+const shortened = [['steps: 200,', 'steps: 40,']] as const;
 
-/** The block as a module: it imports the sources for the package, and what it takes for granted is given. */
-export function moduleOf({ code, runs }: CodeBlock, given: readonly string[], folder: string): string {
-  const source = (entry: string): string => relative(folder, join(root, 'src', entry));
-  const body = code.replace(
+/**
+ * The block as a module that exports `blockValues`: what it declares, and what is given to it. It imports the sources for the package;
+ * of what is given, it has what it uses and does not declare.
+ */
+export function moduleOf({ code, runsIn }: CodeBlock, given: readonly string[], folder: string): string {
+  const path = (file: string): string => `./${relative(folder, join(root, file))}`;
+  const imported = code.replace(
     /from 'ic-networks(?:\/([\w-]+))?'/g,
-    (_, subpath = 'index') => `from './${source(subpath)}.js'`,
+    (_, subpath = 'index') => `from '${path(`src/${subpath}.js`)}'`,
   );
-  const declares = (name: string): boolean =>
-    new RegExp(`(?:const|let|function) (?:\\{[^}]*\\b${name}\\b[^}]*\\}|${name}\\b)`).test(body);
+  const body = shortened.reduce((text, [long, short]) => text.replace(long, short), imported);
+  const declared = declaredIn(code);
   const used = given.filter(
-    (name) => new RegExp(`(?<!\\w|(?<!\\.\\.)\\.)${name}\\b(?!:)`).test(body) && !declares(name),
+    (name) => new RegExp(`(?<!\\w|(?<!\\.\\.)\\.)${name}\\b(?!:)`).test(body) && !declared.includes(name),
   );
   const preamble = [
-    `import { given } from './${relative(folder, join(root, 'test/docs/given.js'))}';`,
+    `import { given } from '${path(`test/docs/${runsIn === 'node' ? 'given' : 'givenInBrowser'}.js`)}';`,
     `const { ${used.join(', ')} } = given();`,
   ];
-  const browser = runs ? '' : absent.filter((line) => !declares(/const (\w+)/.exec(line)![1]!)).join('');
-  return `${used.length > 0 ? `${preamble.join('\n')}\n` : ''}${browser}${body}\nexport {};\n`;
+  return `${preamble.join('\n')}\n${body}\nexport const blockValues = { ${[...used, ...declared].join(', ')} };\n`;
+}
+
+/** The names that a text declares at its top level; imports are none. */
+function declaredIn(code: string): string[] {
+  const names = (name: ts.BindingName): string[] =>
+    ts.isIdentifier(name)
+      ? [name.text]
+      : name.elements.flatMap((element) => (ts.isBindingElement(element) ? names(element.name) : []));
+  return ts
+    .createSourceFile('block.ts', code, ts.ScriptTarget.Latest)
+    .statements.filter(ts.isVariableStatement)
+    .flatMap(({ declarationList }) => declarationList.declarations.flatMap(({ name }) => names(name)));
 }

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, openPage } from '../support/browser.js';
@@ -27,13 +28,13 @@ it('has a test for every folder, and a row in the table', async () => {
 });
 
 describe('In Node', () => {
-  it('node: classifies a batch of pictures', async () => {
+  it('node: reads digits', async () => {
     const folder = await install('node', 'webgpu', '@sparticuz/chromium');
-    const { stdout } = await run(process.execPath, ['index.mjs', adapter], { cwd: folder });
-    const { dispatches, best } = JSON.parse(stdout);
+    const checkpoint = resolve(import.meta.dirname, '../../src/demo/models/digits.safetensors');
+    const { stdout } = await run(process.execPath, ['index.mjs', checkpoint, adapter], { cwd: folder });
+    const { dispatches, digits } = JSON.parse(stdout);
     expect(dispatches).toBeGreaterThan(8);
-    expect(best).toHaveLength(4);
-    for (const label of best) expect([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).toContain(label);
+    expect(digits).toEqual([7, 0, 1]);
   });
 
   it('tensorflow: hands buffers over and back', async () => {
@@ -63,8 +64,8 @@ describe('In the browser', () => {
   });
 
   /** What stands in the page's output once it is there, and is accepted. */
-  async function outputOf(path: string, accepted = /./): Promise<{ text: string; page: Page }> {
-    const { page, complaints } = await openPage(browser);
+  async function outputOf(path: string, accepted = /./, among = browser): Promise<{ text: string; page: Page }> {
+    const { page, complaints } = await openPage(among);
     // What WebGPU finds wrong and nobody catches is a warning on the console.
     page.on('console', (message) => {
       if (message.type() === 'warning' && !message.text().includes('experimental')) complaints.push(message.text());
@@ -81,11 +82,32 @@ describe('In the browser', () => {
     return { text, page };
   }
 
+  /** What a canvas shows on the screen: the colour of a pixel. */
+  async function picture(page: Page, canvas: string): Promise<(x: number, y: number) => number[]> {
+    const screenshot = sharp(await page.locator(canvas).screenshot())
+      .removeAlpha()
+      .raw();
+    const { data, info } = await screenshot.toBuffer({ resolveWithObject: true });
+    return (x, y) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x + 1) * 3)];
+  }
+
+  /** Holds a pixel to a shade of grey, within what rounding to bytes loses. */
+  function expectPixel(colour: readonly number[], grey: number): void {
+    expect(colour).toHaveLength(3);
+    for (const value of colour) expect(Math.abs(value - grey)).toBeLessThanOrEqual(1);
+  }
+
   it('script-tag: edges of a canvas on a canvas', async () => {
     await install('script-tag');
     const { text, page } = await outputOf('script-tag/index.html');
     // At a corner of the square z = 2 and four of nine pixels are white: 2 + relu(2 - 0.1 * 4).
     expect(text).toBe('3.600');
+    // The canvas shows a quarter of it. Along an edge z = 1 and six of nine are white; inside z = 0, outside at most 0.
+    const edges = await picture(page, '#edges');
+    expectPixel(edges(16, 16), 255 * 0.9);
+    expectPixel(edges(30, 16), 255 * 0.35);
+    expectPixel(edges(30, 30), 0);
+    expectPixel(edges(30, 15), 0);
     await page.context().close();
   });
 
@@ -104,18 +126,27 @@ describe('In the browser', () => {
     await install('worker');
     const { text, page } = await outputOf('worker/index.html', /"frame":3/);
     expect(JSON.parse(text)).toEqual({ frame: 3, lost: false });
+    // Stripes of v = 192 from x = 9 to 16 and so on, sharpened, half as bright. Within one z = v and S = 9 v, at its edge z = 2 v
+    // and S = 6 v, so that y = 2.8 v, beside it z = -v.
+    const stripes = await picture(page, 'canvas');
+    expectPixel(stripes(12, 32), 96);
+    expectPixel(stripes(9, 32), 255);
+    expectPixel(stripes(16, 32), 255);
+    expectPixel(stripes(8, 32), 0);
+    expectPixel(stripes(4, 32), 0);
+    expectPixel(stripes(28, 20), 96);
     await page.context().close();
   });
 
   it('three: a video through an IC network onto a mesh', async () => {
     await install('three', 'three');
-    const { text, page } = await outputOf('three/index.html');
+    const withFrames = await launchBrowser({ videoFrames: true });
+    const { text } = await outputOf('three/index.html', /./, withFrames).finally(() => withFrames.close());
     const colour: number[] = JSON.parse(text);
     // y = z + relu(z - 0.1 * 9 z) = 1.1 z, of the colour that the video shows, within what video coding loses.
     [220, 110, 55].forEach((value, channel) => {
       expect(Math.abs(colour[channel]! - value)).toBeLessThanOrEqual(6);
     });
-    await page.context().close();
   });
 
   it('raw-wgsl: a kernel without the runtime, in at most 60 lines', async () => {

@@ -11,8 +11,10 @@ import { type NetworkOperation, planArena } from '../../src/graph/operations.js'
 import { elementCount } from '../../src/graph/parameters.js';
 import { inferShapes } from '../../src/graph/shapes.js';
 import { createState, writeState } from '../../src/graph/state.js';
+import { layoutState } from '../../src/graph/stateLayout.js';
 import { compileTraining } from '../../src/graph/training.js';
 import { planTraining } from '../../src/graph/trainingPlan.js';
+import { networkByName } from '../../src/models/networkByName.js';
 import { cifarResNet } from '../../src/models/resnet.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { randomState } from '../graph/networks.js';
@@ -234,6 +236,39 @@ describe.each([
     await expect(compiling).rejects.toThrow(LimitError);
     // 64 channels of 4 bytes: 2^19 pixels can be bound, and 647 x 808 is the largest in the given proportion.
     await expect(compiling).rejects.toThrow('an input of 647 x 808 at batch 1 fits');
+    destroyDevice(modest);
+  });
+
+  it('says which limit to request where parameters cannot be bound, which no batch or input helps', async () => {
+    const modest = await modestDevice();
+    const network: Network = {
+      name: 'heavy',
+      input: { height: 64, width: 128, channels: 1 },
+      layers: [{ kind: 'dense', name: 'heavy', inputs: ['input'], outFeatures: 4100, bias: false }],
+    };
+    const bytes = 64 * 128 * 4100 * 4;
+    const compiling = compile(createState(modest, network), { batch: 2 });
+    await expect(compiling).rejects.toMatchObject({
+      ...{ operation: 'dense', parameter: 'heavy: filter', got: `${bytes}, ${bytes - 2 ** 27} too much` },
+      expected:
+        `at most ${2 ** 27} (the device's maxStorageBufferBindingSize), or a device with requiredLimits ` +
+        `{ maxStorageBufferBindingSize: ${bytes} }; no smaller batch or input fits`,
+    });
+    destroyDevice(modest);
+
+    const adapter = (await gpu.requestAdapter())!;
+    const asked = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize: bytes } });
+    (await compile(createState(asked, network), { batch: 2 })).dispose();
+    destroyDevice(asked);
+  });
+
+  it('names the limit of buffers where a state is larger', async () => {
+    const modest = await modestDevice();
+    const vgg = networkByName('vgg16');
+    const { trainedCount } = layoutState(vgg);
+    expect(() => createState(modest, vgg)).toThrow(
+      `or a device with requiredLimits { maxBufferSize: ${trainedCount * 4} }`,
+    );
     destroyDevice(modest);
   });
 

@@ -212,7 +212,7 @@ describe('Every operation', () => {
   }
 
   const families = ['naive', 'subgroup', 'tiled', 'winograd'] as const;
-  // Neither Dawn in Node nor the tests' Chromium makes an external texture of a frame: image.test.ts compiles for them alone.
+  // Dawn in Node has no frames to make an external texture of; test/browser/images.test.ts reads one.
   const plans = () =>
     Object.values(catalogue(deviceTraits(device), families))
       .flat()

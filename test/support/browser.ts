@@ -4,13 +4,15 @@ import { installChromium } from './chromium.js';
 export interface LaunchOptions {
   /** SwiftShader computes for WebGPU; without, the page finds no `navigator.gpu`. Default true. */
   readonly webgpu?: boolean;
-  /**
-   * Canvases take what WebGPU draws, which needs a Vulkan display of SwiftShader's and is slower to start. Video frames cannot
-   * become external textures in this Chromium, with or without. Default false.
-   */
+  /** Canvases take what WebGPU draws, which needs a Vulkan display of SwiftShader's and is slower to start. Default false. */
   readonly canvases?: boolean;
   /** Pages are given a camera that films a moving pattern. Default false. */
   readonly camera?: boolean;
+  /**
+   * Video frames become external textures: on that display the browser, too, draws through Dawn. A canvas that kernels write
+   * to ends the GPU process then. Default false.
+   */
+  readonly videoFrames?: boolean;
 }
 
 const fakeCamera = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
@@ -34,10 +36,15 @@ export async function launchBrowser({
   webgpu = true,
   canvases = false,
   camera = false,
+  videoFrames = false,
 }: LaunchOptions = {}): Promise<Browser> {
   const { executable, environment } = await installChromium();
+  const display = canvases || videoFrames ? vulkan : [];
   const graphics = webgpu
-    ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', ...(canvases ? vulkan : [])]
+    ? [
+        ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', ...display],
+        ...(videoFrames ? ['--enable-skia-graphite'] : []),
+      ]
     : ['--disable-gpu', `--host-resolver-rules=MAP ${insecureHost} 127.0.0.1`];
   return chromium.launch({
     executablePath: executable,

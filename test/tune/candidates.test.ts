@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Family, RankedForm } from '../../src/ops/forms.js';
+import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { chooseByCost, type Family, type FormRequest, type RankedForm } from '../../src/ops/forms.js';
 import { pickCandidates } from '../../src/tune/candidates.js';
 import { allowedError, faultOf } from '../../src/tune/check.js';
 import { winnerOf } from '../../src/tune/race.js';
@@ -134,5 +135,26 @@ describe('isPlausible', () => {
     expect(isPlausible({ wall: 5, queries: 4.8 })).toBe(true);
     for (const queries of [0, 0.01, 5.1, Number.NaN, -1]) expect(isPlausible({ wall: 5, queries })).toBe(false);
     expect(isPlausible({ wall: 5 })).toBe(false);
+  });
+});
+
+describe('The key of an operation', () => {
+  const windows = { kernel: [3, 3], stride: [2, 2], padding: [1, 1], dilation: [1, 1] } as const;
+  const shape = { batch: 1, inHeight: 32, inWidth: 32, inChannels: 64, outChannels: 64, groups: 1, ...windows };
+  const requestFor = (half: boolean): FormRequest => {
+    const requests: FormRequest[] = [];
+    const choose = (request: FormRequest) => {
+      requests.push(request);
+      return chooseByCost(request);
+    };
+    planConvolution(shape, {}, { subgroup: 32, half, choose });
+    return requests[0]!;
+  };
+
+  it('is another one where forms in float16 are among those to choose from', () => {
+    const [full, half] = [requestFor(false), requestFor(true)];
+    expect(half.forms.filter(({ tile }) => tile.half === 1).length).toBeGreaterThan(0);
+    expect(full.forms.filter(({ tile }) => tile.half === 1)).toEqual([]);
+    expect(half.key).toBe(`${full.key} float16`);
   });
 });

@@ -1,9 +1,10 @@
 // A video, sent through an IC network on the device of three.js's renderer, as the texture of a mesh.
 import {
+  bindPlan,
   compileInference,
+  compilePlan,
   createOperation,
   createState,
-  imageTexture,
   planImageToTensor,
   planTensorToImage,
   writeState,
@@ -51,12 +52,11 @@ const network = await compileInference(state, { batch: 1 });
 
 const video = await startVideo();
 const size = { width, height, channels: 3 };
-const frame = imageTexture(device, await createImageBitmap(video));
 const fromVideo = planImageToTensor(
   { imageWidth: video.videoWidth, imageHeight: video.videoHeight, ...size },
-  { fit: 'cover' },
+  { fit: 'cover', source: 'external' },
 );
-const read = await createOperation(device, fromVideo, { image: frame, output: network.input });
+const reading = await compilePlan(device, fromVideo);
 const draw = await createOperation(device, planTensorToImage(size), { input: network.output, image: picture });
 
 const material = new MeshBasicNodeMaterial();
@@ -66,12 +66,11 @@ const camera = new OrthographicCamera(-1, 1, 1, -1, 0, 2);
 camera.position.z = 1;
 const target = new RenderTarget(width, height);
 
-/**
- * One frame: the video into the network, the network's output into the texture, and three.js draws. Where the browser imports
- * external textures, `planImageToTensor` with `source: 'external'`, bound anew for every frame, saves the copy.
- */
-async function render() {
-  imageTexture(device, await createImageBitmap(video), frame);
+/** One frame: the video into the network, the network's output into the texture, and three.js draws. */
+function render() {
+  // A frame lends its texture until the task ends: it is bound anew, what is compiled stays.
+  const image = device.importExternalTexture({ source: video });
+  const read = bindPlan(reading, { image, output: network.input });
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   for (const operation of [read, network, draw]) operation.encode(pass);
@@ -81,7 +80,7 @@ async function render() {
 }
 
 renderer.setRenderTarget(target);
-await render();
+render();
 const pixels = await renderer.readRenderTargetPixelsAsync(target, width / 2, height / 2, 1, 1);
 document.querySelector('output').textContent = JSON.stringify([...pixels].slice(0, 3));
 renderer.setRenderTarget(null);

@@ -1,0 +1,124 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type * as core from '../../src/index.js';
+import { launchBrowser, openPage } from '../support/browser.js';
+import { type FolderServer, serveFolder } from '../support/server.js';
+
+/** What a page has: the package, and a picture on a canvas with its bytes. */
+declare const given: {
+  readonly core: typeof core;
+  readonly device: GPUDevice;
+  readonly canvas: OffscreenCanvas;
+  readonly data: readonly number[];
+  /** What the plan makes of a picture, which is bound in the task that submits. */
+  tensorOf(plan: core.OperationPlan, image: () => core.PlanResource): Promise<number[]>;
+};
+
+const script = `
+  import * as core from './dist/index.js';
+  const device = await core.requestDevice(await navigator.gpu.requestAdapter());
+  const canvas = new OffscreenCanvas(24, 16);
+  const context = canvas.getContext('2d');
+  const gradient = context.createLinearGradient(0, 0, 24, 16);
+  gradient.addColorStop(0, 'teal');
+  gradient.addColorStop(1, 'orange');
+  context.fillStyle = gradient;
+  context.fillRect(0, 0, 24, 16);
+  const data = [...context.getImageData(0, 0, 24, 16).data];
+  async function tensorOf(plan, image) {
+    const compiled = await core.compilePlan(device, plan);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+    const output = device.createBuffer({ size: plan.operands.output.bytes, usage });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    core.bindPlan(compiled, { image: image(), output }).encode(pass);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    return [...new Float32Array(await core.readBuffer(device, output))];
+  }
+  globalThis.given = { core, device, canvas, data, tensorOf };`;
+
+let folder: string;
+let server: FolderServer;
+let browser: Browser;
+let page: Page;
+let complaints: string[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'images-page-'));
+  const root = resolve(import.meta.dirname, '../..');
+  await build({ root, logLevel: 'error', build: { outDir: join(folder, 'dist') } });
+  await writeFile(
+    join(folder, 'page.html'),
+    `<!doctype html><title>Images</title><script type="module">${script}</script>`,
+  );
+  server = await serveFolder(folder);
+  browser = await launchBrowser({ videoFrames: true });
+  ({ page, complaints } = await openPage(browser));
+  await page.goto(`${server.address}page.html`);
+  await page.waitForFunction(() => 'given' in globalThis);
+});
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('A video frame', () => {
+  it('becomes a tensor as an external texture, and by way of an ImageBitmap', async () => {
+    const { data, external, bitmap } = await page.evaluate(async () => {
+      const { core, device, canvas, data, tensorOf } = given;
+      const frame = new VideoFrame(canvas, { timestamp: 0 });
+      const texture = core.imageTexture(device, await createImageBitmap(frame));
+      const size = { imageWidth: 24, imageHeight: 16, width: 24, height: 16, channels: 3 } as const;
+      const external = await tensorOf(core.planImageToTensor(size, { source: 'external' }), () =>
+        device.importExternalTexture({ source: frame }),
+      );
+      const bitmap = await tensorOf(core.planImageToTensor(size), () => texture);
+      frame.close();
+      return { data, external, bitmap };
+    });
+    const colours = data.filter((_, index) => index % 4 < 3);
+    expect(new Set(colours).size).toBeGreaterThan(50);
+    for (const values of [external, bitmap]) {
+      expect(values).toHaveLength(colours.length);
+      const errors = values.map((value, index) => Math.abs(value * 255 - colours[index]!));
+      expect(Math.max(...errors)).toBeLessThan(0.6);
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it('is resized and normalised alike from both, in the layout of software decoders, too', async () => {
+    const { differences, spread } = await page.evaluate(async () => {
+      const { core, device, tensorOf } = given;
+      // A ramp of luminance, and two colours side by side.
+      const bytes = Uint8Array.from({ length: 24 * 16 * 1.5 }, (_, i) =>
+        i < 24 * 16 ? 40 + 8 * (i % 24) : i % 12 < 6 ? 110 : 150,
+      );
+      const colorSpace = { matrix: 'bt709', primaries: 'bt709', transfer: 'bt709', fullRange: false } as const;
+      const init = { format: 'I420', codedWidth: 24, codedHeight: 16, timestamp: 0, colorSpace } as const;
+      const frame = new VideoFrame(bytes, init);
+      const texture = core.imageTexture(device, await createImageBitmap(frame));
+      const size = { imageWidth: 24, imageHeight: 16, width: 9, height: 7, channels: 3 } as const;
+      const options = { fit: 'cover', mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.25, 0.3] } as const;
+      const external = await tensorOf(core.planImageToTensor(size, { ...options, source: 'external' }), () =>
+        device.importExternalTexture({ source: frame }),
+      );
+      const bitmap = await tensorOf(core.planImageToTensor(size, options), () => texture);
+      frame.close();
+      return {
+        differences: external.map((value, index) => Math.abs(value - bitmap[index]!)),
+        spread: Math.max(...bitmap) - Math.min(...bitmap),
+      };
+    });
+    expect(differences).toHaveLength(9 * 7 * 3);
+    expect(spread).toBeGreaterThan(1);
+    // Two steps of a byte, divided by the least deviation.
+    expect(Math.max(...differences)).toBeLessThan(2 / 255 / 0.2);
+    expect(complaints).toEqual([]);
+  });
+});
