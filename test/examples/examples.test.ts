@@ -3,10 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import sharp from 'sharp';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, openPage } from '../support/browser.js';
+import { canvasPixels, watchCanvas } from '../support/canvasPixels.js';
 import { consumer, packed } from '../support/packed.js';
 import { type FolderServer, serveFolder } from '../support/server.js';
 
@@ -64,8 +64,12 @@ describe('In the browser', () => {
   });
 
   /** What stands in the page's output once it is there, and is accepted. */
-  async function outputOf(path: string, accepted = /./, among = browser): Promise<{ text: string; page: Page }> {
+  async function outputOf(
+    path: string,
+    { accepted = /./, among = browser, prepare = async (_: Page) => {} } = {},
+  ): Promise<{ text: string; page: Page }> {
     const { page, complaints } = await openPage(among);
+    await prepare(page);
     // What WebGPU finds wrong and nobody catches is a warning on the console.
     page.on('console', (message) => {
       if (message.type() === 'warning' && !message.text().includes('experimental')) complaints.push(message.text());
@@ -82,28 +86,22 @@ describe('In the browser', () => {
     return { text, page };
   }
 
-  /** What a canvas shows on the screen: the colour of a pixel. */
-  async function picture(page: Page, canvas: string): Promise<(x: number, y: number) => number[]> {
-    const screenshot = sharp(await page.locator(canvas).screenshot())
-      .removeAlpha()
-      .raw();
-    const { data, info } = await screenshot.toBuffer({ resolveWithObject: true });
-    return (x, y) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x + 1) * 3)];
-  }
-
   /** Holds a pixel to a shade of grey, within what rounding to bytes loses. */
   function expectPixel(colour: readonly number[], grey: number): void {
-    expect(colour).toHaveLength(3);
-    for (const value of colour) expect(Math.abs(value - grey)).toBeLessThanOrEqual(1);
+    const expected = [grey, grey, grey, 255];
+    colour.forEach((value, channel) => {
+      expect(Math.abs(value - expected[channel]!)).toBeLessThanOrEqual(1);
+    });
+    expect(colour).toHaveLength(4);
   }
 
   it('script-tag: edges of a canvas on a canvas', async () => {
     await install('script-tag');
-    const { text, page } = await outputOf('script-tag/index.html');
+    const { text, page } = await outputOf('script-tag/index.html', { prepare: watchCanvas });
     // At a corner of the square z = 2 and four of nine pixels are white: 2 + relu(2 - 0.1 * 4).
     expect(text).toBe('3.600');
     // The canvas shows a quarter of it. Along an edge z = 1 and six of nine are white; inside z = 0, outside at most 0.
-    const edges = await picture(page, '#edges');
+    const edges = await canvasPixels(page, 1);
     expectPixel(edges(16, 16), 255 * 0.9);
     expectPixel(edges(30, 16), 255 * 0.35);
     expectPixel(edges(30, 30), 0);
@@ -124,11 +122,14 @@ describe('In the browser', () => {
 
   it('worker: frames on an OffscreenCanvas', async () => {
     await install('worker');
-    const { text, page } = await outputOf('worker/index.html', /"frame":3/);
+    const { text, page } = await outputOf('worker/index.html', {
+      accepted: /"frame":3/,
+      prepare: (page) => watchCanvas(page, 'worker.js'),
+    });
     expect(JSON.parse(text)).toEqual({ frame: 3, lost: false });
     // Stripes of v = 192 from x = 9 to 16 and so on, sharpened, half as bright. Within one z = v and S = 9 v, at its edge z = 2 v
     // and S = 6 v, so that y = 2.8 v, beside it z = -v.
-    const stripes = await picture(page, 'canvas');
+    const stripes = await canvasPixels(page, 3);
     expectPixel(stripes(12, 32), 96);
     expectPixel(stripes(9, 32), 255);
     expectPixel(stripes(16, 32), 255);
@@ -141,7 +142,7 @@ describe('In the browser', () => {
   it('three: a video through an IC network onto a mesh', async () => {
     await install('three', 'three');
     const withFrames = await launchBrowser({ videoFrames: true });
-    const { text } = await outputOf('three/index.html', /./, withFrames).finally(() => withFrames.close());
+    const { text } = await outputOf('three/index.html', { among: withFrames }).finally(() => withFrames.close());
     const colour: number[] = JSON.parse(text);
     // y = z + relu(z - 0.1 * 9 z) = 1.1 z, of the colour that the video shows, within what video coding loses.
     [220, 110, 55].forEach((value, channel) => {
