@@ -122,3 +122,28 @@ describe('A video frame', () => {
     expect(complaints).toEqual([]);
   });
 });
+
+describe('A WebGPU canvas', () => {
+  it('becomes a tensor in the task that draws it', async () => {
+    const values = await page.evaluate(async () => {
+      const { core, device, tensorOf } = given;
+      const context = new OffscreenCanvas(8, 8).getContext('webgpu')!;
+      const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.TEXTURE_BINDING;
+      context.configure({ device, format: 'rgba8unorm', usage });
+      const size = { imageWidth: 8, imageHeight: 8, width: 2, height: 2, channels: 3 } as const;
+      return tensorOf(core.planImageToTensor(size), () => {
+        const texture = context.getCurrentTexture();
+        const encoder = device.createCommandEncoder();
+        const colour = { view: texture.createView(), clearValue: [0.2, 0.4, 0.8, 1] };
+        encoder.beginRenderPass({ colorAttachments: [{ ...colour, loadOp: 'clear', storeOp: 'store' }] }).end();
+        device.queue.submit([encoder.finish()]);
+        return texture;
+      });
+    });
+    expect(values).toHaveLength(12);
+    values.forEach((value, index) => {
+      expect(value).toBeCloseTo([0.2, 0.4, 0.8][index % 3]!, 3);
+    });
+    expect(complaints).toEqual([]);
+  });
+});

@@ -38,8 +38,8 @@ async function blocksOf(file: string): Promise<CodeBlock[]> {
 const shortened = [['steps: 200,', 'steps: 40,']] as const;
 
 /**
- * The block as a module that exports `blockValues`: what it declares, and what is given to it. It imports the sources for the package;
- * of what is given, it has what it uses and does not declare.
+ * The block as a module that exports `blockValues`: what it declares, and what is given to it. It imports the sources for the
+ * package; of what is given, it has what it uses and does not declare.
  */
 export function moduleOf({ code, runsIn }: CodeBlock, given: readonly string[], folder: string): string {
   const path = (file: string): string => `./${relative(folder, join(root, file))}`;
