@@ -28,6 +28,8 @@ export function bundledTexts(): Plugin {
 
 /** Tests that watch the clock, or take much memory. */
 const alone = ['test/browser/**/*.test.ts', 'test/device/naps.test.ts', 'test/networks/fullSize.test.ts'];
+/** Needs a Python with torch beside Node: `npm run test:pytorch`. */
+const withTorch = ['test/pytorch/**/*.test.ts'];
 
 export default defineConfig({
   plugins: [bundledTexts()],
@@ -66,13 +68,14 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: alone,
+          exclude: [...alone, ...withTorch],
           // One fills what another leaves idle of a software adapter's cores, while kernels compile above all.
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
       { extends: true, test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'pytorch', include: withTorch, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -91,14 +91,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
         inside[j] = (FOLD > 1u) | (u32(column) < IN_WIDTH);
         offsets[j] = select(0u, u32(column * i32(PIXEL_READS)), inside[j]);
       }
-      /* unroll once */ for (var c = 0u; c < GROUP_READS; c += CHUNK) {
-        let channel = min(c + lane, GROUP_READS - 1u);
-        let has_channel = (GROUP_READS % SUBGROUP == 0u) | ((c + lane < GROUP_READS) & (lane < CHUNK));
+      /* unroll once */ for (var first_read = 0u; first_read < GROUP_READS; first_read += CHUNK) {
+        let own_read = min(first_read + lane, GROUP_READS - 1u);
+        let has_read = (GROUP_READS % SUBGROUP == 0u) | ((first_read + lane < GROUP_READS) & (lane < CHUNK));
         var values: array<array<f32, READ>, ROWS * COLUMNS>;
         /* unroll */ for (var b = 0u; b < ROWS; b++) {
-          let present = has_channel & ((ROWS == 1u) | row_inside[b]);
+          let present = has_read & ((ROWS == 1u) | row_inside[b]);
           /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-            var offset = offsets[j] + channel;
+            var offset = offsets[j] + own_read;
             var in_row = inside[j] & present;
             if (FOLD > 1u) {
               // Left of the row the sum has wrapped round.
@@ -109,18 +109,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
           }
         }
         if (SUMS != 0u) {
-          var weights: array<f32, READ>;
+          var sum_weights: array<f32, READ>;
           /* unroll */ for (var e = 0u; e < READ; e++) {
-            weights[e] = 1.0;
+            sum_weights[e] = 1.0;
             if (SUMS == 2u) {
-              weights[e] = adjust[group * ADJUST_STRIDE + (channel * READ + e) % (GROUP_IN / FOLD)];
+              sum_weights[e] = adjust[group * ADJUST_STRIDE + (own_read * READ + e) % (GROUP_IN / FOLD)];
             }
           }
           /* unroll */ for (var b = 0u; b < ROWS; b++) {
             var column_sums = array<f32, COLUMNS>();
             /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
               /* unroll */ for (var e = 0u; e < READ; e++) {
-                column_sums[j] += weights[e] * values[b * COLUMNS + j][e];
+                column_sums[j] += sum_weights[e] * values[b * COLUMNS + j][e];
               }
             }
             /* unroll */ for (var i = 0u; i < PIXELS; i++) {
@@ -135,7 +135,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
             var weights: array<array<f32, VECTOR>, HELD * VECTORS>;
             /* unroll */ for (var h = 0u; h < HELD; h++) {
               const loaded = (first + h) / READ;
-              let source = (c + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
+              let source = (first_read + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
               let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
               let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
               /* unroll */ for (var v = 0u; v < VECTORS; v++) {

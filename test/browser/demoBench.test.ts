@@ -1,13 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BenchReport } from '../../src/demo/protocol.js';
-import { launchBrowser, openPage } from '../support/browser.js';
-import { type ServedDemo, serveDemo } from '../support/demo.js';
+import { openPage } from '../support/browser.js';
+import { type OpenDemo, openDemo, type ServedDemo } from '../support/demo.js';
 import { drop, expectAccessible, focusedId, minutes, until, untilText } from '../support/demoPage.js';
 
+let opened: OpenDemo;
 let folder: string;
 let demo: ServedDemo;
 let browser: Browser;
@@ -16,18 +16,13 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ic-networks-bench-'));
-  demo = await serveDemo();
-  browser = await launchBrowser();
+  opened = await openDemo();
+  ({ folder, demo, browser } = opened);
   ({ page, complaints } = await openPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] }));
   await page.goto(`${demo.address}#bench`);
 }, 5 * minutes);
 
-afterAll(async () => {
-  await browser?.close();
-  await demo?.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => opened?.close());
 
 describe('The bench', () => {
   it(

@@ -1,13 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Role } from '../../src/demo/protocol.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { cifarFile, idxFile } from '../io/files.js';
-import { crashGpuProcess, launchBrowser, openPage } from '../support/browser.js';
-import { type ServedDemo, serveDemo } from '../support/demo.js';
+import { crashGpuProcess, openPage } from '../support/browser.js';
+import { type OpenDemo, openDemo, type ServedDemo } from '../support/demo.js';
 import {
   chooseSmallTraining,
   drop,
@@ -28,21 +27,17 @@ import { mainThreadTasks } from '../support/tracing.js';
 
 const longestTask = 50;
 
+let opened: OpenDemo;
 let folder: string;
 let demo: ServedDemo;
 let browser: Browser;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ic-networks-data-'));
-  demo = await serveDemo();
-  browser = await launchBrowser();
+  opened = await openDemo();
+  ({ folder, demo, browser } = opened);
 }, 5 * minutes);
 
-afterAll(async () => {
-  await browser?.close();
-  await demo?.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => opened?.close());
 
 describe('Training', () => {
   it(

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,11 +7,12 @@ import { networkParameters } from '../../src/graph/parameters.js';
 import { float32Tensor, imageNetClasses, writeSafetensors } from '../../src/io.js';
 import { initialParameters } from '../../src/models/initialise.js';
 import { imageNetResNet } from '../../src/models/resnet.js';
-import { launchBrowser, openPage } from '../support/browser.js';
-import { type ServedDemo, serveDemo } from '../support/demo.js';
+import { openPage } from '../support/browser.js';
+import { type OpenDemo, openDemo, type ServedDemo } from '../support/demo.js';
 import { drop, expectAccessible, minutes, troubleText, until, untilText } from '../support/demoPage.js';
 import { plainPng } from '../support/png.js';
 
+let opened: OpenDemo;
 let folder: string;
 let demo: ServedDemo;
 let browser: Browser;
@@ -21,19 +21,14 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ic-networks-files-'));
-  demo = await serveDemo();
-  browser = await launchBrowser({ camera: true });
+  opened = await openDemo({ camera: true });
+  ({ folder, demo, browser } = opened);
   ({ page, complaints } = await openPage(browser));
   await page.goto(`${demo.address}#try`);
   await page.waitForSelector('#pad');
 }, 5 * minutes);
 
-afterAll(async () => {
-  await browser?.close();
-  await demo?.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => opened?.close());
 
 describe('Trying it', () => {
   it(

@@ -1,12 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { build } from 'vite';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as core from '../../src/index.js';
-import { launchBrowser, openPage } from '../support/browser.js';
-import { type FolderServer, serveFolder } from '../support/server.js';
+import { openPackagePage, type PackagePage } from '../support/packagePage.js';
 
 /** What a page has: the package, and a picture on a canvas with its bytes. */
 declare const given: {
@@ -42,31 +37,16 @@ const script = `
   }
   globalThis.given = { core, device, canvas, data, tensorOf };`;
 
-let folder: string;
-let server: FolderServer;
-let browser: Browser;
+let opened: PackagePage;
 let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'images-page-'));
-  const root = resolve(import.meta.dirname, '../..');
-  await build({ root, logLevel: 'error', build: { outDir: join(folder, 'dist') } });
-  await writeFile(
-    join(folder, 'page.html'),
-    `<!doctype html><title>Images</title><script type="module">${script}</script>`,
-  );
-  server = await serveFolder(folder);
-  browser = await launchBrowser({ videoFrames: true });
-  ({ page, complaints } = await openPage(browser));
-  await page.goto(`${server.address}page.html`);
+  opened = await openPackagePage(script, {}, { videoFrames: true });
+  ({ page, complaints } = opened);
   await page.waitForFunction(() => 'given' in globalThis);
 });
-afterAll(async () => {
-  await browser?.close();
-  server?.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => opened?.close());
 
 describe('A video frame', () => {
   it('becomes a tensor as an external texture, and by way of an ImageBitmap', async () => {

@@ -1,8 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { build } from 'vite';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as core from '../../src/index.js';
 import { imageNetNormalisation, pictureInput } from '../../src/io/picture.js';
@@ -10,8 +6,7 @@ import type * as io from '../../src/io.js';
 import { networkByName } from '../../src/models/networkByName.js';
 import type * as models from '../../src/models.js';
 import { randomState } from '../graph/networks.js';
-import { launchBrowser, openPage } from '../support/browser.js';
-import { type FolderServer, serveFolder } from '../support/server.js';
+import { openPackagePage, type PackagePage } from '../support/packagePage.js';
 import { weightsOf } from '../weights/files.js';
 
 /** The package's modules, where the page's script leaves them. */
@@ -25,31 +20,17 @@ const script = [
 ].join('\n');
 
 const values = randomState(networkByName('resnet8', { classes: 3 }), 4);
-let folder: string;
-let server: FolderServer;
-let browser: Browser;
+let opened: PackagePage;
 let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'weights-page-'));
-  const root = resolve(import.meta.dirname, '../..');
-  await build({ root, logLevel: 'error', build: { outDir: join(folder, 'dist') } });
-  await writeFile(
-    join(folder, 'page.html'),
-    `<!doctype html><title>Weights</title><script type="module">${script}</script>`,
-  );
-  await writeFile(join(folder, 'w.safetensors'), weightsOf(networkByName('resnet8', { classes: 3 }), values, 'F16'));
-  server = await serveFolder(folder);
-  browser = await launchBrowser();
-  ({ page, complaints } = await openPage(browser));
-  await page.goto(`${server.address}page.html`);
+  opened = await openPackagePage(script, {
+    'w.safetensors': weightsOf(networkByName('resnet8', { classes: 3 }), values, 'F16'),
+  });
+  ({ page, complaints } = opened);
 });
-afterAll(async () => {
-  await browser?.close();
-  server?.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => opened?.close());
 
 describe('in a browser', () => {
   it.each(['URL', 'Blob', 'File'])('weights come from a %s, with progress, and can be saved', async (kind) => {

@@ -13,9 +13,11 @@ function hasTorch(python: string): boolean {
   }
 }
 
-/** A Python that has torch: the one in use, or that of the system; undefined where neither has it. */
-export function findTorch(): string | undefined {
-  return ['python3', '/usr/bin/python3'].find(hasTorch);
+/** A Python that has torch: the one in use, or that of the system. */
+export function findTorch(): string {
+  const python = ['python3', '/usr/bin/python3'].find(hasTorch);
+  if (python === undefined) throw new Error('expected a python3 that has torch, got none');
+  return python;
 }
 
 /** Runs a script of this folder and returns what it prints. */

@@ -16,17 +16,6 @@ import { distance } from '../support/rounding.js';
 import { findTorch, runScript } from './python.js';
 
 const python = findTorch();
-if (python === undefined) process.stdout.write('no python3 with torch: docs/pytorch.md was read, not run\n');
-
-describe('docs/pytorch.md', () => {
-  it('holds the module ahead of what uses it', async () => {
-    const page = await readFile(new URL('../../docs/pytorch.md', import.meta.url), 'utf8');
-    const [module = ''] = page.match(/^```python\n[^`]*(`[^`]+`[^`]*)*?^```$/m) ?? [];
-    for (const name of ['class ICConv2d', 'def to_ic', 'def imagenet_resnet', 'def cifar_resnet']) {
-      expect(module).toContain(name);
-    }
-  });
-});
 
 /** The largest error as a share of the largest value. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -37,7 +26,7 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): 
 const batch = 4;
 const small = { depth: 8, ic: true, width: 4, input: { height: 12, width: 14, channels: 2 } } as const;
 
-describe.runIf(python !== undefined)('the module in PyTorch', { timeout: 400_000 }, () => {
+describe('the module in PyTorch', { timeout: 400_000 }, () => {
   let device: GPUDevice;
   let folder: string;
   beforeAll(async () => {
@@ -50,14 +39,14 @@ describe.runIf(python !== undefined)('the module in PyTorch', { timeout: 400_000
   });
 
   it('computes the golden convolutions and their gradients', async () => {
-    const errors = Object.entries(JSON.parse(await runScript(python!, 'convolutions.py')) as Record<string, number>);
+    const errors = Object.entries(JSON.parse(await runScript(python, 'convolutions.py')) as Record<string, number>);
     expect(errors.length).toBeGreaterThan(19 * 4);
     // What is stored is rounded to float32.
     for (const [tensor, error] of errors) expect(error, tensor).toBeLessThan(2e-7);
   });
 
   it('computes the golden logits of whole networks', async () => {
-    const errors = Object.entries(JSON.parse(await runScript(python!, 'golden_logits.py')) as Record<string, number>);
+    const errors = Object.entries(JSON.parse(await runScript(python, 'golden_logits.py')) as Record<string, number>);
     expect(errors).toHaveLength(4);
     for (const [network, error] of errors) expect(error, network).toBeLessThan(1e-5);
   });
@@ -78,7 +67,7 @@ describe.runIf(python !== undefined)('the module in PyTorch', { timeout: 400_000
     const nchw = nhwcToNchw(images, [batch, height, width, channels]);
     await writeFile(input, writeSafetensors([['images', float32Tensor([batch, channels, height, width], nchw)]]));
     state.dispose();
-    await runScript(python!, 'network.py', expression, checkpoint, input, output);
+    await runScript(python, 'network.py', expression, checkpoint, input, output);
     const { tensors } = readSafetensors(await readFile(output));
     return { images, start, theirs: new Map(Array.from(tensors, ([name, tensor]) => [name, toFloat32(tensor)])) };
   }

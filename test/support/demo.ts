@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Browser } from 'playwright-core';
+import { type LaunchOptions, launchBrowser } from './browser.js';
 
 /** The demo's static build on a server. */
 export interface ServedDemo {
@@ -68,6 +70,31 @@ export async function serveDemo(): Promise<ServedDemo> {
     stop,
     async close() {
       if (server.listening) await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The demo with a browser for it, and a folder for files that pages are given. */
+export interface OpenDemo {
+  readonly demo: ServedDemo;
+  readonly browser: Browser;
+  readonly folder: string;
+  close(): Promise<void>;
+}
+
+/** Serves the demo and starts a browser. */
+export async function openDemo(options?: LaunchOptions): Promise<OpenDemo> {
+  const folder = await mkdtemp(join(tmpdir(), 'ic-networks-files-'));
+  const demo = await serveDemo();
+  const browser = await launchBrowser(options);
+  return {
+    demo,
+    browser,
+    folder,
+    async close() {
+      await browser.close();
+      await demo.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
