@@ -1,5 +1,5 @@
 // Convolution and IC convolution by subgroup broadcast, with the whole epilogue in registers; also the input gradient,
-// which is a convolution of the output gradient with the filters turned round (filter_transpose).
+// which is a convolution of the output gradient with the filters turned round.
 //
 //   z[n,p,q,k] = sum over r,s,c of input[n, (p*STRIDE + r*DILATION - PADDING) / UP, ..., g,c] * filters[r,s,c,k]
 //   where the division leaves no rest: UP > 1 reads the input as if it had UP - 1 zeros between its pixels.
@@ -15,21 +15,24 @@
 // then the product), so that an image's three channels fill the lanes.
 //
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN / FOLD]
-// filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT]
+// filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], or with TURNED [FILTER_HEIGHT, FILTER_WIDTH, GROUP_OUT,
+//              GROUPS * GROUP_IN], read from the last tap to the first
 // The other bindings are those of shared/convolution_output.wgsl.
 // Grid: blocks of PIXELS output columns, blocks of ROWS output rows of all images, UP_WIDTH x UP_HEIGHT phases, blocks of
 // channels, groups.
 // Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT, READ GROUP_IN, TAPS FILTER_WIDTH, HELD
-// CHUNK * READ; CHUNK is 4 in subgroups of four; FOLD > 1 only with GROUPS, FILTER_WIDTH, UP_* and READ 1; UP_WIDTH > 1 only with
+// CHUNK * READ; CHUNK is 4 in subgroups of four; READ divides HELD with TURNED; FOLD > 1 only with GROUPS, FILTER_WIDTH, UP_* and READ 1 and without TURNED; UP_WIDTH > 1 only with
 // a stride of 1 and TAPS 1; UP_HEIGHT > 1 only with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT).
 enable subgroups;
 @group(0) @binding(0) var<storage, read_write> input: array<Read>;
-@group(0) @binding(1) var<storage, read_write> filters: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> filters: array<FilterRead>;
 
 const GROUP_READS = GROUP_IN / READ;
 const PIXEL_READS = GROUPS * GROUP_READS / FOLD;
 const ROW_READS = IN_WIDTH * PIXEL_READS;
+const LAST_TAP = FILTER_HEIGHT * FILTER_WIDTH - 1u;
 const SWAPS = SUBGROUP == 4u;
+
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   var rest = workgroup_index(workgroup);
@@ -50,8 +53,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   let first_pixel = block * PIXELS;
 
   var k: array<u32, VECTORS>;
+  var turned_rows: array<u32, VECTORS>;
   /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-    k[v] = group * GROUP_VECTORS + min(first_vector + v * SUBGROUP, GROUP_VECTORS - 1u);
+    let vector = min(first_vector + v * SUBGROUP, GROUP_VECTORS - 1u);
+    k[v] = group * GROUP_VECTORS + vector;
+    turned_rows[v] = vector * VECTOR;
   }
   // Single values: some drivers keep all products of a vector before they add them up.
   var z: array<f32, ROWS * PIXELS * VECTORS * VECTOR>;
@@ -133,13 +139,29 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
         /* unroll */ for (var t = 0u; t < TAPS; t++) {
           /* unroll */ for (var first = 0u; first < CHUNK * READ; first += HELD) {
             var weights: array<array<f32, VECTOR>, HELD * VECTORS>;
-            /* unroll */ for (var h = 0u; h < HELD; h++) {
-              const loaded = (first + h) / READ;
-              let source = (first_read + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
-              let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
-              let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
-              /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-                weights[h * VECTORS + v] = components(filters[row + k[v]]);
+            if (TURNED) {
+              /* unroll */ for (var h = 0u; h < HELD; h += READ) {
+                const loaded = (first + h) / READ;
+                let source = min(first_read + select(loaded, lane ^ loaded, SWAPS), GROUP_READS - 1u);
+                let place = (LAST_TAP - (r * FILTER_WIDTH + s + t)) * GROUP_OUT * PIXEL_READS + group * GROUP_READS + source;
+                /* unroll */ for (var v = 0u; v < VECTORS; v++) {
+                  /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+                    let read = channels_of(filters[place + (turned_rows[v] + e) * PIXEL_READS]);
+                    /* unroll */ for (var c = 0u; c < READ; c++) {
+                      weights[(h + c) * VECTORS + v][e] = read[c];
+                    }
+                  }
+                }
+              }
+            } else {
+              /* unroll */ for (var h = 0u; h < HELD; h++) {
+                const loaded = (first + h) / READ;
+                let source = (first_read + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
+                let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
+                let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
+                /* unroll */ for (var v = 0u; v < VECTORS; v++) {
+                  weights[h * VECTORS + v] = components(filters[row + k[v]]);
+                }
               }
             }
             /* unroll */ for (var b = 0u; b < ROWS; b++) {

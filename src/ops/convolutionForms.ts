@@ -4,7 +4,15 @@ import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } fr
 import { outputTexts } from './convolutionOutput.js';
 import { depthwiseForms, depthwiseStep } from './depthwiseForm.js';
 import type { BlockTile } from './depthwiseTiles.js';
-import { chooseByCost, type Form, type FormRequest, planChosen, type RankedForm, rankForms } from './forms.js';
+import {
+  chooseByCost,
+  type Family,
+  type Form,
+  type FormRequest,
+  planChosen,
+  type RankedForm,
+  rankForms,
+} from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
 import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
 import { type TiledTile, tiledForms, tiledStep } from './tiledForm.js';
@@ -42,8 +50,11 @@ export interface ConvolutionTask {
   readonly bindings: Readonly<Record<string, string>>;
   /** The input is read as if it had `up - 1` zeros between its pixels. */
   readonly up: Pair;
-  /** Whether the filters are read from their last tap to the first, which the depthwise family alone can. Default false. */
-  readonly turned?: boolean;
+  /**
+   * Whether the filters are those of the convolution whose input gradient this is: read from their last tap to the first, their
+   * channels exchanged. Forms that cannot do so ({@link readsTurned}) take them turned round beforehand.
+   */
+  readonly turned: boolean;
   /** Whether the filters change seldom, so that what is made of them is made once. */
   readonly constantFilter: boolean;
 }
@@ -65,13 +76,13 @@ export function shapeKey(operation: string, shape: ConvolutionShape): string {
 
 /** The forms for a task but the naive one, whose kernel depends on the operation. */
 export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
-  return [...directForms(task.geometry, task.up, traits), ...winogradForms(task, traits)];
+  return [...directForms(task.geometry, task.up, traits, task.turned), ...winogradForms(task, traits)];
 }
 
-function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTraits): RankedForm[] {
+function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTraits, turned: boolean): RankedForm[] {
   return [
     ...depthwiseForms(geometry, traits, up),
-    ...subgroupForms(geometry, traits, up),
+    ...subgroupForms(geometry, traits, up, turned && readsTurned('subgroup', traits)),
     ...tiledForms(geometry, traits, up),
   ];
 }
@@ -81,7 +92,7 @@ function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[
   return winogradTiles(task.geometry).flatMap((tile) => {
     const scratch = Object.values(winogradScratch(task.geometry, tile, task.flags.SUMS !== 0, task.constantFilter));
     if (scratch.reduce((sum, { bytes }) => sum + bytes, 0) > (traits.scratch ?? Number.POSITIVE_INFINITY)) return [];
-    const products = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits));
+    const products = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits, false));
     if (products.length === 0) return [];
     const product = chooseByCost({ forms: products });
     return [winogradForm(task.geometry, tile, product, traits.subgroup ?? 1, task.constantFilter)];
@@ -94,6 +105,11 @@ export function naiveForm({ multiplyAdds }: ConvolutionGeometry): RankedForm {
   return { family: 'naive', tile: {}, cost: multiplyAdds * 10, body: 1 };
 }
 
+/** Whether a form reads turned filters in place. Threads that share a load of filters want them side by side. */
+export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean {
+  return family === 'depthwise' || family === 'winograd' || (family === 'subgroup' && subgroup! <= 8);
+}
+
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
 export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
@@ -101,13 +117,13 @@ export function convolutionSteps(task: ConvolutionTask, form: Form, traits: Devi
 }
 
 function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): KernelStep {
-  const { geometry, flags, bindings, up } = task;
+  const { geometry, flags, bindings, up, turned } = task;
   if (form.family === 'subgroup') {
-    return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up);
+    return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up, turned);
   }
   if (form.family === 'depthwise') {
     const tile = form.tile as unknown as BlockTile;
-    return depthwiseStep(geometry, flags, bindings, tile, up, task.turned ?? false);
+    return depthwiseStep(geometry, flags, bindings, tile, up, turned);
   }
   if (form.family === 'tiled') {
     const tile = { ...form.tile, half: form.tile.half === 1 } as unknown as TiledTile;
@@ -122,9 +138,9 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ke
 }
 
 function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: DeviceTraits): ConvolutionSteps {
-  const { geometry, flags, bindings, constantFilter } = task;
+  const { geometry, flags, bindings, turned, constantFilter } = task;
   const adjusted = flags.SUMS !== 0;
-  const filter = winogradFilterStep(geometry, tile, bindings.filters!);
+  const filter = winogradFilterStep(geometry, tile, bindings.filters!, turned);
   const product = planChosen(productRequest(task, tile, traits), traits.choose);
   const products = renameOperands(product.steps, {
     input: 'transformedInput',
@@ -173,11 +189,11 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
     operands.adjust = { bytes: geometry.groupIn * 4, use: 'input' };
   }
   const flags = { ...plainFlags, SUMS, ADJUST_STRIDE: 0, STORE_SUMS: SUMS !== 0 };
-  const product: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], constantFilter: true };
+  const product: ConvolutionTask = { ...task, operation, geometry, flags, bindings, turned: false };
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...directForms(geometry, [1, 1], traits), naiveForm(geometry)]),
+    forms: rankForms([...directForms(geometry, [1, 1], traits, false), naiveForm(geometry)]),
     plan: (form): OperationPlan => ({ operation, operands, steps: [directStep(product, form, traits)] }),
   };
 }

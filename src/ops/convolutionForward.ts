@@ -94,7 +94,7 @@ export function planConvolution(
   if (flags.STORE_SUMS) add('window_sums', 'windowSums', { bytes: geometry.windowSumBytes, use: 'output' });
 
   const constantFilter = options.constantFilter ?? false;
-  const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], constantFilter };
+  const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };
   const request: FormRequest = {
     operation,
     key: shapeKey(keyWords(constantFilter, traits), shape),

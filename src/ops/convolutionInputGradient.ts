@@ -8,6 +8,7 @@ import {
   convolutionSteps,
   naiveForm,
   plainFlags,
+  readsTurned,
   shapeKey,
 } from './convolutionForms.js';
 import { type Family, type FormRequest, planChosen, rankForms } from './forms.js';
@@ -69,8 +70,9 @@ export function planConvolutionInputGradient(
     operation,
     geometry: turned,
     flags: { ...plainFlags, ...flags },
-    bindings: { ...bindings, input: 'gradient', filters: 'turnedFilter' },
+    bindings: { ...bindings, input: 'gradient', filters: 'filter' },
     up: [geometry.stride[0], geometry.stride[1]],
+    turned: true,
     constantFilter: false,
   };
   const request: FormRequest = {
@@ -82,12 +84,12 @@ export function planConvolutionInputGradient(
         const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
         return { operation, operands, steps: [step] };
       }
-      if (form.family === 'depthwise') {
-        // It turns the filters as it reads them: no channels are exchanged.
-        const inPlace = { ...task, turned: true, bindings: { ...task.bindings, filters: 'filter' } };
-        return { operation, operands, steps: convolutionSteps(inPlace, form, traits).steps };
+      if (readsTurned(form.family, traits)) {
+        const { steps, scratch } = convolutionSteps(task, form, traits);
+        return { operation, operands: { ...operands, ...scratch }, steps };
       }
-      const { steps, scratch } = convolutionSteps(task, form, traits);
+      const ahead = { ...task, turned: false, bindings: { ...task.bindings, filters: 'turnedFilter' } };
+      const { steps, scratch } = convolutionSteps(ahead, form, traits);
       const turnedFilter: Operand = { bytes: geometry.filterBytes, use: 'scratch' };
       return {
         operation,

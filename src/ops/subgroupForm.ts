@@ -5,6 +5,7 @@ import read4 from '../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
 import { outputTexts } from './convolutionOutput.js';
+import { filtersText } from './filters.js';
 import type { RankedForm } from './forms.js';
 import type { KernelStep } from './plan.js';
 import type { DeviceTraits } from './traits.js';
@@ -58,20 +59,29 @@ const pixelCounts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 28];
 const rowCounts = [1, 2, 3, 4, 6, 7, 8];
 
 /** The tiles that suit a geometry, with their costs; none where subgroups have no one size or hardly a lane has work. */
-export function subgroupForms(given: ConvolutionGeometry, { subgroup }: DeviceTraits, up: Pair): RankedForm[] {
+export function subgroupForms(
+  given: ConvolutionGeometry,
+  { subgroup }: DeviceTraits,
+  up: Pair,
+  turned: boolean,
+): RankedForm[] {
   if (subgroup === undefined || subgroup < 4 || subgroup > 32) return [];
-  return foldsOf(given, subgroup, up).flatMap((fold) => {
+  const folds = turned ? [1] : foldsOf(given, subgroup, up);
+  return folds.flatMap((fold) => {
     const geometry = reshape(given, up, fold);
     return tilesOf(geometry, fold, subgroup, up).map((tile) => ({
       family: 'subgroup' as const,
       tile: { ...tile },
-      cost: tileCost(geometry, subgroup, up, tile),
+      cost: tileCost(geometry, subgroup, up, tile, turned),
       body: tileBody(geometry, subgroup, tile),
     }));
   });
 }
 
-/** The kernel for a convolution whose input is read with `up - 1` zeros between its pixels. */
+/**
+ * The kernel for a convolution whose input is read with `up - 1` zeros between its pixels, and with `turned` its filters from
+ * their last tap to the first, their channels exchanged.
+ */
 export function subgroupStep(
   given: ConvolutionGeometry,
   flags: Constants,
@@ -79,15 +89,16 @@ export function subgroupStep(
   tile: SubgroupTile,
   { subgroup }: DeviceTraits,
   up: Pair,
+  turned: boolean,
 ): KernelStep {
   const geometry = reshape(given, up, tile.fold);
   const lanes = subgroup!;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
   const chunk = chunkLanes(lanes, geometry.groupIn / tile.read);
-  const shared = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector), ...outputTexts()];
+  const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector), filtersText(turned)];
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [...reads, ...outputTexts()] },
     constants: {
       ...geometryConstants(geometry),
       ...flags,
@@ -96,7 +107,8 @@ export function subgroupStep(
       SUBGROUP: lanes,
       CHUNK: chunk,
       FOLD: tile.fold,
-      HELD: heldFilters(lanes, chunk * tile.read),
+      TURNED: turned,
+      HELD: Math.max(heldFilters(lanes, chunk * tile.read), turned ? tile.read : 1),
       VECTORS: tile.vectors,
       PIXELS: tile.pixels,
       ROWS: tile.rows,
@@ -180,7 +192,13 @@ function tileBody(geometry: ConvolutionGeometry, subgroup: number, tile: Subgrou
   return Math.round(((accumulators * tile.taps * channels + 5 * accumulators) * tile.vector) / 4);
 }
 
-function tileCost(geometry: ConvolutionGeometry, subgroup: number, up: Pair, tile: SubgroupTile): number {
+function tileCost(
+  geometry: ConvolutionGeometry,
+  subgroup: number,
+  up: Pair,
+  tile: SubgroupTile,
+  turned: boolean,
+): number {
   const { read, vector, vectors, pixels, rows, taps } = tile;
   const { kernel, groupIn, groups } = geometry;
   const { address, load, exchange, carry, workgroup } = costsFor(subgroup);
@@ -188,7 +206,8 @@ function tileCost(geometry: ConvolutionGeometry, subgroup: number, up: Pair, til
   const steps = (kernel[0] / up[0]) * (kernel[1] / taps / up[1]) * Math.ceil(groupIn / channels);
   const outputs = rows * pixels * vectors * vector;
   const inputLoads = rows * tileColumns(geometry, pixels, taps).columns * (address + read * load);
-  const filterLoads = taps * channels * vectors * (address + vector * load);
+  const filterLoads =
+    taps * channels * vectors * (turned ? (vector / read) * (address + read * load) : address + vector * load);
   const terms = taps * channels * (rows * pixels * exchange + outputs);
   const output = workgroup + load * outputs;
   const { columnBlocks, rowBlocks, channelBlocks } = blocksOf(geometry, subgroup, up, tile);

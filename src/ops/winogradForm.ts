@@ -1,3 +1,4 @@
+import read1 from '../../kernels/shared/read_1.wgsl?raw';
 import tile2Text from '../../kernels/shared/winograd_2.wgsl?raw';
 import tile4Text from '../../kernels/shared/winograd_4.wgsl?raw';
 import filterText from '../../kernels/winograd_filter.wgsl?raw';
@@ -7,6 +8,7 @@ import sumsText from '../../kernels/winograd_sums.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
 import { outputTexts } from './convolutionOutput.js';
+import { filtersText } from './filters.js';
 import type { RankedForm } from './forms.js';
 import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
 import { type VectorWidth, vectorText, widestVector } from './vectors.js';
@@ -115,13 +117,22 @@ export function winogradScratch(
   };
 }
 
-/** Operands: the given one for `filters`, transformedFilter. */
-export function winogradFilterStep(geometry: ConvolutionGeometry, tile: WinogradTile, filters: string): KernelStep {
+/** Operands: the given one for `filters`, read from the last tap to the first with `turned`, and transformedFilter. */
+export function winogradFilterStep(
+  geometry: ConvolutionGeometry,
+  tile: WinogradTile,
+  filters: string,
+  turned: boolean,
+): KernelStep {
   const { inChannels, outChannels } = geometry;
   const vector = widestVector(outChannels);
   return {
-    kernel: { name: 'winograd_filter', text: filterText, shared: transforms(tile, vector) },
-    constants: { IN_CHANNELS: inChannels, OUT_CHANNELS: outChannels },
+    kernel: {
+      name: 'winograd_filter',
+      text: filterText,
+      shared: [...transforms(tile, vector), read1, filtersText(turned)],
+    },
+    constants: { IN_CHANNELS: inChannels, OUT_CHANNELS: outChannels, TURNED: turned },
     workgroups: threadGroups((inChannels * outChannels) / vector),
     operands: { filters, transformed: 'transformedFilter' },
   };
