@@ -54,7 +54,7 @@ export function chunkLanes(subgroup: number, reads: number): number {
 
 /** Vector accumulators of a lane: beyond, kernels grow no faster, and compile for seconds. */
 const mostAccumulators = 64;
-const mostBody = 700;
+const mostBody = 1000;
 const pixelCounts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 28];
 const rowCounts = [1, 2, 3, 4, 6, 7, 8];
 

@@ -27,7 +27,7 @@ export interface TuneOptions {
   readonly store?: TuningStore;
   /** Forms to measure for an operation; 6 where left out. */
   readonly candidates?: number;
-  /** The largest {@link RankedForm.body} to compile; 450 where left out, as more takes seconds on some adapters. */
+  /** The largest {@link RankedForm.body} to compile; 1000 where left out: more takes many seconds on some adapters, for little. */
   readonly largestBody?: number;
   /** Of timing for an operation, checking and compiling not counted; 1 where left out. Three rounds are made at least. */
   readonly seconds?: number;
@@ -53,7 +53,7 @@ export async function tune(
   planner: (traits: DeviceTraits) => unknown,
   options: TuneOptions = {},
 ): Promise<ChooseForm> {
-  const { candidates: count = 6, largestBody = 450, seconds = 1, signal, onProgress } = options;
+  const { candidates: count = 6, largestBody = 1000, seconds = 1, signal, onProgress } = options;
   checkPositive('candidates', count);
   checkPositive('largestBody', largestBody);
   checkPositive('seconds', seconds);
