@@ -1,18 +1,18 @@
 // Mean and variance of the batch from the partial sums, the scale and shift that normalise it, and the running statistics.
 //
-//   mean = input[0,c] + sum / PIXELS;  variance = squares / PIXELS - (sum / PIXELS)^2
+//   mean = origin[c] + sum / PIXELS;  variance = squares / PIXELS - (sum / PIXELS)^2
 //   coefficients[0,c] = weight / sqrt(variance + EPSILON)     coefficients[1,c] = bias - mean * coefficients[0,c]
 //   coefficients[2,c] = mean                                  coefficients[3,c] = 1 / sqrt(variance + EPSILON)
 //   running_mean += MOMENTUM * (mean - running_mean)
 //   running_variance += MOMENTUM * (variance * PIXELS / (PIXELS - 1) - running_variance)
 //
-// input             [PIXELS, CHANNELS]
+// origin            [CHANNELS], the first of what batch_norm_statistics reads
 // partials          [SLICES, 2, CHANNELS], from batch_norm_statistics
 // weight, bias      [CHANNELS]
 // coefficients      [4, CHANNELS], overwritten
 // running_mean, running_variance  [CHANNELS], updated
 // Grid: one thread a channel, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+@group(0) @binding(0) var<storage, read_write> origin: array<f32>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> bias: array<f32>;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     squares += partials[(slice * 2u + 1u) * CHANNELS + c];
   }
   let distance = sum / f32(PIXELS);
-  let mean = input[c] + distance;
+  let mean = origin[c] + distance;
   let variance = max(squares / f32(PIXELS) - distance * distance, 0.0);
   let inverse = 1.0 / sqrt(variance + EPSILON);
   let scale = weight[c] * inverse;

@@ -4,7 +4,11 @@
 //   partials[slice,0,c] = sum over the slice's pixels of d
 //   partials[slice,1,c] = sum over the slice's pixels of d * d
 //
-// input     [PIXELS, CHANNELS]
+// With MERGED the input is what convolutions note of blocks of pixels, mean m, squared distances s and number n:
+//
+//   d = m[block,c] - m[0,c];  the sums over the slice's blocks are those of n * d and s + n * d * d
+//
+// input     [PIXELS, CHANNELS], or with MERGED [PIXELS, 3, CHANNELS], PIXELS being the number of blocks
 // partials  [SLICES, 2, CHANNELS], overwritten
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels.
 @group(0) @binding(0) var<storage, read_write> input: array<Vector>;
@@ -25,9 +29,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var squares = Vector();
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
-    let distance = input[pixel * VECTORS + c] - origin;
-    sum += distance;
-    squares += distance * distance;
+    if (MERGED) {
+      let place = pixel * 3u * VECTORS + c;
+      let distance = input[place] - origin;
+      let part = input[place + 2u * VECTORS] * distance;
+      sum += part;
+      squares += input[place + VECTORS] + part * distance;
+    } else {
+      let distance = input[pixel * VECTORS + c] - origin;
+      sum += distance;
+      squares += distance * distance;
+    }
   }
   partials[slice * 2u * VECTORS + c] = sum;
   partials[(slice * 2u + 1u) * VECTORS + c] = squares;

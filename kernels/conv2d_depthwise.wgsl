@@ -89,16 +89,23 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       sum_weight = set_component(sum_weight, e, adjust[k * VECTOR + e]);
     }
   }
+  var moments: Moments;
   /* unroll */ for (var b = 0u; b < ROWS; b++) {
     /* unroll */ for (var q = 0u; q < PIXELS; q++) {
       if ((first_row + b < OUT_HEIGHT) & (first_pixel + q < OUT_WIDTH)) {
         let pixel = (n * OUT_HEIGHT + first_row + b) * OUT_WIDTH + first_pixel + q;
         let sum = sums[b * PIXELS + q] * sum_weight;
-        store_output(pixel, 0u, k, z[b * PIXELS + q], sum, terms);
+        let stored = store_output(pixel, 0u, k, z[b * PIXELS + q], sum, terms);
+        if (STATISTICS) {
+          moments = with_value(moments, stored);
+        }
         if (STORE_SUMS) {
           window_sums[pixel * OUT_VECTORS + k] = sum;
         }
       }
     }
+  }
+  if (STATISTICS) {
+    store_moments((n * ROW_BLOCKS + first_row / ROWS) * COLUMN_BLOCKS + first_pixel / PIXELS, k, moments);
   }
 }

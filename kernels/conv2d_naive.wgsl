@@ -47,7 +47,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       }
     }
   }
-  store_output(pixel, group, k, z, sum, channel_terms(k));
+  let stored = store_output(pixel, group, k, z, sum, channel_terms(k));
+  if (STATISTICS) {
+    store_moments(pixel, k, with_value(Moments(), stored));
+  }
   if (STORE_SUMS) {
     if (k % GROUP_OUT == 0u) {
       window_sums[pixel * GROUPS + group] = sum;

@@ -199,6 +199,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   /* unroll */ for (var v = 0u; v < VECTORS; v++) {
     terms[v] = channel_terms(k[v]);
   }
+  var moments: array<Moments, VECTORS>;
   /* unroll */ for (var b = 0u; b < ROWS; b++) {
     /* unroll */ for (var i = 0u; i < PIXELS; i++) {
       var sum = 0.0;
@@ -216,7 +217,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
             /* unroll */ for (var e = 0u; e < VECTOR; e++) {
               total = set_component(total, e, z[((b * PIXELS + i) * VECTORS + v) * VECTOR + e]);
             }
-            store_output(pixel, group, k[v], total, sum, terms[v]);
+            let stored = store_output(pixel, group, k[v], total, sum, terms[v]);
+            if (STATISTICS) {
+              moments[v] = with_value(moments[v], stored);
+            }
           }
         }
         if (STORE_SUMS) {
@@ -224,6 +228,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
             window_sums[pixel * GROUPS + group] = sum;
           }
         }
+      }
+    }
+  }
+  if (STATISTICS) {
+    /* unroll */ for (var v = 0u; v < VECTORS; v++) {
+      if (first_vector + v * SUBGROUP < GROUP_VECTORS) {
+        store_moments(first_row / ROWS * COLUMN_BLOCKS + block, k[v], moments[v]);
       }
     }
   }

@@ -53,6 +53,8 @@ var<workgroup> pixel_tile: array<array<array<array<TilePair, 2>, ROWS>, PIXEL_FO
 var<workgroup> filter_tile: array<array<array<TileVector, COLUMNS>, THREAD_VECTORS>, BLOCK_DEPTH>;
 // What each thread that loads a pixel made of its window sum.
 var<workgroup> sum_tile: array<array<f32, DEPTH_FOURS>, BLOCK_PIXELS>;
+// What each row of threads stored.
+var<workgroup> moment_tile: array<array<Moments, COLUMNS>, ROWS>;
 
 // Where in the block pixel i of a row of threads is.
 fn block_pixel(i: u32, row: u32) -> u32 {
@@ -205,8 +207,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   /* unroll */ for (var j = 0u; j < THREAD_VECTORS; j++) {
     let block_vector = channel_block * BLOCK_VECTORS + j * COLUMNS + column;
+    let k = group * GROUP_VECTORS + block_vector;
+    var moments: Moments;
     if (block_vector < GROUP_VECTORS) {
-      let k = group * GROUP_VECTORS + block_vector;
       let terms = channel_terms(k);
       /* unroll */ for (var i = 0u; i < THREAD_PIXELS; i++) {
         let pixel = first_pixel + block_pixel(i, row);
@@ -221,7 +224,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
             }
           }
           let out_pixel = (n * OUT_HEIGHT + p) * OUT_WIDTH + q;
-          store_output(out_pixel, group, k, z[i * THREAD_VECTORS + j], sum, terms);
+          let stored = store_output(out_pixel, group, k, z[i * THREAD_VECTORS + j], sum, terms);
+          if (STATISTICS) {
+            moments = with_value(moments, stored);
+          }
           if (STORE_SUMS) {
             if (block_vector == 0u) {
               window_sums[out_pixel * GROUPS + group] = sum;
@@ -229,6 +235,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
           }
         }
       }
+    }
+    if (STATISTICS) {
+      moment_tile[row][column] = moments;
+      workgroupBarrier();
+      if ((row == 0u) & (block_vector < GROUP_VECTORS)) {
+        for (var other = 1u; other < ROWS; other++) {
+          moments = with_moments(moments, moment_tile[other][column]);
+        }
+        store_moments(first_pixel / BLOCK_PIXELS, k, moments);
+      }
+      workgroupBarrier();
     }
   }
 }

@@ -1,5 +1,9 @@
-/** Every operation, forward and backward: planned for a shape, compiled on the caller's device, bound to their buffers. */
+/**
+ * Every operation of networks, forward and backward: planned for a shape, compiled on the caller's device, bound to their
+ * buffers. Those of optimisers are with training.
+ */
 export {
+  type BatchNormOptions,
   type BatchNormShape,
   type BehindNorm,
   planBatchNormFold,
@@ -34,15 +38,6 @@ export {
   planStepMetrics,
 } from './ops/loss.js';
 export { createOperation, type Operation } from './ops/operation.js';
-export {
-  type FlatPart,
-  flatParts,
-  gradientsPart,
-  parameterBlock,
-  planAdamW,
-  planGradientClip,
-  planSgd,
-} from './ops/optimisers.js';
 export {
   type BoundPlan,
   type BufferRange,

@@ -15,6 +15,15 @@ export {
   type TrainingOptions,
 } from './graph/training.js';
 export {
+  type FlatPart,
+  flatParts,
+  gradientsPart,
+  parameterBlock,
+  planAdamW,
+  planGradientClip,
+  planSgd,
+} from './ops/optimisers.js';
+export {
   type Checkpoint,
   decodeCheckpoint,
   encodeCheckpoint,

@@ -8,7 +8,9 @@
 // output       [pixels, GROUPS * GROUP_OUT]
 // bias         [GROUPS * GROUP_OUT], with BIAS
 // adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel
-// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT
+// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT. Without it, as eight storage buffers are what
+//              every device has, the place of the statistics: with STATISTICS [blocks, 3, GROUPS * GROUP_OUT], of a block of
+//              pixels the mean of what is stored, the sum of its squared distances from that, and how many there are; overwritten
 // residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
 // window_sums  [pixels, GROUPS], or of a depthwise convolution [pixels, GROUP_OUT] (shared/sum_of_*.wgsl); overwritten with
 //              STORE_SUMS, read with ADD_SUMS
@@ -47,8 +49,8 @@ fn channel_terms(k: u32) -> ChannelTerms {
   return terms;
 }
 
-// Stores vector k of an output pixel; `sum` is the pixel's window sum, or 0.
-fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: WindowSum, terms: ChannelTerms) {
+// Stores vector k of an output pixel and returns it; `sum` is the pixel's window sum, or 0.
+fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: WindowSum, terms: ChannelTerms) -> Vector {
   let element = pixel * OUT_VECTORS + k;
   var y = z;
   if (BIAS) {
@@ -85,4 +87,34 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: WindowSum, terms
     y += output[element];
   }
   output[element] = y;
+  return y;
+}
+
+// Mean of values and the sum of their squared distances from it, kept up value by value (Welford, 1962): nothing cancels.
+struct Moments {
+  count: f32,
+  mean: Vector,
+  squares: Vector,
+}
+
+fn with_value(moments: Moments, value: Vector) -> Moments {
+  let count = moments.count + 1.0;
+  let distance = value - moments.mean;
+  let mean = moments.mean + distance * (1.0 / count);
+  return Moments(count, mean, moments.squares + distance * (value - mean));
+}
+
+fn with_moments(moments: Moments, others: Moments) -> Moments {
+  let count = moments.count + others.count;
+  let share = others.count / max(count, 1.0);
+  let distance = others.mean - moments.mean;
+  let squares = moments.squares + others.squares + moments.count * share * distance * distance;
+  return Moments(count, moments.mean + share * distance, squares);
+}
+
+fn store_moments(block: u32, k: u32, moments: Moments) {
+  let place = block * 3u * OUT_VECTORS + k;
+  scale_shift[place] = moments.mean;
+  scale_shift[place + OUT_VECTORS] = moments.squares;
+  scale_shift[place + 2u * OUT_VECTORS] = splat(moments.count);
 }

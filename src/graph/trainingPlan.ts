@@ -76,6 +76,10 @@ interface Planner {
   readonly reached: Set<string>;
   /** Tensors that hold a layer's gradient under another name: that of the gradient they were made from, in place. */
   readonly gradients: Map<string, string>;
+  /** Layers whose output a batch norm reads. */
+  readonly normalised: ReadonlySet<string>;
+  /** Blocks of pixels whose mean and variance a convolution has noted, by its layer. */
+  readonly blocks: Map<string, number>;
   /** Layers whose tensors are those computed again. */
   readonly again: Set<string>;
 }
@@ -97,7 +101,16 @@ export function planTraining(
   const shapes = inferShapes(network, batch);
   const list = operationList();
   const traits = { scratch: largestNeighbours(network, shapes), ...deviceTraits };
-  const planner: Planner = { shapes, traits, list, reached: new Set(), gradients: new Map(), again: new Set() };
+  const planner: Planner = {
+    shapes,
+    traits,
+    list,
+    reached: new Set(),
+    gradients: new Map(),
+    normalised: new Set(network.layers.filter(isBatchNorm).map(({ inputs }) => inputs[0]!)),
+    blocks: new Map(),
+    again: new Set(),
+  };
   const groups = fuseLayers(network, isBatchNorm);
   for (const group of groups) inLayer(group.head.name, () => appendForward(planner, group));
 
@@ -166,9 +179,13 @@ function appendForward(planner: Planner, group: FusedLayers): void {
     case 'convolution': {
       const { adjust, bias } = head;
       const storeSums = adjust !== 'none';
-      append(planConvolution(convolutionShape(head, shape), { adjust, bias, storeSums }, traits), {
+      const statistics = planner.normalised.has(head.name) && !planner.again.has(head.name);
+      const plan = planConvolution(convolutionShape(head, shape), { adjust, bias, storeSums, statistics }, traits);
+      if (statistics) planner.blocks.set(head.name, plan.operands.statistics!.bytes / tensorBytes(3, head.outChannels));
+      append(plan, {
         ...convolutionParameters(head),
         windowSums: kept(planner, head.name, 'windowSums'),
+        statistics: keptBy(head.name, 'statistics'),
       });
       return;
     }
@@ -181,8 +198,12 @@ function appendForward(planner: Planner, group: FusedLayers): void {
         append(planBatchNormInference(batchNormShape(shape), behind), { scaleShift: coefficients, ...residual });
         return;
       }
-      const plan = planBatchNormTraining(batchNormShape(shape), { ...behind, epsilon, momentum });
-      append(plan, { ...normParameters(head.name), coefficients, ...residual });
+      const [source] = head.inputs;
+      const blocks = planner.blocks.get(source!);
+      const measured = blocks === undefined ? {} : { blocks };
+      const plan = planBatchNormTraining(batchNormShape(shape), { ...behind, epsilon, momentum, ...measured });
+      const statistics = keptBy(source!, 'statistics');
+      append(plan, { ...normParameters(head.name), coefficients, statistics, ...residual });
       return;
     }
     case 'add': {

@@ -17,6 +17,19 @@ export interface BatchNormShape {
   readonly channels: number;
 }
 
+/** How a batch normalisation in training goes about it. */
+export interface BatchNormOptions extends BehindNorm {
+  /** Added to the variance. */
+  readonly epsilon: number;
+  /** How far the running statistics move towards the batch's. */
+  readonly momentum: number;
+  /**
+   * Blocks of pixels whose mean and variance the convolution ahead has noted (`statistics` of {@link planConvolution}), so that
+   * the input is not read for them; without it they are taken here.
+   */
+  readonly blocks?: number;
+}
+
 /** What happens behind the normalisation, in the same dispatch. */
 export interface BehindNorm extends ReluOptions {
   /** Adds a tensor of the output's shape. */
@@ -38,14 +51,12 @@ export function checkBatchNorm(operation: string, { pixels, channels }: BatchNor
  *
  * Operands: input [pixels, channels], weight, bias [channels], runningMean, runningVariance [channels] (updated),
  * coefficients [4, channels] (scale, shift, mean, 1 / deviation; overwritten, read by the gradient), output
- * [pixels, channels], residual [pixels, channels] with `residual`, scratch partials.
+ * [pixels, channels], residual [pixels, channels] with `residual`, statistics [blocks, 3, channels] with `blocks`, scratch
+ * partials.
  *
  * @throws ShapeError for a size that is no positive integer, fewer than two pixels, or momentum outside [0, 1].
  */
-export function planBatchNormTraining(
-  shape: BatchNormShape,
-  options: BehindNorm & { readonly epsilon: number; readonly momentum: number },
-): OperationPlan {
+export function planBatchNormTraining(shape: BatchNormShape, options: BatchNormOptions): OperationPlan {
   const operation = 'batchNorm';
   checkBatchNorm(operation, shape, options.epsilon);
   const { pixels, channels } = shape;
@@ -61,9 +72,11 @@ export function planBatchNormTraining(
     const got = String(options.momentum);
     throw new ShapeError({ operation, parameter: 'momentum', expected: 'a number from 0 to 1', got });
   }
-  const split = channelSlices(pixels, channels);
+  const { blocks } = options;
+  const measured = blocks === undefined ? 'input' : 'statistics';
+  if (blocks !== undefined) requireInteger(blocks, 1, 'blocks', { operation, prefix: '' });
+  const split = channelSlices(blocks ?? pixels, channels);
   const bytes = tensorBytes(channels);
-  const constants = { PIXELS: pixels, CHANNELS: channels };
   return {
     operation,
     operands: {
@@ -73,26 +86,28 @@ export function planBatchNormTraining(
       runningMean: { bytes, use: 'inout' },
       runningVariance: { bytes, use: 'inout' },
       coefficients: { bytes: 4 * bytes, use: 'output' },
+      ...(blocks !== undefined && { statistics: { bytes: tensorBytes(blocks, 3, channels), use: 'input' as const } }),
       partials: { bytes: 2 * split.slices * bytes, use: 'scratch' },
     },
     steps: [
       {
         kernel: { name: 'batch_norm_statistics', text: statisticsText, shared: [vectorText(split.vector)] },
-        constants: { ...constants, ...split.constants },
+        constants: { CHANNELS: channels, PIXELS: blocks ?? pixels, MERGED: blocks !== undefined, ...split.constants },
         workgroups: split.workgroups,
-        operands: { input: 'input', partials: 'partials' },
+        operands: { input: measured, partials: 'partials' },
       },
       {
         kernel: { name: 'batch_norm_finish', text: finishText },
         constants: {
-          ...constants,
+          PIXELS: pixels,
+          CHANNELS: channels,
           SLICES: split.slices,
           EPSILON: { f32: options.epsilon },
           MOMENTUM: { f32: options.momentum },
         },
         workgroups: threadGroups(channels),
         operands: {
-          input: 'input',
+          origin: measured,
           partials: 'partials',
           weight: 'weight',
           bias: 'bias',

@@ -1,7 +1,7 @@
 import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
-import { outputTexts } from './convolutionOutput.js';
+import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { depthwiseForms, depthwiseStep } from './depthwiseForm.js';
 import type { BlockTile } from './depthwiseTiles.js';
 import {
@@ -40,6 +40,8 @@ export interface OutputFlags extends Constants {
   /** From one group's weights of the window sum to the next one's. */
   readonly ADJUST_STRIDE: number;
   readonly STORE_SUMS: boolean;
+  /** Whether mean and variance of what is stored are noted, in the place of a scale and shift. */
+  readonly STATISTICS: boolean;
 }
 
 /** A convolution, in whatever form: the operands of the bindings input, filters, output and those of the flags. */
@@ -65,6 +67,8 @@ export interface ConvolutionSteps {
   readonly prepare: readonly KernelStep[];
   /** Scratch and prepared operands that the form needs. */
   readonly scratch: Readonly<Record<string, Operand>>;
+  /** Of the step that stores the output. */
+  readonly outputBlocks: number;
 }
 
 /** A shape in words. */
@@ -113,10 +117,11 @@ export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
 export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
-  return { steps: [directStep(task, form, traits)], prepare: [], scratch: {} };
+  const step = directStep(task, form, traits);
+  return { steps: [step], prepare: [], scratch: {}, outputBlocks: step.outputBlocks };
 }
 
-function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): KernelStep {
+function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): OutputStep {
   const { geometry, flags, bindings, up, turned } = task;
   if (form.family === 'subgroup') {
     return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up, turned);
@@ -134,6 +139,7 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ke
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(geometry.outputBytes / 4),
     operands: bindings,
+    outputBlocks: geometry.outputBytes / 4 / geometry.outChannels,
   };
 }
 
@@ -156,6 +162,7 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
     adjusted && !storesSums ? { windowSums: { bytes: geometry.windowSumBytes, use: 'scratch' } } : {};
   const output = adjusted ? { ...bindings, window_sums: 'windowSums' } : bindings;
   const { input: _input, filters: _filters, ...outputBindings } = output as Record<string, string>;
+  const outputStep = winogradOutputStep(geometry, tile, flags, outputBindings);
   return {
     prepare: constantFilter ? [filter] : [],
     steps: [
@@ -163,9 +170,10 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
       winogradInputStep(geometry, tile, bindings.input!),
       ...products,
       ...sums,
-      winogradOutputStep(geometry, tile, flags, outputBindings),
+      outputStep,
     ],
     scratch: { ...scratch, ...ownSums },
+    outputBlocks: outputStep.outputBlocks,
   };
 }
 
@@ -210,6 +218,7 @@ export const plainFlags: OutputFlags = {
   RELU: false,
   RELU_MAXIMUM: { f32: 0 },
   STORE_SUMS: false,
+  STATISTICS: false,
   ADD_SUMS: false,
   SUMS_FACTOR: false,
   ACCUMULATE: false,

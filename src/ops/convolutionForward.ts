@@ -28,6 +28,11 @@ export interface ConvolutionOptions extends ReluOptions {
   /** Also stores the window sums [batch, outHeight, outWidth, groups], which the backward pass reads. */
   readonly storeSums?: boolean;
   /**
+   * Also notes mean and variance of the output, channel by channel, for {@link planBatchNormTraining}: the operand
+   * `statistics` [blocks, 3, outChannels], overwritten, with as many blocks of pixels as the form has. Not with scaleShift.
+   */
+  readonly statistics?: boolean;
+  /**
    * The filters seldom change: what a form makes of them is made by the plan's `prepare` steps, once, instead of at every
    * run. Default false.
    */
@@ -63,6 +68,10 @@ export function planConvolution(
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
+  if (options.statistics && options.scaleShift) {
+    const expected = 'no statistics beside scaleShift: a batch norm is either measured or folded';
+    throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
+  }
   const inPlace = options.residualInPlace ?? false;
   const flags = {
     ...plainFlags,
@@ -75,6 +84,7 @@ export function planConvolution(
     IN_PLACE: inPlace,
     ...reluConstants(operation, options),
     STORE_SUMS: options.storeSums ?? false,
+    STATISTICS: options.statistics ?? false,
   };
   const operands: Record<string, Operand> = {
     input: { bytes: geometry.inputBytes, use: 'input' },
@@ -89,6 +99,7 @@ export function planConvolution(
   const channels = geometry.outChannels;
   if (flags.BIAS) add('bias', 'bias', { bytes: tensorBytes(channels), use: 'input' });
   if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(shape, adjust), use: 'input' });
+  if (flags.STATISTICS) bindings.scale_shift = 'statistics';
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
   if (flags.RESIDUAL && !inPlace) add('residual', 'residual', { bytes: geometry.outputBytes, use: 'input' });
   if (flags.STORE_SUMS) add('window_sums', 'windowSums', { bytes: geometry.windowSumBytes, use: 'output' });
@@ -100,8 +111,10 @@ export function planConvolution(
     key: shapeKey(keyWords(constantFilter, traits), shape),
     forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
-      const { steps, prepare, scratch } = convolutionSteps(task, form, traits);
-      return { operation, operands: { ...operands, ...scratch }, steps, prepare };
+      const { steps, prepare, scratch, outputBlocks } = convolutionSteps(task, form, traits);
+      const statistics = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output' as const };
+      const all = { ...operands, ...(flags.STATISTICS && { statistics }), ...scratch };
+      return { operation, operands: all, steps, prepare };
     },
   };
   return planChosen(request, traits.choose, options.family);

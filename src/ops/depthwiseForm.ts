@@ -2,7 +2,7 @@ import depthwiseText from '../../kernels/conv2d_depthwise.wgsl?raw';
 import filterGradientText from '../../kernels/conv2d_filter_gradient_depthwise.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
-import { outputTexts } from './convolutionOutput.js';
+import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import {
   type BlockTile,
   blockConstants,
@@ -47,7 +47,7 @@ export function depthwiseStep(
   tile: BlockTile,
   up: Pair,
   turned: boolean,
-): KernelStep {
+): OutputStep {
   const vector = widestVector(geometry.outChannels);
   return {
     kernel: { name: 'conv2d_depthwise', text: depthwiseText, shared: [vectorText(vector), ...outputTexts('channel')] },
@@ -59,6 +59,7 @@ export function depthwiseStep(
     },
     workgroups: Math.ceil(blockCount(geometry, tile, vector) / blockThreads),
     operands,
+    outputBlocks: blockCount(geometry, tile, geometry.outChannels),
   };
 }
 

@@ -4,10 +4,9 @@ import read2 from '../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
-import { outputTexts } from './convolutionOutput.js';
+import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { filtersText } from './filters.js';
 import type { RankedForm } from './forms.js';
-import type { KernelStep } from './plan.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 import type { Pair } from './windows.js';
@@ -90,7 +89,7 @@ export function subgroupStep(
   { subgroup }: DeviceTraits,
   up: Pair,
   turned: boolean,
-): KernelStep {
+): OutputStep {
   const geometry = reshape(given, up, tile.fold);
   const lanes = subgroup!;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
@@ -123,6 +122,7 @@ export function subgroupStep(
     },
     workgroups: columnBlocks * rowBlocks * up[0] * up[1] * channelBlocks * geometry.groups,
     operands,
+    outputBlocks: columnBlocks * rowBlocks,
   };
 }
 

@@ -7,9 +7,8 @@ import half4Text from '../../kernels/shared/tile_f16_4.wgsl?raw';
 import fullText from '../../kernels/shared/tile_f32.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
-import { outputTexts } from './convolutionOutput.js';
+import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import type { RankedForm } from './forms.js';
-import type { KernelStep } from './plan.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, widestVector } from './vectors.js';
 import type { Pair } from './windows.js';
@@ -140,7 +139,7 @@ export function tiledStep(
   operands: Record<string, string>,
   tile: TiledTile,
   up: Pair = [1, 1],
-): KernelStep {
+): OutputStep {
   const vector = widestVector(geometry.groupOut);
   const blocks = { PIXEL_BLOCKS: pixelBlocks(geometry, tile, up), CHANNEL_BLOCKS: channelBlocks(geometry, tile) };
   return {
@@ -163,6 +162,7 @@ export function tiledStep(
     },
     workgroups: blocks.CHANNEL_BLOCKS * blocks.PIXEL_BLOCKS * up[0] * up[1] * geometry.groups,
     operands,
+    outputBlocks: blocks.PIXEL_BLOCKS,
   };
 }
 

@@ -7,7 +7,7 @@ import outputKernelText from '../../kernels/winograd_output.wgsl?raw';
 import sumsText from '../../kernels/winograd_sums.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
-import { outputTexts } from './convolutionOutput.js';
+import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { filtersText } from './filters.js';
 import type { RankedForm } from './forms.js';
 import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
@@ -22,6 +22,8 @@ export interface WinogradTile {
 /** The buffers of a binding that WebGPU's default limits allow. */
 const largestScratch = 128 * 1024 * 1024;
 const transformLoad = 20;
+/** Tiles of a thread that notes statistics, so that there are few of these beside the outputs. */
+const statisticsTiles = 4;
 
 interface WinogradSizes {
   readonly tileRows: number;
@@ -176,18 +178,25 @@ export function winogradOutputStep(
   tile: WinogradTile,
   flags: Constants,
   operands: Readonly<Record<string, string>>,
-): KernelStep {
+): OutputStep {
   const vector = widestVector(geometry.outChannels);
-  const { tiles } = winogradSizes(geometry, tile);
+  const threadTiles = flags.STATISTICS ? statisticsTiles : 1;
+  const outputBlocks = Math.ceil(winogradSizes(geometry, tile).tiles / threadTiles);
   return {
     kernel: {
       name: 'winograd_output',
       text: outputKernelText,
       shared: [...transforms(tile, vector), ...outputTexts()],
     },
-    constants: { ...geometryConstants(geometry), ...flags, ...tileCounts(geometry, tile) },
-    workgroups: threadGroups((tiles * geometry.outChannels) / vector),
+    constants: {
+      ...geometryConstants(geometry),
+      ...flags,
+      ...tileCounts(geometry, tile),
+      THREAD_TILES: threadTiles,
+    },
+    workgroups: threadGroups((outputBlocks * geometry.outChannels) / vector),
     operands: { ...operands, products: 'products' },
+    outputBlocks,
   };
 }
 

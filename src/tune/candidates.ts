@@ -9,6 +9,8 @@ export interface CandidateLimits {
 
 /** Near relatives tell little: a family's fourth form takes the place of another family's first. */
 const mostOfFamily = 3;
+/** Forms with a larger body compile for seconds on some adapters, so the cheapest of them alone is tried. */
+const slowBody = 450;
 /** The model is not that wrong. */
 const hopelessCost = 8;
 /** Winograd's cost leaves out most of what memory costs, so both of its tiles are tried. */
@@ -25,7 +27,8 @@ export function pickCandidates(request: Pick<FormRequest, 'forms'>, limits: Cand
   const picked = new Set([chooseByCost(request), ...winograds]);
   for (const form of compiled.filter(({ cost }) => cost <= hopelessCost * cheapest)) {
     const relatives = [...picked].filter(({ family }) => family === form.family);
-    if (picked.size < limits.count && relatives.length < mostOfFamily) picked.add(form);
+    const slow = form.body > slowBody && [...picked].some(({ body }) => body > slowBody);
+    if (picked.size < limits.count && relatives.length < mostOfFamily && !slow) picked.add(form);
   }
   return rankForms([...picked]);
 }

@@ -8,7 +8,7 @@ import { publint } from 'publint';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { kernels } from '../../src/kernels.js';
 import { minify } from '../../src/wgsl/minify.js';
-import { catalogue } from '../support/catalogue.js';
+import { catalogue, planFunctionsOf } from '../support/catalogue.js';
 import { type Packed, packed } from '../support/packed.js';
 
 const run = promisify(execFile);
@@ -117,7 +117,11 @@ describe('Tree shaking', () => {
     const plans = catalogue(traits, ['naive', 'subgroup', 'tiled', 'winograd']);
     const names = Object.keys(plans);
     const texts = await bundles(
-      Object.fromEntries(names.map((name) => [name, `export { ${name} } from 'ic-networks';`])),
+      Object.fromEntries(
+        Object.entries(planFunctionsOf).flatMap(([subpath, functions]) =>
+          functions.map((name) => [name, `export { ${name} } from '${subpath}';`]),
+        ),
+      ),
       false,
     );
     const unescaped = Object.fromEntries(names.map((name) => [name, texts[name]!.replaceAll('\\n', '\n')]));

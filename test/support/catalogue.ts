@@ -1,11 +1,11 @@
 import * as operations from '../../src/operations.js';
 import type { ConvolutionShape } from '../../src/ops/convolution.js';
 import type { Family } from '../../src/ops/forms.js';
+import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
 
 const {
-  planAdamW,
   planAdd,
   planAddGradient,
   planBatchNormFold,
@@ -23,7 +23,6 @@ const {
   planDenseInputGradient,
   planDenseWeightGradient,
   planEvaluationMetrics,
-  planGradientClip,
   planIcActivity,
   planIcUnitGradient,
   planImageToTensor,
@@ -35,12 +34,12 @@ const {
   planMeanPoolGradient,
   planRelu,
   planReluGradient,
-  planSgd,
   planSoftmax,
   planStepMetrics,
   planTableRows,
   planTensorToImage,
 } = operations;
+const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
 const convolution: ConvolutionShape = {
@@ -141,5 +140,13 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
   };
 }
 
-/** The exported functions that make plans. */
-export const planFunctions = Object.keys(operations).filter((name) => name.startsWith('plan'));
+/** The exported functions that make plans, by the subpath of the package that exports them. */
+export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
+  'ic-networks': plansAmong(operations),
+  'ic-networks/train': plansAmong(optimisers),
+};
+export const planFunctions = Object.values(planFunctionsOf).flat();
+
+function plansAmong(module: object): string[] {
+  return Object.keys(module).filter((name) => name.startsWith('plan'));
+}
