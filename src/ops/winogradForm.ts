@@ -22,8 +22,8 @@ export interface WinogradTile {
 /** The buffers of a binding that WebGPU's default limits allow. */
 const largestScratch = 128 * 1024 * 1024;
 const transformLoad = 20;
-/** Tiles of a thread that notes statistics, so that there are few of these beside the outputs. */
-const statisticsTiles = 4;
+/** Outputs of a thread that notes statistics, so that there are few of these beside the outputs. */
+const statisticsOutputs = 16;
 
 interface WinogradSizes {
   readonly tileRows: number;
@@ -180,7 +180,7 @@ export function winogradOutputStep(
   operands: Readonly<Record<string, string>>,
 ): OutputStep {
   const vector = widestVector(geometry.outChannels);
-  const threadTiles = flags.STATISTICS ? statisticsTiles : 1;
+  const threadTiles = flags.STATISTICS ? statisticsOutputs / tile.edge ** 2 : 1;
   const outputBlocks = Math.ceil(winogradSizes(geometry, tile).tiles / threadTiles);
   return {
     kernel: {
