@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
 import { planConvolution } from '../../src/ops/convolutionForward.js';
-import type { RankedForm } from '../../src/ops/forms.js';
+import type { ChooseForm, RankedForm } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { batchStatisticsReference } from '../reference/normalisation.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
@@ -10,6 +10,7 @@ import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { EPSILON, expectClose } from '../support/tolerance.js';
 import { randomCase } from './convolutionCase.js';
+import { largestBodyFor } from './formsCase.js';
 
 let device: GPUDevice;
 
@@ -35,15 +36,14 @@ const shapes: Readonly<Record<string, ConvolutionShape>> = {
 
 /** Of each family the form that the cost model likes best and one far from it, among those that compile quickly. */
 function someForms(shape: ConvolutionShape): RankedForm[] {
+  const traits = deviceTraits(device);
+  const largestBody = largestBodyFor(traits.subgroup);
   let forms: readonly RankedForm[] = [];
-  planConvolution(
-    shape,
-    {},
-    deviceTraits(device, (request) => {
-      if (request.operation === 'conv2d') forms = request.forms.filter(({ body }) => body <= 120);
-      return request.forms.find(({ family }) => family === 'naive')!;
-    }),
-  );
+  const choose: ChooseForm = (request) => {
+    forms = request.forms.filter(({ body }) => body <= largestBody);
+    return request.forms.find(({ family }) => family === 'naive')!;
+  };
+  planConvolution(shape, {}, { ...traits, choose });
   const families = [...new Set(forms.map(({ family }) => family))];
   return families.flatMap((name) => {
     const family = forms.filter((form) => form.family === name);
