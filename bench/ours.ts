@@ -12,7 +12,8 @@ import { planConvolution } from '../src/ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../src/ops/convolutionInputGradient.js';
 import type { ChooseForm } from '../src/ops/forms.js';
 import { stepStateBytes } from '../src/ops/loss.js';
-import { bindPlan, compilePlan, type OperationPlan } from '../src/ops/plan.js';
+import { createOperation, type Operation as PlannedOperation } from '../src/ops/operation.js';
+import type { OperationPlan } from '../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../src/ops/traits.js';
 import { compileOptimiser } from '../src/train/optimiser.js';
 import type { Pass } from './rows.js';
@@ -73,31 +74,33 @@ export async function bindOperation(
   plan: OperationPlan,
   values: Readonly<Record<string, Values>>,
 ): Promise<Operation> {
-  const compiled = await compilePlan(device, plan);
   const buffers = new Map<string, GPUBuffer>();
+  let bound: PlannedOperation | undefined;
   const dispose = (): void => {
+    bound?.dispose();
     for (const buffer of buffers.values()) destroyBuffer(device, buffer);
   };
   try {
     await guard(device, plan.operation, () => {
-      for (const [label, { bytes }] of Object.entries(plan.operands)) {
+      for (const [label, { bytes, use }] of Object.entries(plan.operands)) {
+        if (use === 'scratch' || use === 'prepared') continue;
         const buffer = createBuffer(device, { label, size: bytes, usage: 0x80 | 0x08 | 0x04 });
         buffers.set(label, buffer);
         const data = values[label];
         if (data) device.queue.writeBuffer(buffer, 0, data);
       }
     });
+    bound = await createOperation(device, plan, Object.fromEntries(buffers));
   } catch (error) {
     dispose();
     throw error;
   }
-  const range = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
-  const bound = bindPlan(compiled, Object.fromEntries(Array.from(buffers, ([name, buffer]) => [name, range(buffer)])));
-  submitRuns(device, 1, bound.prepare);
+  const { encode, prepare } = bound;
+  submitRuns(device, 1, prepare);
   return {
     family: familyOf(plan),
     prepared: (plan.prepare ?? []).length > 0,
-    submit: (runs) => submitRuns(device, runs, (pass) => bound.encode(pass)),
+    submit: (runs) => submitRuns(device, runs, encode),
     output: async () => new Float32Array(await readBuffer(device, buffers.get('output')!)),
     dispose,
   };

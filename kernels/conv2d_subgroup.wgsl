@@ -11,27 +11,44 @@
 // and these pass from lane to lane as they are multiplied: one load brings in as many values as the subgroup is wide. They are
 // broadcast, or in subgroups of four swapped, which takes an instruction instead of many: lane l then multiplies what lane
 // l ^ j has loaded. TAPS filter columns share the loaded row. The filters of HELD channels at a time are read ahead of the pixels.
+// A chunk's lanes take TURNS turns of a loop, so that wide loads do not make long code.
 // With FOLD > 1 the FOLD neighbouring pixels under a filter row count as one pixel with as many more channels (GROUP_IN is
 // then the product), so that an image's three channels fill the lanes.
 //
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN / FOLD]
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], or with TURNED [FILTER_HEIGHT, FILTER_WIDTH, GROUP_OUT,
 //              GROUPS * GROUP_IN], read from the last tap to the first
-// The other bindings are those of shared/convolution_output.wgsl.
+// Both lie in buffers, or where those are dear to read in textures (shared/input_*.wgsl, shared/filters_*.wgsl). The other
+// bindings are those of shared/convolution_output.wgsl.
 // Grid: blocks of PIXELS output columns, blocks of ROWS output rows of all images, UP_WIDTH x UP_HEIGHT phases, blocks of
 // channels, groups.
 // Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT, READ GROUP_IN, TAPS FILTER_WIDTH, HELD
-// CHUNK * READ; CHUNK is 4 in subgroups of four; READ divides HELD with TURNED; FOLD > 1 only with GROUPS, FILTER_WIDTH, UP_* and READ 1 and without TURNED; UP_WIDTH > 1 only with
-// a stride of 1 and TAPS 1; UP_HEIGHT > 1 only with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT).
+// CHUNK / TURNS * READ; CHUNK is 4 in subgroups of four, which take one turn; READ divides HELD with TURNED; FOLD > 1 only with
+// GROUPS, FILTER_WIDTH, UP_* and READ 1 and without TURNED; UP_WIDTH > 1 only with a stride of 1 and TAPS 1; UP_HEIGHT > 1 only
+// with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT).
 enable subgroups;
-@group(0) @binding(0) var<storage, read_write> input: array<Read>;
-@group(0) @binding(1) var<storage, read_write> filters: array<FilterRead>;
 
 const GROUP_READS = GROUP_IN / READ;
 const PIXEL_READS = GROUPS * GROUP_READS / FOLD;
 const ROW_READS = IN_WIDTH * PIXEL_READS;
 const LAST_TAP = FILTER_HEIGHT * FILTER_WIDTH - 1u;
 const SWAPS = SUBGROUP == 4u;
+const TURN_LANES = CHUNK / TURNS;
+
+// The sum over all lanes, in every one of them. Small subgroups go through fewer instructions by swaps.
+fn lane_sum(value: f32) -> f32 {
+  if (SUBGROUP > 8u) {
+    return subgroupAdd(value);
+  } else {
+    let pair = value + quadSwapX(value);
+    let quad = pair + quadSwapY(pair);
+    if (SWAPS) {
+      return quad;
+    } else {
+      return quad + subgroupShuffleXor(quad, 4u);
+    }
+  }
+}
 
 @compute @workgroup_size(SUBGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -111,7 +128,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
               in_row = in_row & (offset < ROW_READS);
               offset = select(0u, offset, in_row);
             }
-            values[b * COLUMNS + j] = channels_of(select(Read(), input[row_bases[b] + offset], in_row));
+            values[b * COLUMNS + j] = channels_of(select(Read(), input_at(row_bases[b] + offset), in_row));
           }
         }
         if (SUMS != 0u) {
@@ -136,54 +153,58 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
             }
           }
         }
-        /* unroll */ for (var t = 0u; t < TAPS; t++) {
-          /* unroll */ for (var first = 0u; first < CHUNK * READ; first += HELD) {
-            var weights: array<array<f32, VECTOR>, HELD * VECTORS>;
-            if (TURNED) {
-              /* unroll */ for (var h = 0u; h < HELD; h += READ) {
-                const loaded = (first + h) / READ;
-                let source = min(first_read + select(loaded, lane ^ loaded, SWAPS), GROUP_READS - 1u);
-                let place = (LAST_TAP - (r * FILTER_WIDTH + s + t)) * GROUP_OUT * PIXEL_READS + group * GROUP_READS + source;
-                /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-                  /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-                    let read = channels_of(filters[place + (turned_rows[v] + e) * PIXEL_READS]);
-                    /* unroll */ for (var c = 0u; c < READ; c++) {
-                      weights[(h + c) * VECTORS + v][e] = read[c];
-                    }
-                  }
-                }
-              }
-            } else {
-              /* unroll */ for (var h = 0u; h < HELD; h++) {
-                const loaded = (first + h) / READ;
-                let source = (first_read + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
-                let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
-                let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
-                /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-                  weights[h * VECTORS + v] = components(filters[row + k[v]]);
-                }
-              }
-            }
-            /* unroll */ for (var b = 0u; b < ROWS; b++) {
-              /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-                /* unroll */ for (var h = 0u; h < HELD; h++) {
-                  let own = values[b * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH][(first + h) % READ];
-                  var value = own;
-                  if (SWAPS) {
-                    if ((first + h) / READ == 1u) {
-                      value = quadSwapX(own);
-                    } else if ((first + h) / READ == 2u) {
-                      value = quadSwapY(own);
-                    } else if ((first + h) / READ == 3u) {
-                      value = quadSwapDiagonal(own);
-                    }
-                  } else {
-                    value = subgroupBroadcast(own, (first + h) / READ);
-                  }
+        /* unroll once */ for (var turn = 0u; turn < TURNS; turn++) {
+          /* unroll */ for (var t = 0u; t < TAPS; t++) {
+            /* unroll */ for (var first = 0u; first < TURN_LANES * READ; first += HELD) {
+              var weights: array<array<f32, VECTOR>, HELD * VECTORS>;
+              if (TURNED) {
+                /* unroll */ for (var h = 0u; h < HELD; h += READ) {
+                  let loaded = turn * TURN_LANES + (first + h) / READ;
+                  let source = min(first_read + select(loaded, lane ^ loaded, SWAPS), GROUP_READS - 1u);
+                  let place = (LAST_TAP - (r * FILTER_WIDTH + s + t)) * GROUP_OUT * PIXEL_READS + group * GROUP_READS + source;
                   /* unroll */ for (var v = 0u; v < VECTORS; v++) {
                     /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-                      const place = ((b * PIXELS + i) * VECTORS + v) * VECTOR + e;
-                      z[place] = weights[h * VECTORS + v][e] * value + z[place];
+                      let read = channels_of(filter_at(place + (turned_rows[v] + e) * PIXEL_READS));
+                      /* unroll */ for (var c = 0u; c < READ; c++) {
+                        weights[(h + c) * VECTORS + v][e] = read[c];
+                      }
+                    }
+                  }
+                }
+              } else {
+                /* unroll */ for (var h = 0u; h < HELD; h++) {
+                  let loaded = turn * TURN_LANES + (first + h) / READ;
+                  let source = (first_read + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
+                  let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
+                  let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
+                  /* unroll */ for (var v = 0u; v < VECTORS; v++) {
+                    weights[h * VECTORS + v] = components(filter_at(row + k[v]));
+                  }
+                }
+              }
+              /* unroll */ for (var b = 0u; b < ROWS; b++) {
+                /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+                  /* unroll */ for (var h = 0u; h < HELD; h++) {
+                    let own = values[b * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH][(first + h) % READ];
+                    var value = own;
+                    if (SWAPS) {
+                      if ((first + h) / READ == 1u) {
+                        value = quadSwapX(own);
+                      } else if ((first + h) / READ == 2u) {
+                        value = quadSwapY(own);
+                      } else if ((first + h) / READ == 3u) {
+                        value = quadSwapDiagonal(own);
+                      }
+                    } else if (TURNS > 1u) {
+                      value = subgroupShuffle(own, turn * TURN_LANES + (first + h) / READ);
+                    } else {
+                      value = subgroupBroadcast(own, (first + h) / READ);
+                    }
+                    /* unroll */ for (var v = 0u; v < VECTORS; v++) {
+                      /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+                        const place = ((b * PIXELS + i) * VECTORS + v) * VECTOR + e;
+                        z[place] = weights[h * VECTORS + v][e] * value + z[place];
+                      }
                     }
                   }
                 }
@@ -204,7 +225,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     /* unroll */ for (var i = 0u; i < PIXELS; i++) {
       var sum = 0.0;
       if (SUMS != 0u) {
-        sum = subgroupAdd(sums[b * PIXELS + i]);
+        sum = lane_sum(sums[b * PIXELS + i]);
       }
       let row = first_row + b;
       let p = row % IMAGE_ROWS * UP_HEIGHT + phase_y;

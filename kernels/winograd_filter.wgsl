@@ -1,12 +1,11 @@
-// The filters of a Winograd convolution: transformed = G g G^T for every pair of input and output channel.
+// The filters of a Winograd convolution: stored = G g G^T for every pair of input and output channel.
 //
-// filters      [3, 3, IN_CHANNELS, OUT_CHANNELS], or with TURNED [3, 3, OUT_CHANNELS, IN_CHANNELS], read from the last tap to the
-//              first
-// transformed  [IN_CHANNELS, WINDOW * WINDOW, OUT_CHANNELS], overwritten: the filters of a 1x1 convolution whose groups are
-//              the elements of the window
+// filters  [3, 3, IN_CHANNELS, OUT_CHANNELS], or with TURNED [3, 3, OUT_CHANNELS, IN_CHANNELS], read from the last tap to the
+//          first
+// stored   [IN_CHANNELS, WINDOW * WINDOW, OUT_CHANNELS], overwritten: the filters of a 1x1 convolution whose groups are
+//          the elements of the window
 // Grid: one thread an input channel and vector of output channels, 64 a workgroup. Neighbouring threads have neighbouring filters.
 @group(0) @binding(0) var<storage, read_write> filters: array<FilterRead>;
-@group(0) @binding(1) var<storage, read_write> transformed: array<Vector>;
 
 const OUT_VECTORS = OUT_CHANNELS / VECTOR;
 
@@ -37,7 +36,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   /* unroll */ for (var j = 0u; j < WINDOW; j++) {
     let values = transform_filter(array<Vector, 3>(rows[0][j], rows[1][j], rows[2][j]));
     /* unroll */ for (var i = 0u; i < WINDOW; i++) {
-      transformed[base + (i * WINDOW + j) * OUT_VECTORS] = values[i];
+      store(base + (i * WINDOW + j) * OUT_VECTORS, values[i]);
     }
   }
 }

@@ -1,10 +1,9 @@
-// First part of a Winograd convolution, filter 3x3, stride 1: transformed = B^T d B for every tile's window d of the input.
+// First part of a Winograd convolution, filter 3x3, stride 1: stored = B^T d B for every tile's window d of the input.
 //
-// input        [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]; beyond its edges 0
-// transformed  [BATCH * TILE_ROWS * TILE_COLUMNS, WINDOW * WINDOW, CHANNELS], overwritten
+// input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]; beyond its edges 0
+// stored  [BATCH * TILE_ROWS * TILE_COLUMNS, WINDOW * WINDOW, CHANNELS], overwritten
 // Grid: one thread a tile and vector of channels, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> input: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> transformed: array<Vector>;
 
 const CHANNEL_VECTORS = CHANNELS / VECTOR;
 
@@ -40,7 +39,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
     let values = transform_input(column);
     /* unroll */ for (var i = 0u; i < WINDOW; i++) {
-      transformed[base + (i * WINDOW + j) * CHANNEL_VECTORS] = values[i];
+      store(base + (i * WINDOW + j) * CHANNEL_VECTORS, values[i]);
     }
   }
 }

@@ -12,7 +12,7 @@ export interface BufferDescription {
   readonly usage: GPUBufferUsageFlags;
 }
 
-/** The buffers of a device that were created here and not yet destroyed. */
+/** The buffers of a device that were created here and not yet destroyed, and the textures that hold tensors. */
 export interface BufferUsage {
   /** Buffers. */
   readonly count: number;
@@ -25,12 +25,13 @@ const usages = new WeakMap<GPUDevice, BufferUsage>();
 /** The device of every buffer that is still counted. */
 const owners = new WeakMap<GPUBuffer, GPUDevice>();
 
-function count(device: GPUDevice, buffers: 1 | -1, bytes: number): void {
+/** Counts a buffer or texture that is created or destroyed. */
+export function countMemory(device: GPUDevice, buffers: 1 | -1, bytes: number): void {
   const before = bufferUsage(device);
   usages.set(device, { count: before.count + buffers, bytes: before.bytes + buffers * bytes });
 }
 
-/** How many buffers live on the device, and their bytes; those that this package created alone are counted. */
+/** How many buffers and tensors' textures live on the device, and their bytes; those that this package created alone are counted. */
 export function bufferUsage(device: GPUDevice): BufferUsage {
   return usages.get(device) ?? { count: 0, bytes: 0 };
 }
@@ -55,7 +56,7 @@ export function createBuffer(device: GPUDevice, { label, size, usage }: BufferDe
   checkLimit(device, { operation, parameter: label, limit: 'maxBufferSize', needed: bytes });
   const buffer = device.createBuffer({ label, size: bytes, usage });
   owners.set(buffer, device);
-  count(device, 1, bytes);
+  countMemory(device, 1, bytes);
   return buffer;
 }
 
@@ -64,7 +65,7 @@ export function destroyBuffer(device: GPUDevice, buffer: GPUBuffer): void {
   buffer.destroy();
   if (owners.get(buffer) !== device) return;
   owners.delete(buffer);
-  count(device, -1, buffer.size);
+  countMemory(device, -1, buffer.size);
 }
 
 /** A range that a copy accepts: whole words inside the buffer, and the buffer open for it. */

@@ -1,12 +1,13 @@
 import { type BufferDescription, createBuffer, destroyBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
+import { createTexture, destroyTexture } from '../device/textures.js';
 import { ICError } from '../errors.js';
 import type { ChooseForm } from '../ops/forms.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import type { TuningStore } from '../tune/store.js';
 import type { TuneOptions } from '../tune/tune.js';
-import { type NetworkOperation, planArena } from './operations.js';
+import { type NetworkOperation, planArena, planTextures } from './operations.js';
 
 /** How far compiling is. */
 export interface CompileProgress {
@@ -120,6 +121,23 @@ export async function bindOperations(
     memory.buffers.map((size, index) => ({ label: `arena ${index}`, size, usage: 0x80 | 0x04 | 0x08 })),
   );
 
+  const textures = planTextures(operations);
+  const made: GPUTexture[] = [];
+  const free = (): void => {
+    for (const buffer of arena) destroyBuffer(device, buffer);
+    for (const texture of made) destroyTexture(device, texture);
+  };
+  try {
+    await guard(device, 'compile', () => {
+      textures.textures.forEach((texture, index) => {
+        made.push(createTexture(device, { label: `texture ${index}`, ...texture }));
+      });
+    });
+  } catch (error) {
+    free();
+    throw error;
+  }
+
   const range = (id: string, size?: number): BufferRange => {
     const known = external.get(id);
     if (known) return known;
@@ -129,12 +147,13 @@ export async function bindOperations(
   };
   const bound: BoundPlan[] = operations.map(({ plan, tensors }, index) => {
     const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => [name, range(tensors[name]!, bytes)]);
-    return bindPlan(plans[index]!, Object.fromEntries(ranges));
+    const own = Object.entries(textures.places[index]!).map(([name, place]) => [name, made[place]!]);
+    return bindPlan(plans[index]!, Object.fromEntries([...ranges, ...own]));
   });
   const named = (index: number): string => operations[index]!.plan.operation;
   return {
     dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
-    arenaBytes: memory.arenaBytes,
+    arenaBytes: memory.arenaBytes + textures.bytes,
     dispatchesOf: (name) =>
       bound.reduce((sum, { dispatches }, index) => sum + (named(index) === name ? dispatches : 0), 0),
     range,
@@ -146,8 +165,6 @@ export async function bindOperations(
     prepare(pass) {
       for (const operation of bound) operation.prepare(pass);
     },
-    dispose() {
-      for (const buffer of arena) destroyBuffer(device, buffer);
-    },
+    dispose: free,
   };
 }

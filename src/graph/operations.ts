@@ -1,4 +1,6 @@
+import { textureBytes } from '../device/textures.js';
 import { ICError } from '../errors.js';
+import { type OwnTexture, ownTextures } from '../ops/operation.js';
 import type { OperationPlan } from '../ops/plan.js';
 import { planAddGradient } from '../ops/pointwise.js';
 import { type Lifetime, type MemoryPlan, planMemory } from './memory.js';
@@ -79,4 +81,37 @@ export function planArena(
     }
   });
   return planMemory([...lifetimes.values()], alignment, largestBuffer);
+}
+
+/** The textures that operations need for themselves. */
+export interface TexturePlan {
+  readonly textures: readonly OwnTexture[];
+  /** For each operation, which texture each of its own is. */
+  readonly places: readonly Readonly<Record<string, number>>[];
+  readonly bytes: number;
+}
+
+/**
+ * One texture for each that lasts; operations, which run one behind the other, share those that are scratch, the largest of a
+ * format for all.
+ */
+export function planTextures(operations: readonly NetworkOperation[]): TexturePlan {
+  const textures: OwnTexture[] = [];
+  const shared = new Map<string, number>();
+  const places = operations.map(({ plan }) => {
+    return Object.fromEntries(
+      ownTextures(plan).map(([name, texture], index) => {
+        const key = `${texture.format} ${index}`;
+        const known = texture.use === 'scratch' ? shared.get(key) : undefined;
+        const place = known ?? textures.push(texture) - 1;
+        if (texture.use === 'scratch') {
+          shared.set(key, place);
+          const height = Math.max(textures[place]!.height, texture.height);
+          textures[place] = { ...textures[place]!, height };
+        }
+        return [name, place];
+      }),
+    );
+  });
+  return { textures, places, bytes: textures.reduce((sum, texture) => sum + textureBytes(texture), 0) };
 }

@@ -13,11 +13,19 @@ import {
   type RankedForm,
   rankForms,
 } from './forms.js';
-import { type KernelStep, type Operand, type OperationPlan, renameOperands, threadGroups } from './plan.js';
-import { type SubgroupTile, subgroupForms, subgroupStep } from './subgroupForm.js';
+import {
+  type KernelStep,
+  type Operand,
+  type OperationPlan,
+  renameOperands,
+  type TextureOperand,
+  threadGroups,
+} from './plan.js';
+import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroupForm.js';
+import { filterTransposeToTexture, tensorTexture, tensorToTexture } from './texels.js';
 import { type TiledTile, tiledForms, tiledStep } from './tiledForm.js';
 import type { DeviceTraits } from './traits.js';
-import { vectorText } from './vectors.js';
+import { type VectorWidth, vectorText } from './vectors.js';
 import type { Pair } from './windows.js';
 import {
   productGeometry,
@@ -59,6 +67,8 @@ export interface ConvolutionTask {
   readonly turned: boolean;
   /** Whether the filters change seldom, so that what is made of them is made once. */
   readonly constantFilter: boolean;
+  /** Whether the operands of forms that read textures are textures; they are made of the buffers otherwise. */
+  readonly givenTextures?: boolean;
 }
 
 /** A task in one form. */
@@ -67,6 +77,8 @@ export interface ConvolutionSteps {
   readonly prepare: readonly KernelStep[];
   /** Scratch and prepared operands that the form needs. */
   readonly scratch: Readonly<Record<string, Operand>>;
+  /** Textures that it needs. */
+  readonly textures: Readonly<Record<string, TextureOperand>>;
   /** Of the step that stores the output. */
   readonly outputBlocks: number;
 }
@@ -80,13 +92,19 @@ export function shapeKey(operation: string, shape: ConvolutionShape): string {
 
 /** The forms for a task but the naive one, whose kernel depends on the operation. */
 export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
-  return [...directForms(task.geometry, task.up, traits, task.turned), ...winogradForms(task, traits)];
+  return [...directForms(task, traits), ...winogradForms(task, traits)];
 }
 
-function directForms(geometry: ConvolutionGeometry, up: Pair, traits: DeviceTraits, turned: boolean): RankedForm[] {
+/** A value's way from a buffer into a texture, or what storing it there costs more than in a buffer, by the multiply-add. */
+const intoTexture = { made: 100, given: 25 };
+
+function directForms(task: Omit<ConvolutionTask, 'flags' | 'bindings'>, traits: DeviceTraits): RankedForm[] {
+  const { geometry, up, turned, constantFilter, givenTextures } = task;
+  const cost = intoTexture[givenTextures ? 'given' : 'made'];
+  const textures: TextureCosts = { filters: constantFilter ? 0 : cost, input: cost };
   return [
     ...depthwiseForms(geometry, traits, up),
-    ...subgroupForms(geometry, traits, up, turned && readsTurned('subgroup', traits)),
+    ...subgroupForms(geometry, traits, up, turned && readsTurned('subgroup', traits), textures),
     ...tiledForms(geometry, traits, up),
   ];
 }
@@ -96,7 +114,7 @@ function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[
   return winogradTiles(task.geometry).flatMap((tile) => {
     const scratch = Object.values(winogradScratch(task.geometry, tile, task.flags.SUMS !== 0, task.constantFilter));
     if (scratch.reduce((sum, { bytes }) => sum + bytes, 0) > (traits.scratch ?? Number.POSITIVE_INFINITY)) return [];
-    const products = rankForms(directForms(productGeometry(task.geometry, tile), [1, 1], traits, false));
+    const products = rankForms(directForms(productTask(task, tile), traits));
     if (products.length === 0) return [];
     const product = chooseByCost({ forms: products });
     return [winogradForm(task.geometry, tile, product, traits.subgroup ?? 1, task.constantFilter)];
@@ -117,8 +135,36 @@ export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
 export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
+  if (form.tile.textures) return texturedSteps(task, form.tile as unknown as SubgroupTile, traits);
   const step = directStep(task, form, traits);
-  return { steps: [step], prepare: [], scratch: {}, outputBlocks: step.outputBlocks };
+  return { steps: [step], prepare: [], scratch: {}, textures: {}, outputBlocks: step.outputBlocks };
+}
+
+/** A form that reads textures, with what brings its operands there. */
+function texturedSteps(task: ConvolutionTask, tile: SubgroupTile, traits: DeviceTraits): ConvolutionSteps {
+  const { geometry, bindings, turned, constantFilter } = task;
+  const filterValues = geometry.filterBytes / 4;
+  const inputValues = geometry.inputBytes / 4;
+  const filters = turned
+    ? filterTransposeToTexture(geometry, tile.vector, bindings.filters!, 'filterTexture')
+    : tensorToTexture(filterValues, tile.vector, bindings.filters!, 'filterTexture');
+  const input = tile.textures > 1 ? [tensorToTexture(inputValues, 4, bindings.input!, 'inputTexture')] : [];
+  const given = {
+    ...bindings,
+    filters: 'filterTexture',
+    ...(tile.textures > 1 && { input: 'inputTexture' }),
+  };
+  const step = directStep({ ...task, bindings: given }, { family: 'subgroup', tile: { ...tile } }, traits);
+  return {
+    prepare: constantFilter ? [filters] : [],
+    steps: [...(constantFilter ? [] : [filters]), ...input, step],
+    scratch: {},
+    textures: {
+      filterTexture: tensorTexture(filterValues, tile.vector, constantFilter ? 'prepared' : 'scratch'),
+      ...(tile.textures > 1 && { inputTexture: tensorTexture(inputValues, 4, 'scratch') }),
+    },
+    outputBlocks: step.outputBlocks,
+  };
 }
 
 function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): OutputStep {
@@ -146,8 +192,9 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ou
 function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: DeviceTraits): ConvolutionSteps {
   const { geometry, flags, bindings, turned, constantFilter } = task;
   const adjusted = flags.SUMS !== 0;
-  const filter = winogradFilterStep(geometry, tile, bindings.filters!, turned);
   const product = planChosen(productRequest(task, tile, traits), traits.choose);
+  const { filter: filterTexture, input: inputTexture } = product.textures ?? {};
+  const filter = winogradFilterStep(geometry, tile, bindings.filters!, turned, filterTexture);
   const products = renameOperands(product.steps, {
     input: 'transformedInput',
     filter: 'transformedFilter',
@@ -157,7 +204,19 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
   });
   const sums = adjusted ? [winogradSumsStep(geometry, tile)] : [];
   const storesSums = flags.STORE_SUMS as boolean;
-  const scratch = winogradScratch(geometry, tile, adjusted, constantFilter);
+  const operands = winogradScratch(geometry, tile, adjusted, constantFilter);
+  const { transformedInput, transformedFilter, ...between } = operands;
+  const scratch = {
+    ...between,
+    ...(!inputTexture && { transformedInput: transformedInput! }),
+    ...(!filterTexture && { transformedFilter: transformedFilter! }),
+  };
+  const textures = {
+    ...(inputTexture && { transformedInput: { ...inputTexture, use: 'scratch' as const } }),
+    ...(filterTexture && {
+      transformedFilter: { ...filterTexture, use: constantFilter ? ('prepared' as const) : ('scratch' as const) },
+    }),
+  };
   const ownSums: Record<string, Operand> =
     adjusted && !storesSums ? { windowSums: { bytes: geometry.windowSumBytes, use: 'scratch' } } : {};
   const output = adjusted ? { ...bindings, window_sums: 'windowSums' } : bindings;
@@ -167,20 +226,36 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
     prepare: constantFilter ? [filter] : [],
     steps: [
       ...(constantFilter ? [] : [filter]),
-      winogradInputStep(geometry, tile, bindings.input!),
+      winogradInputStep(geometry, tile, bindings.input!, inputTexture !== undefined),
       ...products,
       ...sums,
       outputStep,
     ],
     scratch: { ...scratch, ...ownSums },
+    textures,
     outputBlocks: outputStep.outputBlocks,
   };
 }
 
-/** The product in the middle of a Winograd convolution, as an operation of its own to choose a form for. */
+/** The product in the middle of a Winograd convolution: transforms store its operands wherever it wants them. */
+function productTask(
+  { geometry, constantFilter }: ConvolutionTask,
+  tile: WinogradTile,
+): Omit<ConvolutionTask, 'flags' | 'bindings'> {
+  return {
+    operation: 'winogradProduct',
+    geometry: productGeometry(geometry, tile),
+    up: [1, 1],
+    turned: false,
+    constantFilter,
+    givenTextures: true,
+  };
+}
+
+/** It is an operation of its own to choose a form for. */
 function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: DeviceTraits): FormRequest {
-  const geometry = productGeometry(task.geometry, tile);
-  const operation = 'winogradProduct';
+  const own = productTask(task, tile);
+  const { operation, geometry } = own;
   const { SUMS } = task.flags;
   const bindings: Record<string, string> = { input: 'input', filters: 'filter', output: 'output' };
   const operands: Record<string, Operand> = {
@@ -197,12 +272,25 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
     operands.adjust = { bytes: geometry.groupIn * 4, use: 'input' };
   }
   const flags = { ...plainFlags, SUMS, ADJUST_STRIDE: 0, STORE_SUMS: SUMS !== 0 };
-  const product: ConvolutionTask = { ...task, operation, geometry, flags, bindings, turned: false };
+  const product: ConvolutionTask = { ...own, flags, bindings };
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...directForms(geometry, [1, 1], traits, false), naiveForm(geometry)]),
-    plan: (form): OperationPlan => ({ operation, operands, steps: [directStep(product, form, traits)] }),
+    forms: rankForms([...directForms(own, traits), naiveForm(geometry)]),
+    plan(form): OperationPlan {
+      const { textures = 0, vector } = form.tile as { readonly textures?: number; readonly vector?: VectorWidth };
+      const { input, filter, ...others } = operands;
+      const steps = [directStep(product, form, traits)];
+      return {
+        operation,
+        operands: { ...(textures < 2 && { input: input! }), ...(textures < 1 && { filter: filter! }), ...others },
+        textures: {
+          ...(textures > 0 && { filter: tensorTexture(geometry.filterBytes / 4, vector!) }),
+          ...(textures > 1 && { input: tensorTexture(geometry.inputBytes / 4, 4) }),
+        },
+        steps,
+      };
+    },
   };
 }
 

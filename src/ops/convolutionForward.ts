@@ -111,10 +111,10 @@ export function planConvolution(
     key: shapeKey(keyWords(constantFilter, traits), shape),
     forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
-      const { steps, prepare, scratch, outputBlocks } = convolutionSteps(task, form, traits);
+      const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);
       const statistics = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output' as const };
       const all = { ...operands, ...(flags.STATISTICS && { statistics }), ...scratch };
-      return { operation, operands: all, steps, prepare };
+      return { operation, operands: all, textures, steps, prepare };
     },
   };
   return planChosen(request, traits.choose, options.family);

@@ -85,8 +85,8 @@ export function planConvolutionInputGradient(
         return { operation, operands, steps: [step] };
       }
       if (readsTurned(form.family, traits)) {
-        const { steps, scratch } = convolutionSteps(task, form, traits);
-        return { operation, operands: { ...operands, ...scratch }, steps };
+        const { steps, scratch, textures } = convolutionSteps(task, form, traits);
+        return { operation, operands: { ...operands, ...scratch }, textures, steps };
       }
       const ahead = { ...task, turned: false, bindings: { ...task.bindings, filters: 'turnedFilter' } };
       const { steps, scratch } = convolutionSteps(ahead, form, traits);

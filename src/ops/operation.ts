@@ -1,5 +1,6 @@
 import { createBuffer, destroyBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
+import { createTexture, destroyTexture, textureBytes } from '../device/textures.js';
 import { UnsupportedError } from '../errors.js';
 import {
   type BoundPlan,
@@ -9,6 +10,7 @@ import {
   compilePlan,
   type OperationPlan,
   type PlanResources,
+  type TextureOperand,
 } from './plan.js';
 
 /** An operation on the caller's buffers, with scratch of its own where the caller gave none. */
@@ -21,7 +23,7 @@ export interface Operation extends BoundPlan {
 
 /**
  * Plans go into the caller's passes in three steps, of which this does the last two and what the caller would do for scratch:
- * compiles the plan, creates one buffer for the scratch and prepared operands that `resources` leaves out, and binds.
+ * compiles the plan, creates one buffer and textures for the scratch and prepared operands that `resources` leaves out, and binds.
  *
  * @param resources - a buffer or texture for every operand but scratch; the caller's, never destroyed
  * @throws ShapeError as {@link bindPlan}; LimitError where an operand, the grid or the scratch exceeds the device;
@@ -35,19 +37,28 @@ export async function createOperation(
 ): Promise<Operation> {
   const compiled = await compilePlan(device, plan);
   const layout = scratchLayout(compiled, resources);
+  const textures = ownTextures(plan, resources);
   const made: GPUBuffer[] = [];
+  const madeTextures: GPUTexture[] = [];
   const free = (): void => {
     for (const buffer of made.splice(0)) destroyBuffer(device, buffer);
+    for (const texture of madeTextures.splice(0)) destroyTexture(device, texture);
   };
   try {
     const bound = await guard(device, plan.operation, () => {
-      if (layout.bytes === 0) return bindPlan(compiled, resources);
+      const own: Record<string, GPUTexture> = {};
+      for (const [name, operand] of textures) {
+        own[name] = createTexture(device, { label: `${plan.operation}: ${name}`, ...operand });
+        madeTextures.push(own[name]);
+      }
+      if (layout.bytes === 0) return bindPlan(compiled, { ...resources, ...own });
       const label = `${plan.operation}: scratch`;
       const buffer = createBuffer(device, { label, size: layout.bytes, usage: GPUBufferUsage.STORAGE });
       made.push(buffer);
-      return bindPlan(compiled, { ...resources, ...layout.ranges(buffer) });
+      return bindPlan(compiled, { ...resources, ...own, ...layout.ranges(buffer) });
     });
-    return operationOf(plan, bound, layout.bytes, free);
+    const bytes = textures.reduce((sum, [, operand]) => sum + textureBytes(operand), layout.bytes);
+    return operationOf(plan, bound, bytes, free);
   } catch (error) {
     free();
     throw error;
@@ -82,6 +93,16 @@ function operationOf(
       free();
     },
   };
+}
+
+/** The textures that a plan needs for itself. */
+export type OwnTexture = TextureOperand & { readonly format: GPUTextureFormat };
+
+/** The textures that are left to the operation. */
+export function ownTextures({ textures = {} }: OperationPlan, resources: PlanResources = {}): [string, OwnTexture][] {
+  return Object.entries(textures).filter(
+    (entry): entry is [string, OwnTexture] => entry[1].use !== undefined && !resources[entry[0]],
+  );
 }
 
 /** Where in one buffer the operands lie that the caller left to the operation. */

@@ -50,6 +50,10 @@ export interface TextureOperand {
   readonly height: number;
   /** Of a storage texture. */
   readonly format?: GPUTextureFormat;
+  /**
+   * As of a buffer: memory that the plan needs for itself, of a format. The caller's texture where left out.
+   */
+  readonly use?: 'scratch' | 'prepared';
 }
 
 /** One dispatch of an operation: a kernel, its constants, and which operand each of its bindings gets. */

@@ -1,12 +1,15 @@
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
+import inputBuffer from '../../kernels/shared/input_buffer.wgsl?raw';
+import inputTexture from '../../kernels/shared/input_texture.wgsl?raw';
 import read1 from '../../kernels/shared/read_1.wgsl?raw';
 import read2 from '../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
-import { filtersText } from './filters.js';
+import { bufferFilterTexts } from './filters.js';
 import type { RankedForm } from './forms.js';
+import { filterTexelsText, fitsTexture, texelConstants } from './texels.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 import type { Pair } from './windows.js';
@@ -25,6 +28,14 @@ export interface SubgroupTile {
   readonly rows: number;
   /** Filter columns that share a loaded row: 1 or all. */
   readonly taps: number;
+  /** What lies in textures: nothing, the filters, or the input as well. */
+  readonly textures: 0 | 1 | 2;
+}
+
+/** What a value in a texture costs ahead of the convolution, as {@link SubgroupCosts}. */
+export interface TextureCosts {
+  readonly filters: number;
+  readonly input: number;
 }
 
 /** Costs in units of one vector multiply-add of a subgroup, measured on processors that play a GPU. */
@@ -32,6 +43,10 @@ export interface SubgroupCosts {
   /** A load, whatever its width, and each value of it. */
   readonly address: number;
   readonly load: number;
+  /** A load from a texture, whatever its width. */
+  readonly texel: number;
+  /** A value stored. */
+  readonly store: number;
   /** A value's way from lane to lane. */
   readonly exchange: number;
   /** What a loop takes to carry an accumulator on to its next turn. */
@@ -42,8 +57,8 @@ export interface SubgroupCosts {
 /** What the cost model takes for subgroups of a size. */
 export function costsFor(subgroup: number): SubgroupCosts {
   return subgroup <= 4
-    ? { address: 28, load: 14, exchange: 1, carry: 4, workgroup: 300 }
-    : { address: 0, load: 25, exchange: 1.5, carry: 0, workgroup: 300 };
+    ? { address: 28, load: 14, texel: 100, store: 14, exchange: 1, carry: 4, workgroup: 300 }
+    : { address: 0, load: 25, texel: 30, store: 50, exchange: 1.5, carry: 0, workgroup: 300 };
 }
 
 /** Lanes whose reads make up a chunk: all where lanes swap, else those that have channels. */
@@ -54,24 +69,28 @@ export function chunkLanes(subgroup: number, reads: number): number {
 /** Vector accumulators of a lane: beyond, kernels grow no faster, and compile for seconds. */
 const mostAccumulators = 64;
 const mostBody = 1000;
+/** Code for a multiply-add beside filters in a texture: loads from buffers, which are long, are what else counts. */
+const textureBody = 0.4;
 const pixelCounts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 28];
 const rowCounts = [1, 2, 3, 4, 6, 7, 8];
 
 /** The tiles that suit a geometry, with their costs; none where subgroups have no one size or hardly a lane has work. */
 export function subgroupForms(
   given: ConvolutionGeometry,
-  { subgroup }: DeviceTraits,
+  traits: DeviceTraits,
   up: Pair,
   turned: boolean,
+  textures: TextureCosts,
 ): RankedForm[] {
+  const { subgroup } = traits;
   if (subgroup === undefined || subgroup < 4 || subgroup > 32) return [];
   const folds = turned ? [1] : foldsOf(given, subgroup, up);
   return folds.flatMap((fold) => {
     const geometry = reshape(given, up, fold);
-    return tilesOf(geometry, fold, subgroup, up).map((tile) => ({
+    return tilesOf(geometry, fold, traits, subgroup, up).map((tile) => ({
       family: 'subgroup' as const,
       tile: { ...tile },
-      cost: tileCost(geometry, subgroup, up, tile, turned),
+      cost: tileCost(geometry, subgroup, up, tile, turned) + textureCost(given, subgroup, tile, textures),
       body: tileBody(geometry, subgroup, tile),
     }));
   });
@@ -79,7 +98,7 @@ export function subgroupForms(
 
 /**
  * The kernel for a convolution whose input is read with `up - 1` zeros between its pixels, and with `turned` its filters from
- * their last tap to the first, their channels exchanged.
+ * their last tap to the first, their channels exchanged; in a texture they are turned already.
  */
 export function subgroupStep(
   given: ConvolutionGeometry,
@@ -95,10 +114,15 @@ export function subgroupStep(
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
   const chunk = chunkLanes(lanes, geometry.groupIn / tile.read);
-  const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector), filtersText(turned)];
+  const turns = turnsOf(tile, chunk);
+  const inPlace = turned && tile.textures === 0;
+  const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector)];
+  const filters = tile.textures > 0 ? [filterTexelsText(tile.vector)] : bufferFilterTexts(inPlace);
+  const input = tile.textures > 1 ? inputTexture : inputBuffer;
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [...reads, ...outputTexts()] },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [...reads, ...filters, input, ...outputTexts()] },
     constants: {
+      ...(tile.textures > 0 && texelConstants),
       ...geometryConstants(geometry),
       ...flags,
       UP_HEIGHT: up[0],
@@ -106,8 +130,9 @@ export function subgroupStep(
       SUBGROUP: lanes,
       CHUNK: chunk,
       FOLD: tile.fold,
-      TURNED: turned,
-      HELD: Math.max(heldFilters(lanes, chunk * tile.read), turned ? tile.read : 1),
+      TURNS: turns,
+      TURNED: inPlace,
+      HELD: Math.max(heldFilters(lanes, (chunk / turns) * tile.read), inPlace ? tile.read : 1),
       VECTORS: tile.vectors,
       PIXELS: tile.pixels,
       ROWS: tile.rows,
@@ -126,12 +151,17 @@ export function subgroupStep(
   };
 }
 
+/** A texel brings in four channels: the code for all lanes' at once would be long. */
+function turnsOf({ textures }: SubgroupTile, chunk: number): number {
+  return textures > 1 ? chunk : 1;
+}
+
 /**
  * Filter rows read ahead of the pixels. Eight lanes keep them near (measured: up to 1.4 times faster), four have no
  * registers for it, and wide subgroups would fill theirs.
  */
 function heldFilters(subgroup: number, channels: number): number {
-  const wanted = subgroup <= 4 ? 1 : subgroup <= 8 ? 8 : 4;
+  const wanted = subgroup <= 4 ? 1 : subgroup <= 8 ? Math.min(8, channels) : 4;
   return channels % wanted === 0 ? wanted : 1;
 }
 
@@ -154,10 +184,32 @@ function readsOf({ groupIn }: ConvolutionGeometry, fold: number, subgroup: numbe
   return vectorWidths.filter((size) => size === 1 || (wide && groupIn % size === 0 && groupIn >= size * subgroup));
 }
 
-function tilesOf(geometry: ConvolutionGeometry, fold: number, subgroup: number, up: Pair): SubgroupTile[] {
+/** Where filters and input may lie, with how wide the input is read from there. */
+function sourcesOf(
+  geometry: ConvolutionGeometry,
+  fold: number,
+  subgroup: number,
+  { textures = false, scratch = Number.POSITIVE_INFINITY }: DeviceTraits,
+): Pick<SubgroupTile, 'read' | 'textures'>[] {
+  const { filterBytes, inputBytes, groupIn } = geometry;
+  const buffers = readsOf(geometry, fold, subgroup).map((read) => ({ read, textures: 0 as const }));
+  if (!textures || filterBytes > scratch || !fitsTexture(filterBytes / 4, 1)) return buffers;
+  const filters = { read: 1, textures: 1 } as const;
+  const fits = filterBytes + inputBytes <= scratch && fitsTexture(inputBytes / 4, 4);
+  const both = fits && fold === 1 && groupIn % 4 === 0 ? [{ read: 4, textures: 2 } as const] : [];
+  return [...both, filters, ...buffers];
+}
+
+function tilesOf(
+  geometry: ConvolutionGeometry,
+  fold: number,
+  traits: DeviceTraits,
+  subgroup: number,
+  up: Pair,
+): SubgroupTile[] {
   const width = Math.ceil(geometry.outWidth / up[1]);
   const rows = Math.ceil(geometry.outHeight / up[0]) * geometry.batch;
-  const reads = readsOf(geometry, fold, subgroup);
+  const sources = sourcesOf(geometry, fold, subgroup, traits);
   const tiles: SubgroupTile[] = [];
   for (const [vector, vectors] of channelTiles(geometry.groupOut, subgroup)) {
     for (const pixels of pixelCounts.filter((size) => size < width + 2)) {
@@ -165,8 +217,8 @@ function tilesOf(geometry: ConvolutionGeometry, fold: number, subgroup: number, 
         const accumulators = pixels * tileRows * vectors;
         if (accumulators > mostAccumulators) continue;
         for (const taps of up[1] > 1 || geometry.kernel[1] === 1 ? [1] : [1, geometry.kernel[1]]) {
-          for (const read of reads) {
-            const tile = { read, fold, vector, vectors, pixels, rows: tileRows, taps };
+          for (const source of sources) {
+            const tile = { ...source, fold, vector, vectors, pixels, rows: tileRows, taps };
             if (accumulators === 1 || tileBody(geometry, subgroup, tile) <= mostBody) tiles.push(tile);
           }
         }
@@ -187,9 +239,11 @@ function channelTiles(channels: number, subgroup: number): [VectorWidth, number]
 
 /** Vector multiply-adds that the kernel's text holds; stores count for as much code as five. */
 function tileBody(geometry: ConvolutionGeometry, subgroup: number, tile: SubgroupTile): number {
-  const channels = chunkLanes(subgroup, geometry.groupIn / tile.read) * tile.read;
+  const chunk = chunkLanes(subgroup, geometry.groupIn / tile.read);
+  const channels = (chunk / turnsOf(tile, chunk)) * tile.read;
   const accumulators = tile.pixels * tile.rows * tile.vectors;
-  return Math.round(((accumulators * tile.taps * channels + 5 * accumulators) * tile.vector) / 4);
+  const terms = accumulators * tile.taps * channels * (tile.textures > 0 ? textureBody : 1);
+  return Math.round(((terms + 5 * accumulators) * tile.vector) / 4);
 }
 
 function tileCost(
@@ -199,20 +253,33 @@ function tileCost(
   tile: SubgroupTile,
   turned: boolean,
 ): number {
-  const { read, vector, vectors, pixels, rows, taps } = tile;
+  const { read, vector, vectors, pixels, rows, taps, textures } = tile;
   const { kernel, groupIn, groups } = geometry;
-  const { address, load, exchange, carry, workgroup } = costsFor(subgroup);
+  const { address, load, texel, store, exchange, carry, workgroup } = costsFor(subgroup);
   const channels = chunkLanes(subgroup, groupIn / read) * read;
   const steps = (kernel[0] / up[0]) * (kernel[1] / taps / up[1]) * Math.ceil(groupIn / channels);
   const outputs = rows * pixels * vectors * vector;
-  const inputLoads = rows * tileColumns(geometry, pixels, taps).columns * (address + read * load);
-  const filterLoads =
-    taps * channels * vectors * (turned ? (vector / read) * (address + read * load) : address + vector * load);
+  const loaded = (values: number): number => address + values * load;
+  const inputLoads = rows * tileColumns(geometry, pixels, taps).columns * (textures > 1 ? texel : loaded(read));
+  const filterLoad = textures > 0 ? texel : turned ? (vector / read) * loaded(read) : loaded(vector);
+  const filterLoads = taps * channels * vectors * filterLoad;
   const terms = taps * channels * (rows * pixels * exchange + outputs);
-  const output = workgroup + load * outputs;
+  const output = workgroup + store * outputs;
   const { columnBlocks, rowBlocks, channelBlocks } = blocksOf(geometry, subgroup, up, tile);
   const blocks = columnBlocks * rowBlocks * up[0] * up[1] * channelBlocks * groups;
   return blocks * (steps * (inputLoads + filterLoads + terms + carry * outputs) + output);
+}
+
+/** What bringing the operands into textures costs. */
+function textureCost(
+  { filterBytes, inputBytes }: ConvolutionGeometry,
+  subgroup: number,
+  { textures }: SubgroupTile,
+  costs: TextureCosts,
+): number {
+  const filters = textures > 0 ? (filterBytes / 4) * costs.filters : 0;
+  const input = textures > 1 ? (inputBytes / 4) * costs.input : 0;
+  return (filters + input) / subgroup;
 }
 
 function blocksOf(geometry: ConvolutionGeometry, subgroup: number, up: Pair, tile: SubgroupTile) {

@@ -10,17 +10,24 @@ export interface DeviceTraits {
   readonly software?: boolean;
   /** Whether kernels may multiply in float16, which needs the feature `shader-f16`; false where left out. */
   readonly half?: boolean;
+  /** Whether kernels read textures much faster than buffers, as on llvmpipe; false where left out. */
+  readonly textures?: boolean;
   /** Bytes that a form may use beyond the operation's inputs and outputs; any number where left out. */
   readonly scratch?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
 }
 
+/** Lanes of llvmpipe's subgroups; SwiftShader has 4, and reads textures no faster. */
+const llvmpipeLanes = 8;
+
 /** The traits of a device: subgroups of one size, whether it is software; `choose` is passed on. */
 export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   const subgroup = subgroupSize(device);
+  const software = isSoftware(device.adapterInfo);
   return {
-    software: isSoftware(device.adapterInfo),
+    software,
+    textures: software && subgroup === llvmpipeLanes,
     ...(subgroup !== undefined && { subgroup }),
     ...(choose && { choose }),
   };

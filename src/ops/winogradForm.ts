@@ -10,7 +10,8 @@ import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { filtersText } from './filters.js';
 import type { RankedForm } from './forms.js';
-import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
+import { type KernelStep, type Operand, type TextureOperand, tensorBytes, threadGroups } from './plan.js';
+import { storeText, texelConstants, texelVector } from './texels.js';
 import { type VectorWidth, vectorText, widestVector } from './vectors.js';
 
 /** Tile of a Winograd convolution. */
@@ -119,34 +120,53 @@ export function winogradScratch(
   };
 }
 
-/** Operands: the given one for `filters`, read from the last tap to the first with `turned`, and transformedFilter. */
+/**
+ * Operands: the given one for `filters`, read from the last tap to the first with `turned`, and transformedFilter, which is a
+ * buffer or a texture like the given one.
+ */
 export function winogradFilterStep(
   geometry: ConvolutionGeometry,
   tile: WinogradTile,
   filters: string,
   turned: boolean,
+  texture: TextureOperand | undefined,
 ): KernelStep {
   const { inChannels, outChannels } = geometry;
-  const vector = widestVector(outChannels);
+  const texels = texture && texelVector(texture);
+  const vector = texels ?? widestVector(outChannels);
   return {
     kernel: {
       name: 'winograd_filter',
       text: filterText,
-      shared: [...transforms(tile, vector), read1, filtersText(turned)],
+      shared: [...transforms(tile, vector), read1, filtersText(turned), storeText(texels)],
     },
-    constants: { IN_CHANNELS: inChannels, OUT_CHANNELS: outChannels, TURNED: turned },
+    constants: {
+      IN_CHANNELS: inChannels,
+      OUT_CHANNELS: outChannels,
+      TURNED: turned,
+      ...(texels && texelConstants),
+    },
     workgroups: threadGroups((inChannels * outChannels) / vector),
-    operands: { filters, transformed: 'transformedFilter' },
+    operands: { filters, stored: 'transformedFilter' },
   };
 }
 
-/** Operands: the given one for `input`, transformedInput. */
-export function winogradInputStep(geometry: ConvolutionGeometry, tile: WinogradTile, input: string): KernelStep {
+/** Operands: the given one for `input`, and transformedInput, a buffer or a texture. */
+export function winogradInputStep(
+  geometry: ConvolutionGeometry,
+  tile: WinogradTile,
+  input: string,
+  texture: boolean,
+): KernelStep {
   const { batch, inHeight, inWidth, inChannels, padding } = geometry;
   const vector = widestVector(inChannels);
   const { tiles } = winogradSizes(geometry, tile);
   return {
-    kernel: { name: 'winograd_input', text: inputText, shared: transforms(tile, vector) },
+    kernel: {
+      name: 'winograd_input',
+      text: inputText,
+      shared: [...transforms(tile, vector), storeText(texture ? vector : undefined)],
+    },
     constants: {
       BATCH: batch,
       IN_HEIGHT: inHeight,
@@ -155,9 +175,10 @@ export function winogradInputStep(geometry: ConvolutionGeometry, tile: WinogradT
       PADDING_HEIGHT: { i32: padding[0] },
       PADDING_WIDTH: { i32: padding[1] },
       ...tileCounts(geometry, tile),
+      ...(texture && texelConstants),
     },
     workgroups: threadGroups((tiles * inChannels) / vector),
-    operands: { input, transformed: 'transformedInput' },
+    operands: { input, stored: 'transformedInput' },
   };
 }
 

@@ -1,6 +1,15 @@
 import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
-import { type BoundPlan, bindPlan, type CompiledPlan, type Operand, type OperationPlan } from '../ops/plan.js';
+import { createTexture, destroyTexture, textureBytes } from '../device/textures.js';
+import type { OwnTexture } from '../ops/operation.js';
+import {
+  type BoundPlan,
+  bindPlan,
+  type CompiledPlan,
+  type Operand,
+  type OperationPlan,
+  type TextureOperand,
+} from '../ops/plan.js';
 
 /** A plan with its buffers. */
 export interface Contestant extends BoundPlan {
@@ -25,6 +34,7 @@ export interface Workbench {
 const operation = 'tune';
 const readableStorage = 0x80 | 0x08 | 0x04;
 const uniform = 0x40 | 0x08;
+const copyDestination = 0x02;
 
 export function createWorkbench(device: GPUDevice): Workbench {
   const shared = new Map<string, GPUBuffer>();
@@ -41,9 +51,21 @@ export function createWorkbench(device: GPUDevice): Workbench {
 
   async function bind(compiled: CompiledPlan): Promise<Contestant> {
     const own: GPUBuffer[] = [];
+    const textures: GPUTexture[] = [];
     const sharedBefore = new Set(shared.keys());
     const dispose = (): void => {
       for (const buffer of own) destroyBuffer(device, buffer);
+      for (const texture of textures) destroyTexture(device, texture);
+    };
+    const createOwnTexture = (name: string, operand: TextureOperand): GPUTexture => {
+      const texture = createTexture(device, {
+        label: `tune: ${name}`,
+        ...(operand as OwnTexture),
+        usage: copyDestination,
+      });
+      textures.push(texture);
+      if (operand.use === undefined) fillTexture(device, texture, name);
+      return texture;
     };
     const createOwn = (name: string, { bytes }: Operand): GPUBuffer => {
       const buffer = createBuffer(device, { label: `tune: ${name}`, size: bytes, usage: readableStorage });
@@ -56,7 +78,11 @@ export function createWorkbench(device: GPUDevice): Workbench {
           const buffer = isScratch(operand) ? createOwn(name, operand) : place(name, operand);
           return [name, { buffer, offset: 0, size: buffer.size }] as const;
         });
-        return bindPlan(compiled, Object.fromEntries(ranges));
+        const made = Object.entries(compiled.textures ?? {}).map(([name, operand]) => [
+          name,
+          createOwnTexture(name, operand),
+        ]);
+        return bindPlan(compiled, Object.fromEntries([...ranges, ...made]));
       });
       return { ...bound, plan: compiled, dispose };
     } catch (error) {
@@ -98,6 +124,14 @@ export function createWorkbench(device: GPUDevice): Workbench {
       for (const buffer of shared.values()) destroyBuffer(device, buffer);
     },
   };
+}
+
+/** The values that an operand of this name has in a buffer. */
+function fillTexture(device: GPUDevice, texture: GPUTexture, name: string): void {
+  const { width, height } = texture;
+  const bytes = textureBytes(texture);
+  const layout = { bytesPerRow: bytes / height };
+  device.queue.writeTexture({ texture }, randomValues(bytes / 4, name), layout, [width, height]);
 }
 
 function isScratch({ use }: Operand): boolean {

@@ -36,7 +36,8 @@ function bindingKind(space: string | undefined, type: string): BindingKind {
   return type.startsWith('texture_storage_2d<') ? 'storageTexture' : 'texture';
 }
 
-/** The format of a storage texture, as its type in WGSL names it. */
-export function storageTextureFormat(type: string): GPUTextureFormat {
-  return /^texture_storage_2d<(\w+), write>$/.exec(type)![1] as GPUTextureFormat;
+/** Format and access of a storage texture, as its type in WGSL names them. */
+export function storageTextureLayout(type: string): GPUStorageTextureBindingLayout {
+  const [, format, access] = /^texture_storage_2d<(\w+), (read|write)>$/.exec(type)!;
+  return { format: format as GPUTextureFormat, access: access === 'read' ? 'read-only' : 'write-only' };
 }

@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../errors.js';
 import { assemble, type Constants, type KernelSource, specialisation } from './assemble.js';
-import { type KernelBinding, kernelBindings, storageTextureFormat } from './bindings.js';
+import { type KernelBinding, kernelBindings, storageTextureLayout } from './bindings.js';
 
 /** A compiled kernel with the buffers and textures it declares. */
 export interface KernelPipeline {
@@ -90,7 +90,7 @@ function resourceLayout({ kind, type }: KernelBinding): Omit<GPUBindGroupLayoutE
     case 'externalTexture':
       return { externalTexture: {} };
     case 'storageTexture':
-      return { storageTexture: { access: 'write-only', format: storageTextureFormat(type) } };
+      return { storageTexture: storageTextureLayout(type) };
     default:
       return { buffer: { type: kind } };
   }

@@ -1,5 +1,7 @@
 import { readBuffer } from '../../src/device/buffers.js';
 import { guard } from '../../src/device/errorScopes.js';
+import { createTexture, destroyTexture, textureBytes } from '../../src/device/textures.js';
+import { type OwnTexture, ownTextures } from '../../src/ops/operation.js';
 import { type BufferRange, bindPlan, compilePlan, type Operand, type OperationPlan } from '../../src/ops/plan.js';
 
 /** Values of an operand: float32, or uint32 for indices and counts. */
@@ -35,8 +37,8 @@ interface Placed {
 /**
  * Runs a plan and returns what it wrote.
  *
- * All operands but uniforms lie in one buffer, as in an arena: each at an offset of 256 bytes or more behind the one
- * before. What lies between them is a guard. Outputs, scratch and prepared operands hold NaN beforehand.
+ * All operands but uniforms and textures lie in one buffer, as in an arena: each at an offset of 256 bytes or more behind the
+ * one before. What lies between them is a guard. Outputs, scratch and prepared operands hold NaN beforehand.
  *
  * @param inputs a value for every `input`, `inout` and `uniform` operand, of the operand's size
  * @throws Error where a value is missing or has the wrong size, the device reports an error, a guard was written to, or
@@ -52,7 +54,16 @@ export async function runPlan(
   const compiled = await compilePlan(device, plan);
   const { placed, length } = place(plan);
   const before = initialContents(placed, length, inputs);
-  const made: GPUBuffer[] = [];
+  const made: { destroy(): void }[] = [];
+  const createPoisoned = (operand: OwnTexture): GPUTexture => {
+    const { width, height } = operand;
+    const texture = createTexture(device, { label: 'texture', ...operand, usage: GPUTextureUsage.COPY_DST });
+    const bytes = textureBytes(operand);
+    const poison = new Uint32Array(bytes / 4).fill(poisonBits);
+    device.queue.writeTexture({ texture }, poison, { bytesPerRow: bytes / height }, [width, height]);
+    made.push({ destroy: () => destroyTexture(device, texture) });
+    return texture;
+  };
   const create = (label: string, usage: GPUBufferUsageFlags, contents: Uint32Array<ArrayBuffer>): GPUBuffer => {
     const size = contents.byteLength;
     const buffer = device.createBuffer({ label, size, usage, mappedAtCreation: true });
@@ -70,7 +81,8 @@ export async function runPlan(
         const uniform = create(name, GPUBufferUsage.UNIFORM, bits(inputs[name]!));
         ranges[name] = { buffer: uniform, offset: 0, size: uniform.size };
       }
-      const bound = bindPlan(compiled, ranges);
+      const textures = ownTextures(plan).map(([name, texture]) => [name, createPoisoned(texture)]);
+      const bound = bindPlan(compiled, { ...ranges, ...Object.fromEntries(textures) });
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       bound.prepare(pass);
