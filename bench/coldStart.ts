@@ -21,10 +21,10 @@ export function coldTasks(adapter: string): Task[] {
   async function run({ peer }: Bench): Promise<Row> {
     const samples = { ours: [] as number[], peer: [] as number[] };
     for (let pair = 0; pair < pairs; pair++) {
-      const ours = await coldStart('coldOurs', adapter);
+      const ours = await coldStart('coldOurs', [adapter]);
       samples.ours.push(ours.milliseconds);
       if (!peer) continue;
-      const theirs = await coldStart('coldPeer', adapter);
+      const theirs = await coldStart('coldPeer', [adapter, peer.awake ? 'awake' : 'naps']);
       checkSame(ours.logits, theirs.logits, networkTolerance(sumLengths(coldNetwork)) * magnitude(ours.logits));
       samples.peer.push(theirs.milliseconds);
     }
@@ -38,10 +38,10 @@ interface ColdStart {
 }
 
 /** Starts a process and waits for its logits, then for its end. */
-function coldStart(script: string, adapter: string): Promise<ColdStart> {
+function coldStart(script: string, settings: readonly string[]): Promise<ColdStart> {
   return new Promise((done, fail) => {
     const start = performance.now();
-    const child = spawn(process.execPath, [join(import.meta.dirname, `${script}.js`), adapter]);
+    const child = spawn(process.execPath, [join(import.meta.dirname, `${script}.js`), ...settings]);
     let milliseconds = 0;
     let stdout = '';
     let stderr = '';

@@ -14,6 +14,7 @@ interface Flags {
   readonly adapter: string;
   readonly tune: boolean;
   readonly peer: boolean;
+  readonly peerNaps: boolean;
   readonly json?: string;
   readonly html?: string;
 }
@@ -35,6 +36,7 @@ const program = new Command('bench')
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')
   .option('--no-peer', 'ours alone')
+  .option('--peer-naps', "let the peer wait as this package's devices do, which its users' do not", false)
   .option('--json <file>', 'write every sample')
   .option('--html <file>', 'write a page with charts')
   .showHelpAfterError();

@@ -10,6 +10,8 @@ import type { Values } from './values.js';
 /** TensorFlow.js on the device that ours runs on. */
 export interface Peer {
   readonly device: GPUDevice;
+  /** Whether waiting for it is as Dawn does it, without this package's naps. */
+  readonly awake: boolean;
   /** Submits what TensorFlow.js has put off. */
   flush(): void;
   /** Starts afresh without the buffers that TensorFlow.js keeps for later; no tensor may be alive. */
@@ -22,8 +24,12 @@ export interface PeerOperation extends Contender {
   dispose(): void;
 }
 
-/** Makes a device the backend of TensorFlow.js. */
-export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
+/**
+ * Makes a device the backend of TensorFlow.js.
+ *
+ * @param naps - whether it profits from the naps of this package's devices, which its users do not have
+ */
+export async function openPeer(gpu: GPU, device: GPUDevice, naps: boolean): Promise<Peer> {
   if (!globalThis.navigator?.gpu) {
     // TensorFlow.js asks whether there is a navigator.gpu, and nothing more of it.
     const given: object = globalThis.navigator ?? {};
@@ -43,6 +49,7 @@ export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
   await start();
   return {
     device,
+    awake: !naps,
     flush() {
       backend!.ensureCommandEncoderReady();
       backend!.endComputePassEncoder();
@@ -61,6 +68,7 @@ export async function openPeer(gpu: GPU, device: GPUDevice): Promise<Peer> {
  */
 export function peerOperation(peer: Peer, inputs: readonly tf.Tensor[], run: () => tf.Tensor): PeerOperation {
   return {
+    awake: peer.awake,
     submit(runs) {
       for (let i = 0; i < runs; i++) tf.dispose(tf.tidy(run));
       peer.flush();

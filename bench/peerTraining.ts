@@ -113,6 +113,7 @@ export function peerTraining(
 
   const minimise = (): tf.Scalar => optimiser.minimize(loss, true, trained)!;
   return {
+    awake: peer.awake,
     submit(runs) {
       for (let run = 0; run < runs; run++) minimise().dispose();
       peer.flush();

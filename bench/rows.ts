@@ -65,6 +65,8 @@ export interface Report {
   readonly commit: string;
   readonly date: string;
   readonly tuned: boolean;
+  /** Whether the peer waited with the naps of this package's devices, which its users do not have. */
+  readonly peerNaps: boolean;
   readonly rows: readonly Row[];
   readonly failures: readonly Failure[];
   readonly peaks?: Peaks;

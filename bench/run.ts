@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly adapter: string;
   readonly tune: boolean;
   readonly peer: boolean;
+  /** Whether the peer waits as this package's devices do. */
+  readonly peerNaps: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export async function runBench(options: RunOptions, output: Output): Promise<Rep
   const { device, gpu, adapter, close } = await openForCommand(options.adapter, output);
   try {
     const ours = openOurs(device, options.tune);
-    const peer = options.peer ? await openPeer(gpu, device) : undefined;
+    const peer = options.peer ? await openPeer(gpu, device, options.peerNaps) : undefined;
     const { rows, failures } = await runTasks(tasks, { device, ours, peer, seconds: options.seconds }, output);
     const peaks = peaksOf(rows);
     return {
@@ -45,6 +47,7 @@ export async function runBench(options: RunOptions, output: Output): Promise<Rep
       commit: currentCommit(),
       date: new Date().toISOString(),
       tuned: options.tune,
+      peerNaps: options.peerNaps,
       rows,
       failures,
       ...(peaks && { peaks }),

@@ -1,7 +1,10 @@
+import { stayAwake } from '../src/device/naps.js';
 import type { Samples } from './rows.js';
 
 /** One side of a comparison. */
 export interface Contender {
+  /** Whether its users wait as Dawn does, which does not sleep meanwhile; this package's device does. */
+  readonly awake?: boolean;
   /** Puts a number of runs into the device's queue, and submits all of them. */
   submit(runs: number): void;
 }
@@ -60,8 +63,11 @@ async function enoughRuns(device: GPUDevice, side: Contender, once: number): Pro
 
 /** Milliseconds a run from the first call until the device is done. */
 async function sample(device: GPUDevice, side: Contender, runs: number): Promise<number> {
+  stayAwake(device, side.awake ?? false);
   const start = performance.now();
   side.submit(runs);
   await device.queue.onSubmittedWorkDone();
-  return (performance.now() - start) / runs;
+  const time = (performance.now() - start) / runs;
+  stayAwake(device, false);
+  return time;
 }

@@ -4,13 +4,18 @@
 //
 // input   [COUNT]
 // stored  a texel for each vector, overwritten
-// Grid: one thread a vector, 64 a workgroup. VECTOR divides COUNT.
+// Grid: one thread 8 vectors, 64 a workgroup. VECTOR divides COUNT.
 @group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+
+const THREAD_VECTORS = 8u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let place = workgroup_index(workgroup) * 64u + local;
-  if (place < COUNT / VECTOR) {
-    store(place, input[place]);
+  let first = workgroup_index(workgroup) * 64u * THREAD_VECTORS + local;
+  /* unroll */ for (var i = 0u; i < THREAD_VECTORS; i++) {
+    let place = first + i * 64u;
+    if (place < COUNT / VECTOR) {
+      store(place, input[place]);
+    }
   }
 }

@@ -13,7 +13,7 @@ export function reportLines(report: Report): string[] {
     const header = ['Row', 'Pass', 'Kernel', 'Ours ms', 'Peer ms', 'Ratio', '95 %', 'GFLOP/s', ''];
     lines.push(...aligned([header, ...rows.map((row) => rowCells(row, widest))], [0, 1, 2, 8]), '');
     for (const note of new Set(rows.flatMap(({ note }) => note ?? []))) lines.push(note);
-    lines.push('Ratio: peer / ours, in suite ic IC / plain of this package.', '');
+    lines.push('Ratio: peer / ours, in suite ic IC / plain of this package.', waiting(report), '');
   }
   const means = suiteMeans(rows);
   if (means.length > 0) {
@@ -37,6 +37,14 @@ export function reportLines(report: Report): string[] {
   }
   for (const { suite, name, pass, message } of failures) lines.push(`FAILED ${suite} ${name} ${pass}: ${message}`);
   return lines;
+}
+
+/** How the peer waited on an adapter whose work waiting can take processor time from. */
+export function waiting({ adapter, peerNaps }: Report): string {
+  if (!adapter.software) return 'Adapter in hardware: waiting takes nothing from its work.';
+  return peerNaps
+    ? 'Waiting: both sides with the naps of this package.'
+    : "Waiting: ours with this package's naps, the peer as Dawn does it for its users (--peer-naps lends it the naps).";
 }
 
 function rowCells(row: Row, widest: number): string[] {

@@ -1,6 +1,14 @@
 /** Short beside any work worth waiting for, long beside a turn of the event loop. */
 const napMilliseconds = 0.5;
 
+const awake = new WeakSet<GPUDevice>();
+
+/** Leaves the naps of {@link napWhileWaiting} out from here on, or lets them in again: waiting is then as Dawn does it. */
+export function stayAwake(device: GPUDevice, wanted: boolean): void {
+  if (wanted) awake.add(device);
+  else awake.delete(device);
+}
+
 /**
  * Puts short sleeps between the turns of the event loop while one of the device's promises is pending.
  *
@@ -11,13 +19,17 @@ const napMilliseconds = 0.5;
 export function napWhileWaiting(device: GPUDevice): void {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   let pending = 0;
+  // Whether a nap is due at the next turn: one alone, however soon a promise follows another.
+  let due = false;
   const nap = (): void => {
-    if (pending === 0) return;
-    Atomics.wait(sleeper, 0, 0, napMilliseconds);
+    due = pending > 0;
+    if (!due) return;
+    if (!awake.has(device)) Atomics.wait(sleeper, 0, 0, napMilliseconds);
     setImmediate(nap);
   };
   const watch = <T>(promise: Promise<T>): Promise<T> => {
-    if (pending === 0) setImmediate(nap);
+    if (!due) setImmediate(nap);
+    due = true;
     pending += 1;
     const ended = () => {
       pending -= 1;

@@ -96,7 +96,7 @@ export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): R
 }
 
 /** A value's way from a buffer into a texture, or what storing it there costs more than in a buffer, by the multiply-add. */
-const intoTexture = { made: 100, given: 25 };
+const intoTexture = { made: 60, given: 20 };
 
 function directForms(task: Omit<ConvolutionTask, 'flags' | 'bindings'>, traits: DeviceTraits): RankedForm[] {
   const { geometry, up, turned, constantFilter, givenTextures } = task;

@@ -58,7 +58,7 @@ export interface SubgroupCosts {
 export function costsFor(subgroup: number): SubgroupCosts {
   return subgroup <= 4
     ? { address: 28, load: 14, texel: 100, store: 14, exchange: 1, carry: 4, workgroup: 300 }
-    : { address: 0, load: 25, texel: 30, store: 50, exchange: 1.5, carry: 0, workgroup: 300 };
+    : { address: 0, load: 25, texel: 30, store: 25, exchange: 1.5, carry: 0, workgroup: 300 };
 }
 
 /** Lanes whose reads make up a chunk: all where lanes swap, else those that have channels. */

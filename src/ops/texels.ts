@@ -20,6 +20,9 @@ import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 const rowTexels = 2048;
 const mostRows = 8192;
 
+/** Vectors of a thread: one alone would cost as much as its workgroup's start. */
+const threadVectors = 8;
+
 const formats = { 1: 'r32float', 2: 'rg32float', 4: 'rgba32float' } as const;
 const filterTexts = { 1: filters1, 2: filters2, 4: filters4 };
 const storeTexts = { 1: store1, 2: store2, 4: store4 };
@@ -64,7 +67,7 @@ export function tensorToTexture(values: number, vector: VectorWidth, input: stri
   return {
     kernel: { name: 'tensor_to_texture', text: copyText, shared: [vectorText(vector), storeText(vector)] },
     constants: { COUNT: values, ...texelConstants },
-    workgroups: threadGroups(values / vector),
+    workgroups: threadGroups(values / vector / threadVectors),
     operands: { input, stored },
   };
 }
@@ -91,7 +94,7 @@ export function filterTransposeToTexture(
       GROUP_OUT: GROUP_OUT!,
       ...texelConstants,
     },
-    workgroups: threadGroups(geometry.filterBytes / 4 / vector),
+    workgroups: threadGroups(geometry.filterBytes / 4 / vector / threadVectors),
     operands: { filters, stored },
   };
 }

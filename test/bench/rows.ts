@@ -35,6 +35,7 @@ export function report(more: Partial<Report> = {}): Report {
     commit: 'abc',
     date: '2026-01-01T00:00:00.000Z',
     tuned: false,
+    peerNaps: false,
     rows: [row()],
     failures: [],
     roofline: [],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { napWhileWaiting } from '../../src/device/naps.js';
+import { napWhileWaiting, stayAwake } from '../../src/device/naps.js';
 
 /** A device that answers after a while, and counts how often the event loop turns until then. */
 function slowDevice(milliseconds: number) {
@@ -52,4 +52,27 @@ test('a wait that fails ends the naps, too', async () => {
     look();
   });
   expect(turns).toBeGreaterThan(200);
+});
+
+test('one nap a turn, however many promises follow one another', async () => {
+  const { device, turns } = slowDevice(1);
+  napWhileWaiting(device);
+  for (let wait = 0; wait < 50; wait++) await device.queue.onSubmittedWorkDone();
+  const before = turns();
+  const started = performance.now();
+  for (let wait = 0; wait < 20; wait++) await device.queue.onSubmittedWorkDone();
+  // A nap of half a millisecond and what the timer adds; naps that had piled up would take dozens of them.
+  expect((performance.now() - started) / (turns() - before)).toBeLessThan(2);
+});
+
+test('a device that stays awake takes no naps', async () => {
+  const { device, turns } = slowDevice(30);
+  napWhileWaiting(device);
+  stayAwake(device, true);
+  await device.queue.onSubmittedWorkDone();
+  expect(turns()).toBeGreaterThan(200);
+  stayAwake(device, false);
+  const awake = turns();
+  await device.queue.onSubmittedWorkDone();
+  expect(turns() - awake).toBeLessThan(65);
 });

@@ -11,7 +11,7 @@ export const tensorflowPeer: PeerRunner = {
   name: 'tensorflow',
   title: 'TensorFlow.js',
   async time(device, network, values, images, seconds) {
-    if (opened?.device !== device) opened = { device, peer: await openPeer(navigator.gpu, device) };
+    if (opened?.device !== device) opened = { device, peer: await openPeer(navigator.gpu, device, true) };
     const inference = peerInference(opened.peer, network, 1, values, images);
     try {
       await inference.output();
