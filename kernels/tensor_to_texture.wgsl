@@ -1,9 +1,9 @@
 // A tensor in a texture, which some processors that play a GPU read several times as fast as a buffer.
 //
-//   stored[i % TEXTURE_WIDTH, i / TEXTURE_WIDTH] = input[i]
+//   destination[i % TEXTURE_WIDTH, i / TEXTURE_WIDTH] = input[i]
 //
-// input   [COUNT]
-// stored  a texel for each vector, overwritten
+// input        [COUNT]
+// destination  a texel for each vector, overwritten
 // Grid: one thread 8 vectors, 64 a workgroup. VECTOR divides COUNT.
 @group(0) @binding(0) var<storage, read_write> input: array<Vector>;
 

@@ -1,9 +1,9 @@
-// The filters of a Winograd convolution: stored = G g G^T for every pair of input and output channel.
+// The filters of a Winograd convolution: destination = G g G^T for every pair of input and output channel.
 //
-// filters  [3, 3, IN_CHANNELS, OUT_CHANNELS], or with TURNED [3, 3, OUT_CHANNELS, IN_CHANNELS], read from the last tap to the
-//          first
-// stored   [IN_CHANNELS, WINDOW * WINDOW, OUT_CHANNELS], overwritten: the filters of a 1x1 convolution whose groups are
-//          the elements of the window
+// filters      [3, 3, IN_CHANNELS, OUT_CHANNELS], or with TURNED [3, 3, OUT_CHANNELS, IN_CHANNELS], read from the last tap to the
+//              first
+// destination  [IN_CHANNELS, WINDOW * WINDOW, OUT_CHANNELS], overwritten: the filters of a 1x1 convolution whose groups are
+//              the elements of the window
 // Grid: one thread an input channel and vector of output channels, 64 a workgroup. Neighbouring threads have neighbouring filters.
 @group(0) @binding(0) var<storage, read_write> filters: array<FilterRead>;
 

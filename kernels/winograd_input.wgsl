@@ -1,7 +1,7 @@
-// First part of a Winograd convolution, filter 3x3, stride 1: stored = B^T d B for every tile's window d of the input.
+// First part of a Winograd convolution, filter 3x3, stride 1: destination = B^T d B for every tile's window d of the input.
 //
-// input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]; beyond its edges 0
-// stored  [BATCH * TILE_ROWS * TILE_COLUMNS, WINDOW * WINDOW, CHANNELS], overwritten
+// input        [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]; beyond its edges 0
+// destination  [BATCH * TILE_ROWS * TILE_COLUMNS, WINDOW * WINDOW, CHANNELS], overwritten
 // Grid: one thread a tile and vector of channels, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> input: array<Vector>;
 

@@ -9,38 +9,37 @@ export interface TextureDescription {
   readonly width: number;
   /** Rows of texels. */
   readonly height: number;
-  /** `r32float`, `rg32float` or `rgba32float`. */
-  readonly format: GPUTextureFormat;
   /** Bits of `GPUTextureUsage` besides `STORAGE_BINDING`. */
   readonly usage?: GPUTextureUsageFlags;
 }
 
 const storageBinding = 0x08;
+const texelBytes = 16;
 const owners = new WeakMap<GPUTexture, GPUDevice>();
 
 /** Bytes of a texture for a tensor. */
-export function textureBytes({
-  width,
-  height,
-  format,
-}: Pick<TextureDescription, 'width' | 'height' | 'format'>): number {
-  const channels = { r32float: 1, rg32float: 2 }[format as string] ?? 4;
-  return width * height * channels * 4;
+export function textureBytes({ width, height }: Pick<TextureDescription, 'width' | 'height'>): number {
+  return width * height * texelBytes;
 }
 
 /**
- * Creates a texture that kernels store into and read from, and counts it as memory. Whether there is memory for it shows only
+ * Creates a texture of texels of four float32 values that kernels store into and read from, and counts it as memory. Whether there is memory for it shows only
  * later: put the call in `guard` to learn.
  *
  * @throws LimitError beyond `maxTextureDimension2D`, DeviceLostError.
  */
 export function createTexture(device: GPUDevice, description: TextureDescription): GPUTexture {
   const operation = 'createTexture';
-  const { label, width, height, format, usage = 0 } = description;
+  const { label, width, height, usage = 0 } = description;
   assertAlive(device, operation);
   const needed = Math.max(width, height);
   checkLimit(device, { operation, parameter: label, limit: 'maxTextureDimension2D', needed });
-  const texture = device.createTexture({ label, size: [width, height], format, usage: storageBinding | usage });
+  const texture = device.createTexture({
+    label,
+    size: [width, height],
+    format: 'rgba32float',
+    usage: storageBinding | usage,
+  });
   owners.set(texture, device);
   countMemory(device, 1, textureBytes(description));
   return texture;

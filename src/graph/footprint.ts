@@ -3,7 +3,7 @@ import type { DeviceTraits } from '../ops/traits.js';
 import { type InferencePlanOptions, planInference } from './inferencePlan.js';
 import { isExternal, lossesTensor, ranksTensor } from './names.js';
 import type { Network } from './network.js';
-import { planArena } from './operations.js';
+import { planArena, planTextures } from './operations.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 import { layoutState } from './stateLayout.js';
 import { planTraining, type TrainingPlanOptions } from './trainingPlan.js';
@@ -18,7 +18,7 @@ export interface Footprint {
   readonly optimiser: number;
   /** Images and labels of a batch. */
   readonly input: number;
-  /** Everything that passes between the operations. */
+  /** Everything that passes between the operations, and what they need for themselves. */
   readonly arena: number;
   /** All of it together: what is allocated while the network runs. */
   readonly total: number;
@@ -61,7 +61,7 @@ export function inferenceFootprint(
     gradients: 0,
     optimiser: 0,
     input: imageBytes(network, batch),
-    arena: folded.arenaBytes + arenaBytes,
+    arena: folded.arenaBytes + arenaBytes + planTextures(forward).bytes,
   });
 }
 
@@ -85,7 +85,9 @@ export function trainingFootprint(
     gradients: trained,
     optimiser: momentsEach * trained,
     input: imageBytes(network, batch) + tensorBytes(batch),
-    arena: planArena(operations, isExternal, [logits, lossesTensor, ranksTensor], alignment).arenaBytes,
+    arena:
+      planArena(operations, isExternal, [logits, lossesTensor, ranksTensor], alignment).arenaBytes +
+      planTextures(operations).bytes,
   });
 }
 

@@ -1,7 +1,7 @@
 import { textureBytes } from '../device/textures.js';
 import { ICError } from '../errors.js';
-import { type OwnTexture, ownTextures } from '../ops/operation.js';
-import type { OperationPlan } from '../ops/plan.js';
+import { ownTextures } from '../ops/operation.js';
+import type { OperationPlan, TextureOperand } from '../ops/plan.js';
 import { planAddGradient } from '../ops/pointwise.js';
 import { type Lifetime, type MemoryPlan, planMemory } from './memory.js';
 
@@ -85,27 +85,26 @@ export function planArena(
 
 /** The textures that operations need for themselves. */
 export interface TexturePlan {
-  readonly textures: readonly OwnTexture[];
+  readonly textures: readonly TextureOperand[];
   /** For each operation, which texture each of its own is. */
   readonly places: readonly Readonly<Record<string, number>>[];
   readonly bytes: number;
 }
 
 /**
- * One texture for each that lasts; operations, which run one behind the other, share those that are scratch, the largest of a
- * format for all.
+ * One texture for each that lasts; operations, which run one behind the other, share those that are scratch, each as large as
+ * the largest.
  */
 export function planTextures(operations: readonly NetworkOperation[]): TexturePlan {
-  const textures: OwnTexture[] = [];
-  const shared = new Map<string, number>();
+  const textures: TextureOperand[] = [];
+  const shared: number[] = [];
   const places = operations.map(({ plan }) => {
     return Object.fromEntries(
       ownTextures(plan).map(([name, texture], index) => {
-        const key = `${texture.format} ${index}`;
-        const known = texture.use === 'scratch' ? shared.get(key) : undefined;
+        const known = texture.use === 'scratch' ? shared[index] : undefined;
         const place = known ?? textures.push(texture) - 1;
         if (texture.use === 'scratch') {
-          shared.set(key, place);
+          shared[index] = place;
           const height = Math.max(textures[place]!.height, texture.height);
           textures[place] = { ...textures[place]!, height };
         }

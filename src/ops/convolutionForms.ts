@@ -4,6 +4,7 @@ import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } fr
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { depthwiseForms, depthwiseStep } from './depthwiseForm.js';
 import type { BlockTile } from './depthwiseTiles.js';
+import { filterTransposeStep } from './filterTranspose.js';
 import {
   chooseByCost,
   type Family,
@@ -22,10 +23,10 @@ import {
   threadGroups,
 } from './plan.js';
 import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroupForm.js';
-import { filterTransposeToTexture, tensorTexture, tensorToTexture } from './texels.js';
+import { tensorTexture, tensorToTexture } from './texels.js';
 import { type TiledTile, tiledForms, tiledStep } from './tiledForm.js';
 import type { DeviceTraits } from './traits.js';
-import { type VectorWidth, vectorText } from './vectors.js';
+import { vectorText } from './vectors.js';
 import type { Pair } from './windows.js';
 import {
   productGeometry,
@@ -140,15 +141,20 @@ export function convolutionSteps(task: ConvolutionTask, form: Form, traits: Devi
   return { steps: [step], prepare: [], scratch: {}, textures: {}, outputBlocks: step.outputBlocks };
 }
 
+/** The convolution whose input gradient one with turned filters is. */
+function exchanged(geometry: ConvolutionGeometry): ConvolutionGeometry {
+  return { ...geometry, groupIn: geometry.groupOut, groupOut: geometry.groupIn };
+}
+
 /** A form that reads textures, with what brings its operands there. */
 function texturedSteps(task: ConvolutionTask, tile: SubgroupTile, traits: DeviceTraits): ConvolutionSteps {
   const { geometry, bindings, turned, constantFilter } = task;
   const filterValues = geometry.filterBytes / 4;
   const inputValues = geometry.inputBytes / 4;
   const filters = turned
-    ? filterTransposeToTexture(geometry, tile.vector, bindings.filters!, 'filterTexture')
-    : tensorToTexture(filterValues, tile.vector, bindings.filters!, 'filterTexture');
-  const input = tile.textures > 1 ? [tensorToTexture(inputValues, 4, bindings.input!, 'inputTexture')] : [];
+    ? filterTransposeStep(exchanged(geometry), bindings.filters!, 'filterTexture', true)
+    : tensorToTexture(filterValues, bindings.filters!, 'filterTexture');
+  const input = tile.textures > 1 ? [tensorToTexture(inputValues, bindings.input!, 'inputTexture')] : [];
   const given = {
     ...bindings,
     filters: 'filterTexture',
@@ -160,8 +166,8 @@ function texturedSteps(task: ConvolutionTask, tile: SubgroupTile, traits: Device
     steps: [...(constantFilter ? [] : [filters]), ...input, step],
     scratch: {},
     textures: {
-      filterTexture: tensorTexture(filterValues, tile.vector, constantFilter ? 'prepared' : 'scratch'),
-      ...(tile.textures > 1 && { inputTexture: tensorTexture(inputValues, 4, 'scratch') }),
+      filterTexture: tensorTexture(filterValues, constantFilter ? 'prepared' : 'scratch'),
+      ...(tile.textures > 1 && { inputTexture: tensorTexture(inputValues, 'scratch') }),
     },
     outputBlocks: step.outputBlocks,
   };
@@ -194,7 +200,7 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
   const adjusted = flags.SUMS !== 0;
   const product = planChosen(productRequest(task, tile, traits), traits.choose);
   const { filter: filterTexture, input: inputTexture } = product.textures ?? {};
-  const filter = winogradFilterStep(geometry, tile, bindings.filters!, turned, filterTexture);
+  const filter = winogradFilterStep(geometry, tile, bindings.filters!, turned, filterTexture !== undefined);
   const products = renameOperands(product.steps, {
     input: 'transformedInput',
     filter: 'transformedFilter',
@@ -278,15 +284,15 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
     key: shapeKey(operation, geometry),
     forms: rankForms([...directForms(own, traits), naiveForm(geometry)]),
     plan(form): OperationPlan {
-      const { textures = 0, vector } = form.tile as { readonly textures?: number; readonly vector?: VectorWidth };
+      const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;
       const steps = [directStep(product, form, traits)];
       return {
         operation,
         operands: { ...(textures < 2 && { input: input! }), ...(textures < 1 && { filter: filter! }), ...others },
         textures: {
-          ...(textures > 0 && { filter: tensorTexture(geometry.filterBytes / 4, vector!) }),
-          ...(textures > 1 && { input: tensorTexture(geometry.inputBytes / 4, 4) }),
+          ...(textures > 0 && { filter: tensorTexture(geometry.filterBytes / 4) }),
+          ...(textures > 1 && { input: tensorTexture(geometry.inputBytes / 4) }),
         },
         steps,
       };

@@ -1,5 +1,4 @@
 import naiveText from '../../kernels/conv2d_input_gradient_naive.wgsl?raw';
-import transposeText from '../../kernels/filter_transpose.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './convolution.js';
 import {
@@ -11,6 +10,7 @@ import {
   readsTurned,
   shapeKey,
 } from './convolutionForms.js';
+import { filterTransposeStep } from './filterTranspose.js';
 import { type Family, type FormRequest, planChosen, rankForms } from './forms.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import type { DeviceTraits } from './traits.js';
@@ -94,7 +94,7 @@ export function planConvolutionInputGradient(
       return {
         operation,
         operands: { ...operands, turnedFilter, ...scratch },
-        steps: [transposeStep(geometry), ...steps],
+        steps: [filterTransposeStep(geometry, 'filter', 'turnedFilter', false), ...steps],
       };
     },
   };
@@ -125,24 +125,5 @@ function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Re
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(geometry.batch * geometry.inHeight * geometry.inWidth * geometry.inChannels),
     operands,
-  };
-}
-
-/** Edge of the blocks of channels in filter_transpose. */
-const block = 16;
-
-function transposeStep(geometry: ConvolutionGeometry): KernelStep {
-  const { kernel, groups, groupIn, groupOut } = geometry;
-  return {
-    kernel: { name: 'filter_transpose', text: transposeText },
-    constants: {
-      FILTER_HEIGHT: kernel[0],
-      FILTER_WIDTH: kernel[1],
-      GROUPS: groups,
-      GROUP_IN: groupIn,
-      GROUP_OUT: groupOut,
-    },
-    workgroups: kernel[0] * kernel[1] * groups * Math.ceil(groupIn / block) * Math.ceil(groupOut / block),
-    operands: { filters: 'filter', output: 'turnedFilter' },
   };
 }

@@ -1,4 +1,3 @@
-import bufferText from '../../kernels/shared/filters_buffer.wgsl?raw';
 import inOrderText from '../../kernels/shared/filters_in_order.wgsl?raw';
 import turnedText from '../../kernels/shared/filters_turned.wgsl?raw';
 
@@ -8,9 +7,4 @@ import turnedText from '../../kernels/shared/filters_turned.wgsl?raw';
  */
 export function filtersText(turned: boolean): string {
   return turned ? turnedText : inOrderText;
-}
-
-/** The shared texts of a convolution that reads its filters from a buffer. */
-export function bufferFilterTexts(turned: boolean): string[] {
-  return [filtersText(turned), bufferText];
 }

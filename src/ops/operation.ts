@@ -95,14 +95,12 @@ function operationOf(
   };
 }
 
-/** The textures that a plan needs for itself. */
-export type OwnTexture = TextureOperand & { readonly format: GPUTextureFormat };
-
 /** The textures that are left to the operation. */
-export function ownTextures({ textures = {} }: OperationPlan, resources: PlanResources = {}): [string, OwnTexture][] {
-  return Object.entries(textures).filter(
-    (entry): entry is [string, OwnTexture] => entry[1].use !== undefined && !resources[entry[0]],
-  );
+export function ownTextures(
+  { textures = {} }: OperationPlan,
+  resources: PlanResources = {},
+): [string, TextureOperand][] {
+  return Object.entries(textures).filter(([name, { use }]) => use !== undefined && !resources[name]);
 }
 
 /** Where in one buffer the operands lie that the caller left to the operation. */

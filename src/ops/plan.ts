@@ -50,9 +50,7 @@ export interface TextureOperand {
   readonly height: number;
   /** Of a storage texture. */
   readonly format?: GPUTextureFormat;
-  /**
-   * As of a buffer: memory that the plan needs for itself, of a format. The caller's texture where left out.
-   */
+  /** As of an {@link Operand}: memory that the plan needs for itself. The caller's texture where left out. */
   readonly use?: 'scratch' | 'prepared';
 }
 

@@ -1,15 +1,12 @@
 import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
-import inputBuffer from '../../kernels/shared/input_buffer.wgsl?raw';
-import inputTexture from '../../kernels/shared/input_texture.wgsl?raw';
 import read1 from '../../kernels/shared/read_1.wgsl?raw';
 import read2 from '../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../wgsl/assemble.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
-import { bufferFilterTexts } from './filters.js';
 import type { RankedForm } from './forms.js';
-import { filterTexelsText, fitsTexture, texelConstants } from './texels.js';
+import { bufferTexts, fitsTexture, texelConstants, textureTexts } from './texels.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
 import type { Pair } from './windows.js';
@@ -117,12 +114,11 @@ export function subgroupStep(
   const turns = turnsOf(tile, chunk);
   const inPlace = turned && tile.textures === 0;
   const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector)];
-  const filters = tile.textures > 0 ? [filterTexelsText(tile.vector)] : bufferFilterTexts(inPlace);
-  const input = tile.textures > 1 ? inputTexture : inputBuffer;
+  const sources = tile.textures > 0 ? textureTexts(tile.textures > 1) : bufferTexts(inPlace);
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [...reads, ...filters, input, ...outputTexts()] },
+    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [...reads, ...sources, ...outputTexts()] },
     constants: {
-      ...(tile.textures > 0 && texelConstants),
+      ...texelConstants,
       ...geometryConstants(geometry),
       ...flags,
       UP_HEIGHT: up[0],
@@ -193,9 +189,9 @@ function sourcesOf(
 ): Pick<SubgroupTile, 'read' | 'textures'>[] {
   const { filterBytes, inputBytes, groupIn } = geometry;
   const buffers = readsOf(geometry, fold, subgroup).map((read) => ({ read, textures: 0 as const }));
-  if (!textures || filterBytes > scratch || !fitsTexture(filterBytes / 4, 1)) return buffers;
+  if (!textures || filterBytes > scratch || !fitsTexture(filterBytes / 4)) return buffers;
   const filters = { read: 1, textures: 1 } as const;
-  const fits = filterBytes + inputBytes <= scratch && fitsTexture(inputBytes / 4, 4);
+  const fits = filterBytes + inputBytes <= scratch && fitsTexture(inputBytes / 4);
   const both = fits && fold === 1 && groupIn % 4 === 0 ? [{ read: 4, textures: 2 } as const] : [];
   return [...both, filters, ...buffers];
 }
@@ -218,6 +214,7 @@ function tilesOf(
         if (accumulators > mostAccumulators) continue;
         for (const taps of up[1] > 1 || geometry.kernel[1] === 1 ? [1] : [1, geometry.kernel[1]]) {
           for (const source of sources) {
+            if (source.textures > 0 && vector !== 4) continue;
             const tile = { ...source, fold, vector, vectors, pixels, rows: tileRows, taps };
             if (accumulators === 1 || tileBody(geometry, subgroup, tile) <= mostBody) tiles.push(tile);
           }

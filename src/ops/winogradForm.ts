@@ -10,8 +10,8 @@ import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { filtersText } from './filters.js';
 import type { RankedForm } from './forms.js';
-import { type KernelStep, type Operand, type TextureOperand, tensorBytes, threadGroups } from './plan.js';
-import { storeText, texelConstants, texelVector } from './texels.js';
+import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
+import { storeTexts, texelConstants } from './texels.js';
 import { type VectorWidth, vectorText, widestVector } from './vectors.js';
 
 /** Tile of a Winograd convolution. */
@@ -121,33 +121,32 @@ export function winogradScratch(
 }
 
 /**
- * Operands: the given one for `filters`, read from the last tap to the first with `turned`, and transformedFilter, which is a
- * buffer or a texture like the given one.
+ * Operands: the given one for `filters`, read from the last tap to the first with `turned`, and transformedFilter, a buffer or
+ * a texture.
  */
 export function winogradFilterStep(
   geometry: ConvolutionGeometry,
   tile: WinogradTile,
   filters: string,
   turned: boolean,
-  texture: TextureOperand | undefined,
+  texture: boolean,
 ): KernelStep {
   const { inChannels, outChannels } = geometry;
-  const texels = texture && texelVector(texture);
-  const vector = texels ?? widestVector(outChannels);
+  const vector = widestVector(outChannels);
   return {
     kernel: {
       name: 'winograd_filter',
       text: filterText,
-      shared: [...transforms(tile, vector), read1, filtersText(turned), storeText(texels)],
+      shared: [...transforms(tile, vector), read1, filtersText(turned), ...storeTexts(texture)],
     },
     constants: {
       IN_CHANNELS: inChannels,
       OUT_CHANNELS: outChannels,
       TURNED: turned,
-      ...(texels && texelConstants),
+      ...texelConstants,
     },
     workgroups: threadGroups((inChannels * outChannels) / vector),
-    operands: { filters, stored: 'transformedFilter' },
+    operands: { filters, destination: 'transformedFilter' },
   };
 }
 
@@ -165,7 +164,7 @@ export function winogradInputStep(
     kernel: {
       name: 'winograd_input',
       text: inputText,
-      shared: [...transforms(tile, vector), storeText(texture ? vector : undefined)],
+      shared: [...transforms(tile, vector), ...storeTexts(texture)],
     },
     constants: {
       BATCH: batch,
@@ -175,10 +174,10 @@ export function winogradInputStep(
       PADDING_HEIGHT: { i32: padding[0] },
       PADDING_WIDTH: { i32: padding[1] },
       ...tileCounts(geometry, tile),
-      ...(texture && texelConstants),
+      ...texelConstants,
     },
     workgroups: threadGroups((tiles * inChannels) / vector),
-    operands: { input, stored: 'transformedInput' },
+    operands: { input, destination: 'transformedInput' },
   };
 }
 

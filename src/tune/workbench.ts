@@ -1,7 +1,6 @@
 import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
 import { createTexture, destroyTexture, textureBytes } from '../device/textures.js';
-import type { OwnTexture } from '../ops/operation.js';
 import {
   type BoundPlan,
   bindPlan,
@@ -60,7 +59,7 @@ export function createWorkbench(device: GPUDevice): Workbench {
     const createOwnTexture = (name: string, operand: TextureOperand): GPUTexture => {
       const texture = createTexture(device, {
         label: `tune: ${name}`,
-        ...(operand as OwnTexture),
+        ...operand,
         usage: copyDestination,
       });
       textures.push(texture);

@@ -9,7 +9,7 @@ export interface DescribedBinding {
   readonly binding: number;
   /** The variable's, in WGSL. */
   readonly name: string;
-  /** What is bound. */
+  /** What is bound; a storage texture instead where the variant of a shared text that is taken declares one. */
   readonly kind: BindingKind;
   /** As WGSL writes it, for example `array<f32>`. */
   readonly type: string;
@@ -134,7 +134,11 @@ function describeBindings(name: string, source: string, texts: readonly string[]
   for (const { name: binding, description } of declared) {
     if (description === '') lacking(name, `a line "// ${binding}  [SHAPE] ..." that says what the binding holds`);
   }
-  return declared.sort((a, b) => a.binding - b.binding);
+  // Variants of a shared text bind the same number: a buffer, which comes first, or a texture.
+  const numbers = declared.map(({ binding }) => binding);
+  return declared
+    .filter(({ binding }, index) => numbers.indexOf(binding) === index)
+    .sort((a, b) => a.binding - b.binding);
 }
 
 /** What a head says of a binding: the rest of the line that begins with its name, and the indented lines below. */
@@ -184,7 +188,7 @@ function enabled(text: string): string[] {
 function sharedLists(source: string, shared: Readonly<Record<string, string>>): string[][] {
   const lists = new Map<string, string[]>();
   const visit = (text: string): void => {
-    const own = declarations(text);
+    const own = new Set([...declarations(source), ...declarations(text)]);
     const words = new Set(withoutComments(text).match(/\b\w+\b/g));
     for (const part of Object.keys(shared).sort()) {
       const lent = [...declarations(shared[part]!)].filter((word) => words.has(word) && !own.has(word));

@@ -113,7 +113,7 @@ describe('Size', () => {
 
 describe('Tree shaking', () => {
   it('brings in the kernels of the operation that is imported, and no others', async () => {
-    const traits = { subgroup: 8, half: true };
+    const traits = { subgroup: 8, half: true, textures: true };
     const plans = catalogue(traits, ['naive', 'subgroup', 'tiled', 'winograd']);
     const names = Object.keys(plans);
     const texts = await bundles(
@@ -145,7 +145,8 @@ describe('Tree shaking', () => {
 /** Kernels that an operation holds ready although the catalogue's shape does not take them. */
 function familyKernels(name: string): string[] {
   const forward = ['naive', 'subgroup', 'tiled', 'depthwise'].map((family) => `conv2d_${family}`);
-  const product = [...forward, ...['filter', 'input', 'output', 'sums'].map((step) => `winograd_${step}`)];
+  const textures = ['tensor_to_texture', 'filter_transpose'];
+  const product = [...forward, ...textures, ...['filter', 'input', 'output', 'sums'].map((step) => `winograd_${step}`)];
   if (/^plan(Convolution|Dense)$/.test(name)) return product;
   if (/InputGradient$/.test(name)) return [...product, 'conv2d_input_gradient_naive', 'filter_transpose'];
   if (/(Filter|Weight)Gradient$/.test(name)) {

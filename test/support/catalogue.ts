@@ -1,6 +1,6 @@
 import * as operations from '../../src/operations.js';
 import type { ConvolutionShape } from '../../src/ops/convolution.js';
-import type { Family } from '../../src/ops/forms.js';
+import type { Family, RankedForm } from '../../src/ops/forms.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
@@ -84,6 +84,19 @@ const everything = {
  */
 export function catalogue(traits: DeviceTraits, families: readonly Family[]): Record<string, OperationPlan[]> {
   const perFamily = (make: (family: Family) => OperationPlan): OperationPlan[] => families.map(make);
+  /** With filters, and with filters and input in textures, there and in the middle of Winograd's transforms. */
+  const textured = traits.textures
+    ? [1, 2].flatMap((count) =>
+        [false, true].map((winograd): DeviceTraits => {
+          const wanted = ({ tile, family }: RankedForm, operation: string) =>
+            winograd && operation !== 'winogradProduct' ? family === 'winograd' : tile.textures === count;
+          return {
+            ...traits,
+            choose: ({ forms, operation }) => forms.find((form) => wanted(form, operation)) ?? forms[0]!,
+          };
+        }),
+      )
+    : [];
   const filterFamilies = families.filter((family) => family === 'naive' || family === 'subgroup');
   return {
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
@@ -99,6 +112,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planConvolution: [
       ...perFamily((family) => planConvolution(convolution, { ...everything, family }, traits)),
       planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
+      ...textured.map((traits) => planConvolution(convolution, everything, traits)),
       planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
     ],
     planConvolutionFilterGradient: [
@@ -109,6 +123,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
       ...perFamily((family) =>
         planConvolutionInputGradient(convolution, { windowSums: 'input', accumulate: true, family }, traits),
       ),
+      ...textured.map((traits) => planConvolutionInputGradient(convolution, {}, traits)),
       planConvolutionInputGradient(depthwise, { family: 'depthwise' }, traits),
     ],
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],

@@ -1,8 +1,15 @@
 import { readBuffer } from '../../src/device/buffers.js';
 import { guard } from '../../src/device/errorScopes.js';
 import { createTexture, destroyTexture, textureBytes } from '../../src/device/textures.js';
-import { type OwnTexture, ownTextures } from '../../src/ops/operation.js';
-import { type BufferRange, bindPlan, compilePlan, type Operand, type OperationPlan } from '../../src/ops/plan.js';
+import { ownTextures } from '../../src/ops/operation.js';
+import {
+  type BufferRange,
+  bindPlan,
+  compilePlan,
+  type Operand,
+  type OperationPlan,
+  type TextureOperand,
+} from '../../src/ops/plan.js';
 
 /** Values of an operand: float32, or uint32 for indices and counts. */
 export type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
@@ -55,7 +62,7 @@ export async function runPlan(
   const { placed, length } = place(plan);
   const before = initialContents(placed, length, inputs);
   const made: { destroy(): void }[] = [];
-  const createPoisoned = (operand: OwnTexture): GPUTexture => {
+  const createPoisoned = (operand: TextureOperand): GPUTexture => {
     const { width, height } = operand;
     const texture = createTexture(device, { label: 'texture', ...operand, usage: GPUTextureUsage.COPY_DST });
     const bytes = textureBytes(operand);

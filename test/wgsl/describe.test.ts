@@ -9,7 +9,7 @@ import { catalogue, planFunctions } from '../support/catalogue.js';
 import { kernelsReadme } from './kernelsReadme.js';
 
 const all = Object.values(kernels);
-const traits = { subgroup: 8, half: true };
+const traits = { subgroup: 8, half: true, textures: true };
 const plans = catalogue(traits, ['naive', 'subgroup', 'tiled', 'winograd']);
 const steps = Object.values(plans)
   .flat()

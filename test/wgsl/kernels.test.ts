@@ -1,12 +1,29 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { kernelBindings } from '../../src/wgsl/bindings.js';
+import { kernelBindings, storageTextureLayout } from '../../src/wgsl/bindings.js';
 
 const folder = new URL('../../kernels/', import.meta.url);
 const names = readdirSync(folder).filter((name) => name.endsWith('.wgsl'));
 const textOf = (name: string) => readFileSync(new URL(name, folder), 'utf8');
 
+const shared = readdirSync(new URL('shared/', folder)).map((name) => textOf(`shared/${name}`));
+/** What a kernel may take from a shared text ahead of its own bindings: its input and filters, or where it stores. */
+const lent = shared.filter((text) => /^fn (input_at|filter_at|store)\(/m.test(text)).flatMap(kernelBindings);
+const callOf: Readonly<Record<string, RegExp>> = {
+  input: /\binput_at\(/,
+  filters: /\bfilter_at\(/,
+  destination: /\bstore\(/,
+};
+const calls = (text: string, binding: string) => callOf[binding]!.test(text);
+
 describe('kernelBindings', () => {
+  it('reads the access of storage textures', () => {
+    const text = '@group(0) @binding(3) var filters: texture_storage_2d<rgba32float, read>;';
+    const [binding] = kernelBindings(text);
+    expect(binding).toMatchObject({ name: 'filters', kind: 'storageTexture' });
+    expect(storageTextureLayout(binding!.type)).toEqual({ format: 'rgba32float', access: 'read-only' });
+  });
+
   it('reads storage and uniform declarations in their order', () => {
     const text = `
       @group(0) @binding(0) var<storage, read_write> input: array<vec4<f32>>;
@@ -28,10 +45,12 @@ it('there are kernels', () => {
 describe.each(names)('%s', (name) => {
   const text = textOf(name);
   const bindings = kernelBindings(text);
+  const borrowed = lent.filter(({ name: lentName }) => calls(text, lentName));
 
   it('numbers its bindings without a gap, and declares all of them in the form that is read', () => {
-    expect(bindings.map(({ binding }) => binding)).toEqual(bindings.map((_, index) => index));
-    expect(text.match(/@binding/g)).toHaveLength(bindings.length);
+    const numbers = new Set([...bindings, ...borrowed].map(({ binding }) => binding));
+    expect([...numbers].sort()).toEqual([...numbers].map((_, index) => index));
+    expect(text.match(/@binding/g) ?? []).toHaveLength(bindings.length);
     expect(new Set(bindings.map((binding) => binding.name)).size).toBe(bindings.length);
   });
 
@@ -47,7 +66,8 @@ describe.each(names)('%s', (name) => {
     expect(text.match(/@compute/g)).toHaveLength(1);
     expect(text).toMatch(/^fn main\(/m);
     const comment = text.slice(0, text.search(/^[^/\n]/m));
-    for (const binding of bindings) expect(comment).toMatch(new RegExp(`^//.*\\b${binding.name}\\b`, 'm'));
+    for (const binding of [...bindings, ...borrowed])
+      expect(comment).toMatch(new RegExp(`^//.*\\b${binding.name}\\b`, 'm'));
   });
 
   it('marks its loops so that they are unrolled', () => {

@@ -1,6 +1,0 @@
-// Vectors stored in a texture, in rows of TEXTURE_WIDTH texels: 4 values each.
-@group(0) @binding(1) var stored: texture_storage_2d<rgba32float, write>;
-
-fn store(place: u32, value: Vector) {
-  textureStore(stored, vec2<u32>(place % TEXTURE_WIDTH, place / TEXTURE_WIDTH), value);
-}
