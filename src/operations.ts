@@ -18,7 +18,6 @@ export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops
 export { type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
 export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolutionInputGradient.js';
 export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
-export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
 export { planIcActivity } from './ops/icActivity.js';
 export { planIcUnitGradient } from './ops/icUnitGradient.js';
@@ -33,9 +32,7 @@ export {
 export {
   type LogitsShape,
   planCrossEntropy,
-  planEvaluationMetrics,
   planLabelRank,
-  planStepMetrics,
 } from './ops/loss.js';
 export { createOperation, type Operation } from './ops/operation.js';
 export {

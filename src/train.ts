@@ -14,6 +14,8 @@ export {
   type TrainingNetwork,
   type TrainingOptions,
 } from './graph/training.js';
+export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
+export { planEvaluationMetrics, planStepMetrics } from './ops/loss.js';
 export {
   type FlatPart,
   flatParts,

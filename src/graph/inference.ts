@@ -80,7 +80,7 @@ export async function compileForward(
   const { batch, logits = false } = options;
   const network = logits ? withoutSoftmax(state.network) : state.network;
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
-  checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
+  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };

@@ -82,7 +82,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
   assertAlive(device, 'compile');
   const { batch, distillation } = options;
   const planner = (traits: DeviceTraits) => planTraining(network, batch, options, traits);
-  checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
+  await checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;

@@ -1,6 +1,8 @@
 import * as operations from '../../src/operations.js';
 import type { ConvolutionShape } from '../../src/ops/convolution.js';
+import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { Family, RankedForm } from '../../src/ops/forms.js';
+import { planEvaluationMetrics, planStepMetrics } from '../../src/ops/loss.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
@@ -22,12 +24,10 @@ const {
   planDense,
   planDenseInputGradient,
   planDenseWeightGradient,
-  planEvaluationMetrics,
   planIcActivity,
   planIcUnitGradient,
   planImageToTensor,
   planLabelRank,
-  planLogitDistillation,
   planMaxPool,
   planMaxPoolGradient,
   planMeanPool,
@@ -35,8 +35,6 @@ const {
   planRelu,
   planReluGradient,
   planSoftmax,
-  planStepMetrics,
-  planTableRows,
   planTensorToImage,
 } = operations;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
@@ -158,7 +156,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
 /** The exported functions that make plans, by the subpath of the package that exports them. */
 export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
   'ic-networks': plansAmong(operations),
-  'ic-networks/train': plansAmong(optimisers),
+  'ic-networks/train': [
+    ...plansAmong(optimisers),
+    ...plansAmong({ planEvaluationMetrics, planLogitDistillation, planStepMetrics, planTableRows }),
+  ],
 };
 export const planFunctions = Object.values(planFunctionsOf).flat();
 
