@@ -112,7 +112,7 @@ export function planConvolution(
     forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);
-      const statistics = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output' as const };
+      const statistics: Operand = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output', ofForm: true };
       const all = { ...operands, ...(flags.STATISTICS && { statistics }), ...scratch };
       return { operation, operands: all, textures, steps, prepare };
     },

@@ -114,6 +114,8 @@ function turnedGeometry(geometry: ConvolutionGeometry): ConvolutionGeometry {
     outChannels: geometry.inChannels,
     groupIn: geometry.groupOut,
     groupOut: geometry.groupIn,
+    inputBytes: geometry.outputBytes,
+    outputBytes: geometry.inputBytes,
     stride: [1, 1],
     padding: [dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]],
   };

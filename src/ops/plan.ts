@@ -38,6 +38,8 @@ export interface Operand {
   readonly bytes: number;
   /** `prepared` is scratch that the plan's `prepare` steps write and that lasts from run to run. */
   readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'prepared' | 'uniform';
+  /** Whether its size and layout are the chosen form's, so that other forms leave something else there. */
+  readonly ofForm?: boolean;
 }
 
 /** A texture that an operation reads or writes. */

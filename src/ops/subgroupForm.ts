@@ -111,7 +111,7 @@ export function subgroupStep(
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
   const chunk = chunkLanes(lanes, geometry.groupIn / tile.read);
-  const turns = turnsOf(tile, chunk);
+  const turns = turnsOf(tile, chunk, lanes);
   const inPlace = turned && tile.textures === 0;
   const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector)];
   const sources = tile.textures > 0 ? textureTexts(tile.textures > 1) : bufferTexts(inPlace);
@@ -147,9 +147,9 @@ export function subgroupStep(
   };
 }
 
-/** A texel brings in four channels: the code for all lanes' at once would be long. */
-function turnsOf({ textures }: SubgroupTile, chunk: number): number {
-  return textures > 1 ? chunk : 1;
+/** A texel brings in four channels: the code for those of eight lanes at once would be long. Lanes that swap have no loop. */
+function turnsOf({ textures }: SubgroupTile, chunk: number, subgroup: number): number {
+  return textures > 1 && subgroup > 4 ? chunk : 1;
 }
 
 /**
@@ -237,7 +237,7 @@ function channelTiles(channels: number, subgroup: number): [VectorWidth, number]
 /** Vector multiply-adds that the kernel's text holds; stores count for as much code as five. */
 function tileBody(geometry: ConvolutionGeometry, subgroup: number, tile: SubgroupTile): number {
   const chunk = chunkLanes(subgroup, geometry.groupIn / tile.read);
-  const channels = (chunk / turnsOf(tile, chunk)) * tile.read;
+  const channels = (chunk / turnsOf(tile, chunk, subgroup)) * tile.read;
   const accumulators = tile.pixels * tile.rows * tile.vectors;
   const terms = accumulators * tile.taps * channels * (tile.textures > 0 ? textureBody : 1);
   return Math.round(((terms + 5 * accumulators) * tile.vector) / 4);

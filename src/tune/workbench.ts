@@ -25,7 +25,7 @@ export interface Workbench {
    * @throws LimitError where the device cannot hold them.
    */
   bind(compiled: CompiledPlan): Promise<Contestant>;
-  /** Prepares a plan, runs it once on the same values as every other one, and reads what it wrote. */
+  /** Prepares a plan, runs it once on the same values as every other one, and reads what it wrote and others write, too. */
   run(contestant: Contestant): Promise<Map<string, Float32Array>>;
   dispose(): void;
 }
@@ -110,7 +110,8 @@ export function createWorkbench(device: GPUDevice): Workbench {
       device.queue.submit([encoder.finish()]);
     });
     const outputs = new Map<string, Float32Array>();
-    for (const [name, { bytes }] of written) {
+    for (const [name, { bytes, ofForm }] of written) {
+      if (ofForm) continue;
       outputs.set(name, new Float32Array(await readBuffer(device, shared.get(sharedName(name, bytes))!, 0, bytes)));
     }
     return outputs;

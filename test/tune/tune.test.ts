@@ -263,6 +263,14 @@ describe('a convolution', () => {
     expectClose(tuned, expected, 1e-4, 'tuned convolution');
   });
 
+  it('that notes statistics is held to the naive form by its output alone: every form has blocks of its own', async () => {
+    const planner = (traits: DeviceTraits) => planConvolution(shape, { statistics: true }, traits);
+    await tune(device, planner, { ...quick(), largestBody: 120 });
+    const own = progress.find(({ operation }) => operation === 'conv2d')!;
+    expect(own.result.candidates.length).toBeGreaterThan(1);
+    expect(own.result.candidates.map(({ fault }) => fault)).toEqual(own.result.candidates.map(() => undefined));
+  });
+
   it('takes imported choices', async () => {
     let asked: FormRequest | undefined;
     const plan = (traits: DeviceTraits) => {
