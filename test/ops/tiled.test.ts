@@ -348,7 +348,7 @@ describe('the input gradient, added to what is there, with window sums and', () 
       stride: [1, 1],
       padding: [dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]],
     };
-    const options = { accumulate: true, ...(mode !== 'none' && { windowSums: mode }), family: 'subgroup' } as const;
+    const options = { accumulate: true, ...(mode !== 'none' && { windowSums: mode }), family: 'tiled' } as const;
     const plan = planConvolutionInputGradient(shape, options, { subgroup: 4 });
     const [transpose, convolve] = plan.steps;
     const one = randomCase(shape, 'none', false, 51);

@@ -82,19 +82,7 @@ const everything = {
  */
 export function catalogue(traits: DeviceTraits, families: readonly Family[]): Record<string, OperationPlan[]> {
   const perFamily = (make: (family: Family) => OperationPlan): OperationPlan[] => families.map(make);
-  /** With filters, and with filters and input in textures, there and in the middle of Winograd's transforms. */
-  const textured = traits.textures
-    ? [1, 2].flatMap((count) =>
-        [false, true].map((winograd): DeviceTraits => {
-          const wanted = ({ tile, family }: RankedForm, operation: string) =>
-            winograd && operation !== 'winogradProduct' ? family === 'winograd' : tile.textures === count;
-          return {
-            ...traits,
-            choose: ({ forms, operation }) => forms.find((form) => wanted(form, operation)) ?? forms[0]!,
-          };
-        }),
-      )
-    : [];
+  const textured = traits.textures ? texturedTraits(traits) : [];
   const filterFamilies = families.filter((family) => family === 'naive' || family === 'subgroup');
   return {
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
@@ -151,6 +139,20 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
   };
+}
+
+/** That choose forms with filters, and with filters and input in textures, there and in the middle of Winograd's transforms. */
+function texturedTraits(traits: DeviceTraits): DeviceTraits[] {
+  return [1, 2].flatMap((count) =>
+    [false, true].map((winograd): DeviceTraits => {
+      const wanted = ({ tile, family }: RankedForm, operation: string) =>
+        winograd && operation !== 'winogradProduct' ? family === 'winograd' : tile.textures === count;
+      return {
+        ...traits,
+        choose: ({ forms, operation }) => forms.find((form) => wanted(form, operation)) ?? forms[0]!,
+      };
+    }),
+  );
 }
 
 /** The exported functions that make plans, by the subpath of the package that exports them. */
