@@ -6,7 +6,7 @@ import { adapterName } from '../../src/cli/adapter.js';
 import { type Report, type Row, type SuiteName, suiteNames } from '../rows.js';
 import { htmlPage, htmlTable } from './html.js';
 import { suiteMeans } from './means.js';
-import { milliseconds } from './table.js';
+import { milliseconds, waiting } from './table.js';
 
 use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer]);
 
@@ -38,6 +38,7 @@ export function reportPage(report: Report): string {
     ['Commit', commit],
     ['Date', date],
     ['Kernels', tuned ? 'chosen by measuring' : 'chosen by rule'],
+    ['Waiting', waiting(report).replace(/^Waiting: /, '')],
     ...(peaks
       ? [['Peaks', `${peaks.fmaGflops.toFixed(1)} GFLOP/s, ${peaks.copyGigabytesPerSecond.toFixed(2)} GB/s copied`]]
       : []),
