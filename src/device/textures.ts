@@ -23,8 +23,8 @@ export function textureBytes({ width, height }: Pick<TextureDescription, 'width'
 }
 
 /**
- * Creates a texture of texels of four float32 values that kernels store into and read from, and counts it as memory. Whether there is memory for it shows only
- * later: put the call in `guard` to learn.
+ * Creates a texture of texels of four float32 values that kernels store into and read from, and counts it as memory. Whether
+ * there is memory for it shows only later: put the call in `guard` to learn.
  *
  * @throws LimitError beyond `maxTextureDimension2D`, DeviceLostError.
  */
