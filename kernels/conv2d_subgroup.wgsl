@@ -76,6 +76,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     k[v] = group * GROUP_VECTORS + vector;
     turned_rows[v] = vector * VECTOR;
   }
+  var images: array<u32, ROWS>;
+  var rows: array<u32, ROWS>;
+  images[0] = first_row / IMAGE_ROWS;
+  rows[0] = first_row % IMAGE_ROWS;
+  /* unroll */ for (var b = 1u; b < ROWS; b++) {
+    let last = rows[b - 1u] + 1u == IMAGE_ROWS;
+    images[b] = images[b - 1u] + u32(last);
+    rows[b] = select(rows[b - 1u] + 1u, 0u, last);
+  }
+  // Sums that are for others are formed with one block of channels.
+  let forms_sums = (ADJUST != 0u) | (channel_block == 0u);
   // Single values: some drivers keep all products of a vector before they add them up.
   var z: array<f32, ROWS * PIXELS * VECTORS * VECTOR>;
   var sums: array<f32, ROWS * PIXELS>;
@@ -90,8 +101,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     var row_inside: array<bool, ROWS>;
     var any_inside = false;
     /* unroll */ for (var b = 0u; b < ROWS; b++) {
-      let n = min((first_row + b) / IMAGE_ROWS, BATCH - 1u);
-      let h = i32((first_row + b) % IMAGE_ROWS * STRIDE_HEIGHT) + tall / i32(UP_HEIGHT);
+      let n = min(images[b], BATCH - 1u);
+      let h = i32(rows[b] * STRIDE_HEIGHT) + tall / i32(UP_HEIGHT);
       row_inside[b] = u32(h) < IN_HEIGHT;
       row_bases[b] = (n * IN_HEIGHT + select(0u, u32(h), row_inside[b])) * ROW_READS + group * GROUP_READS;
       any_inside = any_inside | row_inside[b];
@@ -116,7 +127,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
       }
       /* unroll once */ for (var first_read = 0u; first_read < GROUP_READS; first_read += CHUNK) {
         let own_read = min(first_read + lane, GROUP_READS - 1u);
-        let has_read = (GROUP_READS % SUBGROUP == 0u) | ((first_read + lane < GROUP_READS) & (lane < CHUNK));
+        let has_read = (WHOLE_CHUNKS & (CHUNK == SUBGROUP)) | ((first_read + lane < GROUP_READS) & (lane < CHUNK));
         var values: array<array<f32, READ>, ROWS * COLUMNS>;
         /* unroll */ for (var b = 0u; b < ROWS; b++) {
           let present = has_read & ((ROWS == 1u) | row_inside[b]);
@@ -132,23 +143,25 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
           }
         }
         if (SUMS != 0u) {
-          var sum_weights: array<f32, READ>;
-          /* unroll */ for (var e = 0u; e < READ; e++) {
-            sum_weights[e] = 1.0;
-            if (SUMS == 2u) {
-              sum_weights[e] = adjust[group * ADJUST_STRIDE + (own_read * READ + e) % (GROUP_IN / FOLD)];
-            }
-          }
-          /* unroll */ for (var b = 0u; b < ROWS; b++) {
-            var column_sums = array<f32, COLUMNS>();
-            /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-              /* unroll */ for (var e = 0u; e < READ; e++) {
-                column_sums[j] += sum_weights[e] * values[b * COLUMNS + j][e];
+          if (forms_sums) {
+            var sum_weights: array<f32, READ>;
+            /* unroll */ for (var e = 0u; e < READ; e++) {
+              sum_weights[e] = 1.0;
+              if (SUMS == 2u) {
+                sum_weights[e] = adjust[group * ADJUST_STRIDE + (own_read * READ + e) % (GROUP_IN / FOLD)];
               }
             }
-            /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-              /* unroll */ for (var t = 0u; t < TAPS; t++) {
-                sums[b * PIXELS + i] += column_sums[i * PIXEL_STEP + t * DILATION_WIDTH];
+            /* unroll */ for (var b = 0u; b < ROWS; b++) {
+              var column_sums = array<f32, COLUMNS>();
+              /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+                /* unroll */ for (var e = 0u; e < READ; e++) {
+                  column_sums[j] += sum_weights[e] * values[b * COLUMNS + j][e];
+                }
+              }
+              /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+                /* unroll */ for (var t = 0u; t < TAPS; t++) {
+                  sums[b * PIXELS + i] += column_sums[i * PIXEL_STEP + t * DILATION_WIDTH];
+                }
               }
             }
           }
@@ -175,7 +188,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
                 /* unroll */ for (var h = 0u; h < HELD; h++) {
                   let loaded = turn * TURN_LANES + (first + h) / READ;
                   let source = (first_read + select(loaded, lane ^ loaded, SWAPS)) * READ + (first + h) % READ;
-                  let present = select(min(source, GROUP_IN - 1u), source, GROUP_READS % CHUNK == 0u);
+                  let present = select(min(source, GROUP_IN - 1u), source, WHOLE_CHUNKS);
                   let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
                   /* unroll */ for (var v = 0u; v < VECTORS; v++) {
                     weights[h * VECTORS + v] = components(filter_at(row + k[v]));
@@ -222,18 +235,22 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   }
   var moments: array<Moments, VECTORS>;
   /* unroll */ for (var b = 0u; b < ROWS; b++) {
+    let p = rows[b] * UP_HEIGHT + phase_y;
+    let row_stores = (first_row + b < BATCH * IMAGE_ROWS) & (p < OUT_HEIGHT);
+    let row_pixel = (images[b] * OUT_HEIGHT + p) * OUT_WIDTH;
+    var own_sum = 0.0;
     /* unroll */ for (var i = 0u; i < PIXELS; i++) {
       var sum = 0.0;
       if (SUMS != 0u) {
-        sum = lane_sum(sums[b * PIXELS + i]);
+        if (forms_sums) {
+          sum = lane_sum(sums[b * PIXELS + i]);
+        }
       }
-      let row = first_row + b;
-      let p = row % IMAGE_ROWS * UP_HEIGHT + phase_y;
       let q = (first_pixel + i) * UP_WIDTH + phase_x;
-      if ((row < BATCH * IMAGE_ROWS) & (p < OUT_HEIGHT) & (q < OUT_WIDTH)) {
-        let pixel = (row / IMAGE_ROWS * OUT_HEIGHT + p) * OUT_WIDTH + q;
+      if (row_stores & (q < OUT_WIDTH)) {
+        let pixel = row_pixel + q;
         /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-          if ((GROUP_VECTORS % (VECTORS * SUBGROUP) == 0u) | (first_vector + v * SUBGROUP < GROUP_VECTORS)) {
+          if (WHOLE_VECTORS | (first_vector + v * SUBGROUP < GROUP_VECTORS)) {
             var total: Vector;
             /* unroll */ for (var e = 0u; e < VECTOR; e++) {
               total = set_component(total, e, z[((b * PIXELS + i) * VECTORS + v) * VECTOR + e]);
@@ -244,9 +261,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
             }
           }
         }
-        if (STORE_SUMS) {
-          if (first_vector == 0u) {
-            window_sums[pixel * GROUPS + group] = sum;
+      }
+      if (STORE_SUMS) {
+        // The lanes keep a pixel's sum each, and store them together.
+        const keeper = i % SUBGROUP;
+        own_sum = select(own_sum, sum, lane == keeper);
+        if ((i % SUBGROUP == SUBGROUP - 1u) | (i + 1u == PIXELS)) {
+          let own_q = (first_pixel + i - keeper + lane) * UP_WIDTH + phase_x;
+          if (forms_sums & row_stores & (channel_block == 0u) & (lane <= keeper) & (own_q < OUT_WIDTH)) {
+            window_sums[(row_pixel + own_q) * GROUPS + group] = own_sum;
           }
         }
       }

@@ -1,7 +1,7 @@
-// Mean under each window; with COUNT_PADDING padding counts as zeros, else as nothing.
+// Mean under each window, or with SUM the sum; with COUNT_PADDING padding counts as zeros, else as nothing.
 //
 //   output[n,p,q,c] = 1 / pixels * sum over r,s of input[n, p*STRIDE+r-PADDING, ..., c]
-//   pixels = WINDOW_HEIGHT * WINDOW_WIDTH with COUNT_PADDING, else those of the window that are in the image
+//   pixels = 1 with SUM, WINDOW_HEIGHT * WINDOW_WIDTH with COUNT_PADDING, else those of the window that are in the image
 //
 // input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]
 // output  [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
@@ -24,16 +24,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var pixels = 0u;
   for (var r = 0u; r < WINDOW_HEIGHT; r++) {
     let h = i32(p * STRIDE_HEIGHT + r) - PADDING_HEIGHT;
-    if (u32(h) >= IN_HEIGHT) {
-      continue;
-    }
     for (var s = 0u; s < WINDOW_WIDTH; s++) {
       let w = i32(q * STRIDE_WIDTH + s) - PADDING_WIDTH;
-      if (u32(w) < IN_WIDTH) {
-        sum += input[((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * CHANNELS + c];
-        pixels++;
-      }
+      let inside = (u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH);
+      let pixel = select(0u, (n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w), inside);
+      sum += select(0.0, input[pixel * CHANNELS + c], inside);
+      pixels += u32(inside);
     }
   }
-  output[element] = sum / f32(select(pixels, WINDOW_HEIGHT * WINDOW_WIDTH, COUNT_PADDING));
+  if (!SUM) {
+    sum /= f32(select(pixels, WINDOW_HEIGHT * WINDOW_WIDTH, COUNT_PADDING));
+  }
+  output[element] = sum;
 }

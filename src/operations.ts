@@ -1,6 +1,6 @@
 /**
  * Every operation of networks, forward and backward: planned for a shape, compiled on the caller's device, bound to their
- * buffers. Those of optimisers are with training.
+ * buffers. Those of losses, optimisers, sums and inspection are with training.
  */
 export {
   type BatchNormOptions,
@@ -11,7 +11,6 @@ export {
   planBatchNormTraining,
 } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
-export { planChannelSums } from './ops/channelSums.js';
 export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
 export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolutionFilterGradient.js';
@@ -19,7 +18,6 @@ export { type ConvolutionOptions, planConvolution } from './ops/convolutionForwa
 export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolutionInputGradient.js';
 export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
 export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
-export { planIcActivity } from './ops/icActivity.js';
 export { planIcUnitGradient } from './ops/icUnitGradient.js';
 export {
   type ChannelNormalisation,
@@ -29,11 +27,6 @@ export {
   planImageToTensor,
   planTensorToImage,
 } from './ops/image.js';
-export {
-  type LogitsShape,
-  planCrossEntropy,
-  planLabelRank,
-} from './ops/loss.js';
 export { createOperation, type Operation } from './ops/operation.js';
 export {
   type BoundPlan,
@@ -61,6 +54,7 @@ export {
 export type { ReluOptions } from './ops/relu.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';
-export type { Constant, Constants, KernelSource } from './wgsl/assemble.js';
+export type { KernelSource } from './wgsl/assemble.js';
 export type { BindingKind, KernelBinding } from './wgsl/bindings.js';
+export type { Constant, Constants } from './wgsl/constants.js';
 export type { KernelPipeline } from './wgsl/pipeline.js';

@@ -14,8 +14,16 @@ export {
   type TrainingNetwork,
   type TrainingOptions,
 } from './graph/training.js';
+export { planChannelSums } from './ops/channelSums.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
-export { planEvaluationMetrics, planStepMetrics } from './ops/loss.js';
+export { planIcActivity } from './ops/icActivity.js';
+export {
+  type LogitsShape,
+  planCrossEntropy,
+  planEvaluationMetrics,
+  planLabelRank,
+  planStepMetrics,
+} from './ops/loss.js';
 export {
   type FlatPart,
   flatParts,

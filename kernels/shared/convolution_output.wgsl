@@ -13,7 +13,7 @@
 //              pixels the mean of what is stored, the sum of its squared distances from that, and how many there are; overwritten
 // residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
 // window_sums  [pixels, GROUPS], or of a depthwise convolution [pixels, GROUP_OUT] (shared/sum_of_*.wgsl); overwritten with
-//              STORE_SUMS, read with ADD_SUMS
+//              STORE_SUMS, read with GIVEN_SUMS or ADD_SUMS
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
 @group(0) @binding(4) var<storage, read_write> adjust: array<f32>;
@@ -49,9 +49,13 @@ fn channel_terms(k: u32) -> ChannelTerms {
   return terms;
 }
 
-// Stores vector k of an output pixel and returns it; `sum` is the pixel's window sum, or 0.
-fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: WindowSum, terms: ChannelTerms) -> Vector {
+// Stores vector k of an output pixel and returns it; `formed` is the pixel's window sum where the kernel forms it.
+fn store_output(pixel: u32, group: u32, k: u32, z: Vector, formed: WindowSum, terms: ChannelTerms) -> Vector {
   let element = pixel * OUT_VECTORS + k;
+  var sum = formed;
+  if (GIVEN_SUMS | ADD_SUMS) {
+    sum = window_sums[window_sum_place(pixel, group, element)];
+  }
   var y = z;
   if (BIAS) {
     y += terms.bias;
@@ -63,11 +67,10 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, sum: WindowSum, terms
     y += rectify(y - sum);
   }
   if (ADD_SUMS) {
-    let added = window_sums[window_sum_place(pixel, group, element)];
     if (SUMS_FACTOR) {
-      y += terms.adjust * added;
+      y += terms.adjust * sum;
     } else {
-      y += added;
+      y += sum;
     }
   }
   if (SCALE_SHIFT) {

@@ -17,3 +17,8 @@ fn transform_filter(g: array<Vector, 3>) -> array<Vector, 4> {
 fn transform_output(m: array<Vector, 4>) -> array<Vector, 2> {
   return array<Vector, 2>(m[0] + m[1] + m[2], m[1] - m[2] - m[3]);
 }
+
+// A^T (u o m), u = G (1, 1, 1): the two outputs of a filter that is 1 throughout.
+fn transform_sums(m: array<Vector, 4>) -> array<Vector, 2> {
+  return transform_output(array<Vector, 4>(m[0], 1.5 * m[1], 0.5 * m[2], m[3]));
+}

@@ -45,3 +45,8 @@ fn transform_output(m: array<Vector, 6>) -> array<Vector, 4> {
     near_difference + 8.0 * far_difference + m[5],
   );
 }
+
+// A^T (u o m), u = G (1, 1, 1): the four outputs of a filter that is 1 throughout.
+fn transform_sums(m: array<Vector, 6>) -> array<Vector, 4> {
+  return transform_output(array<Vector, 6>(0.25 * m[0], -0.5 * m[1], m[2] / -6.0, m[3] * 7.0 / 24.0, 0.125 * m[4], m[5]));
+}

@@ -8,6 +8,7 @@ import { planConvolution } from '../ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../ops/convolutionInputGradient.js';
 import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../ops/dense.js';
 import { type DistillationLoss, planLogitDistillation } from '../ops/distillation.js';
+import { chooseForTraining } from '../ops/forms.js';
 import { planIcUnitGradient } from '../ops/icUnitGradient.js';
 import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import { type OperationPlan, tensorBytes } from '../ops/plan.js';
@@ -100,7 +101,7 @@ export function planTraining(
   const network = withoutSoftmax(given);
   const shapes = inferShapes(network, batch);
   const list = operationList();
-  const traits = { scratch: largestNeighbours(network, shapes), ...deviceTraits };
+  const traits = { scratch: largestNeighbours(network, shapes), choose: chooseForTraining, ...deviceTraits };
   const planner: Planner = {
     shapes,
     traits,

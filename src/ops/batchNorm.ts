@@ -156,7 +156,7 @@ export function planBatchNormFold(channels: number, epsilon: number): OperationP
     },
     steps: [
       {
-        kernel: { name: 'batch_norm_fold', text: foldText },
+        kernel: { name: 'batch_norm_fold', text: foldText, variables: ['CHANNELS'] },
         constants: { CHANNELS: channels, EPSILON: { f32: epsilon } },
         workgroups: threadGroups(channels),
         operands: {

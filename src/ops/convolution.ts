@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.js';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { tensorBytes } from './plan.js';
 import { type Pair, requireInteger, windowOutput } from './windows.js';
 

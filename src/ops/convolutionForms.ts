@@ -1,5 +1,5 @@
 import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { depthwiseForms, depthwiseStep } from './depthwiseForm.js';
@@ -27,6 +27,7 @@ import { tensorTexture, tensorToTexture } from './texels.js';
 import { type TiledTile, tiledForms, tiledStep } from './tiledForm.js';
 import type { DeviceTraits } from './traits.js';
 import { vectorText } from './vectors.js';
+import { sumsApart, windowSumSteps } from './windowSums.js';
 import type { Pair } from './windows.js';
 import {
   productGeometry,
@@ -36,7 +37,6 @@ import {
   winogradInputStep,
   winogradOutputStep,
   winogradScratch,
-  winogradSumsStep,
   winogradTiles,
 } from './winogradForm.js';
 
@@ -135,6 +135,16 @@ export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean
 
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
 export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
+  const { flags, geometry, bindings } = task;
+  const apart = flags.SUMS !== 0 && (form.family === 'subgroup' || form.family === 'winograd');
+  if (!apart || !sumsApart(geometry, traits)) return stepsOf(task, form, traits);
+  const sums = windowSumSteps(geometry, bindings.input!, flags.SUMS === 2 ? bindings.adjust! : undefined);
+  const given = { ...flags, SUMS: 0, STORE_SUMS: false, GIVEN_SUMS: true };
+  const rest = stepsOf({ ...task, flags: given, bindings: { ...bindings, window_sums: 'windowSums' } }, form, traits);
+  return { ...rest, steps: [...sums.steps, ...rest.steps], scratch: { ...rest.scratch, ...sums.scratch } };
+}
+
+function stepsOf(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
   if (form.tile.textures) return texturedSteps(task, form.tile as unknown as SubgroupTile, traits);
   const step = directStep(task, form, traits);
@@ -208,8 +218,6 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
     adjust: bindings.adjust!,
     windowSums: 'productSums',
   });
-  const sums = adjusted ? [winogradSumsStep(geometry, tile)] : [];
-  const storesSums = flags.STORE_SUMS as boolean;
   const operands = winogradScratch(geometry, tile, adjusted, constantFilter);
   const { transformedInput, transformedFilter, ...between } = operands;
   const scratch = {
@@ -223,10 +231,7 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
       transformedFilter: { ...filterTexture, use: constantFilter ? ('prepared' as const) : ('scratch' as const) },
     }),
   };
-  const ownSums: Record<string, Operand> =
-    adjusted && !storesSums ? { windowSums: { bytes: geometry.windowSumBytes, use: 'scratch' } } : {};
-  const output = adjusted ? { ...bindings, window_sums: 'windowSums' } : bindings;
-  const { input: _input, filters: _filters, ...outputBindings } = output as Record<string, string>;
+  const { input: _input, filters: _filters, ...outputBindings } = bindings;
   const outputStep = winogradOutputStep(geometry, tile, flags, outputBindings);
   return {
     prepare: constantFilter ? [filter] : [],
@@ -234,10 +239,9 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
       ...(constantFilter ? [] : [filter]),
       winogradInputStep(geometry, tile, bindings.input!, inputTexture !== undefined),
       ...products,
-      ...sums,
       outputStep,
     ],
-    scratch: { ...scratch, ...ownSums },
+    scratch,
     textures,
     outputBlocks: outputStep.outputBlocks,
   };
@@ -313,6 +317,7 @@ export const plainFlags: OutputFlags = {
   RELU_MAXIMUM: { f32: 0 },
   STORE_SUMS: false,
   STATISTICS: false,
+  GIVEN_SUMS: false,
   ADD_SUMS: false,
   SUMS_FACTOR: false,
   ACCUMULATE: false,

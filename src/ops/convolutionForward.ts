@@ -113,7 +113,7 @@ export function planConvolution(
     plan(form) {
       const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);
       const statistics: Operand = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output', ofForm: true };
-      const all = { ...operands, ...(flags.STATISTICS && { statistics }), ...scratch };
+      const all = { ...scratch, ...operands, ...(flags.STATISTICS && { statistics }) };
       return { operation, operands: all, textures, steps, prepare };
     },
   };

@@ -1,5 +1,5 @@
 import naiveText from '../../kernels/conv2d_input_gradient_naive.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './convolution.js';
 import {
   type ConvolutionTask,

@@ -1,6 +1,6 @@
 import depthwiseText from '../../kernels/conv2d_depthwise.wgsl?raw';
 import filterGradientText from '../../kernels/conv2d_filter_gradient_depthwise.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import {

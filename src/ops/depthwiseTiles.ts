@@ -1,4 +1,4 @@
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import type { ConvolutionGeometry } from './convolution.js';
 import { costsFor } from './subgroupForm.js';
 import type { DeviceTraits } from './traits.js';

@@ -3,7 +3,7 @@ import imageText from '../../kernels/image_to_tensor.wgsl?raw';
 import resampleText from '../../kernels/shared/resample.wgsl?raw';
 import outputText from '../../kernels/tensor_to_image.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
 

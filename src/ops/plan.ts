@@ -1,8 +1,10 @@
 import gridText from '../../kernels/shared/grid.wgsl?raw';
 import { checkBinding, checkWorkgroups } from '../device/limits.js';
 import { ShapeError } from '../errors.js';
-import type { Constants, KernelSource } from '../wgsl/assemble.js';
+import type { KernelSource } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type KernelPipeline, kernelPipeline } from '../wgsl/pipeline.js';
+import { variablesBuffer } from '../wgsl/variables.js';
 
 /** A piece of a GPU buffer, in bytes; the offset is a multiple of the device's minStorageBufferOffsetAlignment. */
 export interface BufferRange {
@@ -148,9 +150,15 @@ export async function compilePlan(device: GPUDevice, plan: OperationPlan): Promi
 /** The kernel of a step with all its shared texts and constants, as it is compiled. */
 export function kernelOf(step: KernelStep): { readonly kernel: KernelSource; readonly constants: Constants } {
   const [width] = gridOf(step.workgroups);
+  const { shared = [], variables } = step.kernel;
+  const grid = { WORKGROUPS: step.workgroups, GRID_WIDTH: width };
   return {
-    kernel: { ...step.kernel, shared: [gridText, ...(step.kernel.shared ?? [])] },
-    constants: { ...step.constants, WORKGROUPS: step.workgroups, GRID_WIDTH: width },
+    kernel: {
+      ...step.kernel,
+      shared: [gridText, ...shared],
+      ...(variables && { variables: [...variables, ...Object.keys(grid)] }),
+    },
+    constants: { ...step.constants, ...grid },
   };
 }
 
@@ -334,7 +342,9 @@ function bindGroup(
   step: KernelStep,
   { ranges, textures }: BoundResources,
 ): GPUBindGroup {
+  const { kernel, constants } = kernelOf(step);
   const resourceOf = (binding: number, name: string): GPUBindingResource => {
+    if (name === 'variables') return { buffer: variablesBuffer(plan.device, constants, kernel.variables!) };
     const operand = step.operands[name];
     if (operand === undefined) {
       return { buffer: unusedBuffer(plan.device), offset: binding * unusedStride, size: unusedStride };

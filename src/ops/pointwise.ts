@@ -2,7 +2,7 @@ import accumulateText from '../../kernels/accumulate.wgsl?raw';
 import addText from '../../kernels/add.wgsl?raw';
 import reluKernelText from '../../kernels/relu.wgsl?raw';
 import reluGradientText from '../../kernels/relu_gradient.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { type ReluOptions, reluConstants, reluText } from './relu.js';
 import { vectorText, widestVector } from './vectors.js';

@@ -3,8 +3,9 @@ import maxGradientText from '../../kernels/max_pool_gradient.wgsl?raw';
 import meanText from '../../kernels/mean_pool.wgsl?raw';
 import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import type { Constants } from '../wgsl/assemble.js';
-import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import type { Constants } from '../wgsl/constants.js';
+import type { ConvolutionGeometry } from './convolution.js';
+import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { type Pair, requireInteger, windowOutput } from './windows.js';
 
 /** What mean pooling divides by. */
@@ -84,14 +85,23 @@ export function planMeanPool(shape: PoolShape, { countPadding = true }: MeanPool
   return {
     operation: 'meanPool',
     operands: { input: { bytes: inputBytes, use: 'input' }, output: { bytes: outputBytes, use: 'output' } },
-    steps: [
-      {
-        kernel: { name: 'mean_pool', text: meanText },
-        constants: { ...constants, COUNT_PADDING: countPadding },
-        workgroups: threadGroups(outputs),
-        operands: { input: 'input', output: 'output' },
-      },
-    ],
+    steps: [meanStep(constants, outputs, { COUNT_PADDING: countPadding, SUM: false }, 'input', 'output')],
+  };
+}
+
+/** The sums over a convolution's windows of a tensor [N, H, W, groups]. Operands: the given ones. */
+export function windowSumStep(geometry: ConvolutionGeometry, input: string, output: string): KernelStep {
+  const constants = windowConstants({ ...geometry, channels: geometry.groups });
+  return meanStep(constants, geometry.windowSumBytes / 4, { COUNT_PADDING: false, SUM: true }, input, output);
+}
+
+function meanStep(constants: Constants, outputs: number, flags: Constants, input: string, output: string): KernelStep {
+  return {
+    // A window of variable size is a loop, which compiles much faster than its turns written out.
+    kernel: { name: 'mean_pool', text: meanText, variables: Object.keys(constants) },
+    constants: { ...constants, ...flags },
+    workgroups: threadGroups(outputs),
+    operands: { input, output },
   };
 }
 
@@ -130,6 +140,23 @@ interface CheckedPool {
   readonly outputBytes: number;
 }
 
+function windowConstants(shape: PoolShape & { readonly outHeight: number; readonly outWidth: number }): Constants {
+  return {
+    BATCH: shape.batch,
+    IN_HEIGHT: shape.inHeight,
+    IN_WIDTH: shape.inWidth,
+    OUT_HEIGHT: shape.outHeight,
+    OUT_WIDTH: shape.outWidth,
+    CHANNELS: shape.channels,
+    WINDOW_HEIGHT: shape.kernel[0],
+    WINDOW_WIDTH: shape.kernel[1],
+    STRIDE_HEIGHT: shape.stride[0],
+    STRIDE_WIDTH: shape.stride[1],
+    PADDING_HEIGHT: { i32: shape.padding[0] },
+    PADDING_WIDTH: { i32: shape.padding[1] },
+  };
+}
+
 function checkPool(operation: string, shape: PoolShape): CheckedPool {
   const { batch, inHeight, inWidth, channels, kernel, stride, padding } = shape;
   const place = { operation, prefix: '' };
@@ -143,20 +170,7 @@ function checkPool(operation: string, shape: PoolShape): CheckedPool {
     throw new ShapeError({ operation, parameter: 'padding', expected, got: padding.join(' x ') });
   }
   return {
-    constants: {
-      BATCH: batch,
-      IN_HEIGHT: inHeight,
-      IN_WIDTH: inWidth,
-      OUT_HEIGHT: outHeight,
-      OUT_WIDTH: outWidth,
-      CHANNELS: channels,
-      WINDOW_HEIGHT: kernel[0],
-      WINDOW_WIDTH: kernel[1],
-      STRIDE_HEIGHT: stride[0],
-      STRIDE_WIDTH: stride[1],
-      PADDING_HEIGHT: { i32: padding[0] },
-      PADDING_WIDTH: { i32: padding[1] },
-    },
+    constants: windowConstants({ ...shape, outHeight, outWidth }),
     inputs: batch * inHeight * inWidth * channels,
     outputs: batch * outHeight * outWidth * channels,
     inputBytes: tensorBytes(batch, inHeight, inWidth, channels),

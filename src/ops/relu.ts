@@ -1,6 +1,6 @@
 import text from '../../kernels/shared/relu.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 
 /** Whether an operation ends in a ReLU. */
 export interface ReluOptions {

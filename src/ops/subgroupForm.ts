@@ -2,7 +2,7 @@ import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
 import read1 from '../../kernels/shared/read_1.wgsl?raw';
 import read2 from '../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../kernels/shared/read_4.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import type { RankedForm } from './forms.js';
@@ -102,7 +102,7 @@ export function subgroupStep(
   flags: Constants,
   operands: Readonly<Record<string, string>>,
   tile: SubgroupTile,
-  { subgroup }: DeviceTraits,
+  { subgroup, choose }: DeviceTraits,
   up: Pair,
   turned: boolean,
 ): OutputStep {
@@ -116,7 +116,13 @@ export function subgroupStep(
   const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector)];
   const sources = tile.textures > 0 ? textureTexts(tile.textures > 1) : bufferTexts(inPlace);
   return {
-    kernel: { name: 'conv2d_subgroup', text: subgroupText, shared: [...reads, ...sources, ...outputTexts()] },
+    kernel: {
+      name: 'conv2d_subgroup',
+      text: subgroupText,
+      shared: [...reads, ...sources, ...outputTexts()],
+      // Chosen by rule, to start quickly: one pipeline for many shapes.
+      ...(choose || tile.fold > 1 ? {} : { variables: variablesOf(geometry.groupIn / tile.read > chunk) }),
+    },
     constants: {
       ...texelConstants,
       ...geometryConstants(geometry),
@@ -128,6 +134,8 @@ export function subgroupStep(
       FOLD: tile.fold,
       TURNS: turns,
       TURNED: inPlace,
+      WHOLE_CHUNKS: (geometry.groupIn / tile.read) % chunk === 0,
+      WHOLE_VECTORS: geometry.groupOut % (tile.vector * tile.vectors * lanes) === 0,
       HELD: Math.max(heldFilters(lanes, (chunk / turns) * tile.read), inPlace ? tile.read : 1),
       VECTORS: tile.vectors,
       PIXELS: tile.pixels,
@@ -145,6 +153,15 @@ export function subgroupStep(
     operands,
     outputBlocks: columnBlocks * rowBlocks,
   };
+}
+
+/** What may differ from shape to shape without another pipeline; what decides whether a loop has one turn may not. */
+function variablesOf(loops: boolean): string[] {
+  return [
+    ...['BATCH', 'IN_HEIGHT', 'IN_WIDTH', 'OUT_HEIGHT', 'OUT_WIDTH', 'GROUP_OUT', 'PADDING_HEIGHT', 'PADDING_WIDTH'],
+    ...['STRIDE_HEIGHT', 'STRIDE_WIDTH', 'ADJUST_STRIDE', 'COLUMN_STEP', 'IMAGE_ROWS'],
+    ...['COLUMN_BLOCKS', 'ROW_BLOCKS', 'CHANNEL_BLOCKS', ...(loops ? ['GROUP_IN'] : [])],
+  ];
 }
 
 /** A texel brings in four channels: the code for those of eight lanes at once would be long. Lanes that swap have no loop. */

@@ -5,7 +5,7 @@ import half1Text from '../../kernels/shared/tile_f16_1.wgsl?raw';
 import half2Text from '../../kernels/shared/tile_f16_2.wgsl?raw';
 import half4Text from '../../kernels/shared/tile_f16_4.wgsl?raw';
 import fullText from '../../kernels/shared/tile_f32.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import type { RankedForm } from './forms.js';

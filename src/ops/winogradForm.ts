@@ -4,8 +4,7 @@ import tile4Text from '../../kernels/shared/winograd_4.wgsl?raw';
 import filterText from '../../kernels/winograd_filter.wgsl?raw';
 import inputText from '../../kernels/winograd_input.wgsl?raw';
 import outputKernelText from '../../kernels/winograd_output.wgsl?raw';
-import sumsText from '../../kernels/winograd_sums.wgsl?raw';
-import type { Constants } from '../wgsl/assemble.js';
+import type { Constants } from '../wgsl/constants.js';
 import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
 import { filtersText } from './filters.js';
@@ -181,17 +180,6 @@ export function winogradInputStep(
   };
 }
 
-/** The window sums from productSums. */
-export function winogradSumsStep(geometry: ConvolutionGeometry, tile: WinogradTile): KernelStep {
-  const { batch, outHeight, outWidth } = geometry;
-  return {
-    kernel: { name: 'winograd_sums', text: sumsText, shared: transforms(tile, 1) },
-    constants: { BATCH: batch, OUT_HEIGHT: outHeight, OUT_WIDTH: outWidth, ...tileCounts(geometry, tile) },
-    workgroups: threadGroups(winogradSizes(geometry, tile).tiles),
-    operands: { sums: 'productSums', window_sums: 'windowSums' },
-  };
-}
-
 /** Operands: products and what the convolution's output takes. */
 export function winogradOutputStep(
   geometry: ConvolutionGeometry,
@@ -215,7 +203,7 @@ export function winogradOutputStep(
       THREAD_TILES: threadTiles,
     },
     workgroups: threadGroups((outputBlocks * geometry.outChannels) / vector),
-    operands: { ...operands, products: 'products' },
+    operands: { ...operands, products: 'products', ...(flags.SUMS !== 0 && { product_sums: 'productSums' }) },
     outputBlocks,
   };
 }

@@ -1,22 +1,7 @@
 import { ShapeError } from '../errors.js';
-import { evaluateConstant } from './constants.js';
+import { type Constant, type Constants, evaluateConstant, plainValue } from './constants.js';
+import { withVariables } from './variables.js';
 import { writeOut } from './writeOut.js';
-
-/** A value put ahead of a kernel's text: plain numbers become u32, booleans bool; the others say their type. */
-export type Constant =
-  | number
-  | boolean
-  | {
-      /** A signed integer. */
-      readonly i32: number;
-    }
-  | {
-      /** A float32. */
-      readonly f32: number;
-    };
-
-/** Constants by name. */
-export type Constants = Readonly<Record<string, Constant>>;
 
 /** One hand-written kernel: its file name without ending, its text, and the shared texts it calls. */
 export interface KernelSource {
@@ -26,6 +11,10 @@ export interface KernelSource {
   readonly text: string;
   /** Texts that stand ahead of it. */
   readonly shared?: readonly string[];
+  /**
+   * Those of the constants, integers, that a uniform buffer holds instead, so that one pipeline serves all their values.
+   */
+  readonly variables?: readonly string[];
 }
 
 /**
@@ -41,19 +30,19 @@ export function assemble(kernel: KernelSource, constants: Constants): string {
     return '';
   });
   const lines = Object.entries(constants).map(([name, value]) => constantLine(kernel.name, name, value));
-  const values = constantValues(constants, body);
-  return [...directives, ...lines, writeOut(body, values)].join('\n');
+  const { variables } = kernel;
+  if (!variables) return [...directives, ...lines, writeOut(body, constantValues(constants, body))].join('\n');
+  const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !variables.includes(name)));
+  const text = withVariables(writeOut(body, constantValues(fixed, body)), constants, variables);
+  return [...directives, ...lines.filter((line) => line.split(' ')[1]! in fixed), text].join('\n');
 }
 
-/** A kernel with its constants in words: the pipeline's label. */
-export function specialisation(kernel: KernelSource, constants: Constants): string {
-  const values = Object.entries(constants).map(([name, value]) => `${name}=${plainValue(value)}`);
-  return `${kernel.name}(${values.join(' ')})`;
-}
-
-function plainValue(value: Constant): number | boolean {
-  if (typeof value !== 'object') return value;
-  return 'i32' in value ? value.i32 : value.f32;
+/** A kernel with its constants in words, of variables the names alone: the pipeline's label. */
+export function specialisation({ name: kernel, variables = [] }: KernelSource, constants: Constants): string {
+  const values = Object.entries(constants).map(([name, value]) =>
+    variables.includes(name) ? name : `${name}=${plainValue(value)}`,
+  );
+  return `${kernel}(${values.join(' ')})`;
 }
 
 function constantLine(kernel: string, name: string, value: Constant): string {

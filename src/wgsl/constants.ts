@@ -1,3 +1,25 @@
+/** A value put ahead of a kernel's text: plain numbers become u32, booleans bool; the others say their type. */
+export type Constant =
+  | number
+  | boolean
+  | {
+      /** A signed integer. */
+      readonly i32: number;
+    }
+  | {
+      /** A float32. */
+      readonly f32: number;
+    };
+
+/** Constants by name. */
+export type Constants = Readonly<Record<string, Constant>>;
+
+/** A constant's value without its type. */
+export function plainValue(value: Constant): number | boolean {
+  if (typeof value !== 'object') return value;
+  return 'i32' in value ? value.i32 : value.f32;
+}
+
 /** Operators from the loosest to the tightest; false is 0 and true 1. */
 const levels: Readonly<Record<string, (left: number, right: number) => number>>[] = [
   { '|': (left, right) => left | right },

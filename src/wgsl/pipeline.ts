@@ -1,6 +1,8 @@
 import { UnsupportedError } from '../errors.js';
-import { assemble, type Constants, type KernelSource, specialisation } from './assemble.js';
+import { assemble, type KernelSource, specialisation } from './assemble.js';
 import { type KernelBinding, kernelBindings, storageTextureLayout } from './bindings.js';
+import type { Constants } from './constants.js';
+import { variablesBinding } from './variables.js';
 
 /** A compiled kernel with the buffers and textures it declares. */
 export interface KernelPipeline {
@@ -44,7 +46,8 @@ async function compile(
   constants: Constants,
   label: string,
 ): Promise<KernelPipeline> {
-  const bindings = kernelBindings([...(kernel.shared ?? []), kernel.text].join('\n'));
+  const declarations = kernel.variables ? [variablesBinding] : [];
+  const bindings = kernelBindings([...(kernel.shared ?? []), kernel.text, ...declarations].join('\n'));
   const code = assemble(kernel, constants);
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label, code });

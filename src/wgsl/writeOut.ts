@@ -14,8 +14,8 @@ const construct =
  * every driver takes time for what it drops in the end.
  *
  * Each turn of a loop behind `/* unroll *\/` becomes a block in which the counter is a `const`, so the compiler sees every
- * index. `/* unroll once *\/` writes out a loop that has one turn, and leaves others: what a loop carries from turn to turn
- * has its price there, too.
+ * index. `/* unroll once *\/` writes out a loop that is known to have one turn, and leaves others: what a loop carries
+ * from turn to turn has its price there, too.
  *
  * @throws UnsupportedError for a loop's bound that is not a constant.
  */
@@ -36,6 +36,7 @@ export function writeOut(text: string, values: Values): string {
 
 function writeOutLoop(match: RegExpExecArray, body: string, values: Values): string {
   const [, once, head, counter, first, limit, step = '1u'] = match;
+  if (once && evaluateConstant(limit!, values) === undefined) return `${head}${writeOut(body, values)}}`;
   const [from, to, by] = [first!, limit!, step].map((bound) => constantBound(bound, values)) as [
     number,
     number,

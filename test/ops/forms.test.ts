@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { checkConvolution } from '../../src/ops/convolution.js';
 import { planConvolution } from '../../src/ops/convolutionForward.js';
-import { deviceTraits } from '../../src/ops/traits.js';
+import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
+import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 import { convolutionMagnitude } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan, type Values } from '../support/runPlan.js';
@@ -34,6 +35,41 @@ describe.each(Object.entries(formShapes))('%s', (name, shape) => {
       const result = await runPlan(device, plan, inputs);
       const bound = boundOf(plan, taps * groupIn + 8, magnitude);
       expectClose(result.floats('output'), expected, bound, `${name} forward ${adjust} ${form}`);
+    }
+  });
+});
+
+describe.each(['with the convolution', 'ahead of it'])('window sums %s', (when) => {
+  // More pixels than lanes, and several blocks of channels.
+  const shape = { ...formShapes['odd sizes over images']!, inWidth: 23, inChannels: 24, outChannels: 160 };
+
+  it.each(['subgroup', 'winograd'] as const)('%s', async (family) => {
+    const own = deviceTraits(device);
+    for (const adjust of ['output', 'input'] as const) {
+      const one = randomCase(shape, adjust, false, 11);
+      const inputs = { input: one.input, filter: one.filter, adjust: one.adjust! };
+      const planned = (given: DeviceTraits) => planConvolution(shape, { adjust, storeSums: true }, given);
+      const choose = ({ forms, operation }: FormRequest) => {
+        const wanted = (form: RankedForm) => form.family === 'subgroup' && form.tile.pixels! > own.subgroup!;
+        const product = [...forms].filter(wanted).sort((a, b) => a.body - b.body)[0]!;
+        return operation === 'winogradProduct' || family === 'subgroup'
+          ? product
+          : forms.find((form) => form.family === family)!;
+      };
+      const plan = planned({
+        ...own,
+        textures: false,
+        software: when === 'ahead of it',
+        choose,
+      });
+      const separate = plan.steps.some(({ kernel }) => kernel.name === 'pixel_sums');
+      expect(separate).toBe(when === 'ahead of it' && own.subgroup === 4);
+      const naive = planned({ ...own, choose: ({ forms }) => forms.find((form) => form.family === 'naive')! });
+      const [result, expected] = await Promise.all([plan, naive].map((each) => runPlan(device, each, inputs)));
+      const bound = boundOf(plan, 9 * 24 + 8, convolutionMagnitude(referenceOperands(one)).y);
+      expectClose(result!.floats('output'), expected!.floats('output'), bound, `output ${adjust}`);
+      const sums = [result!, expected!].map((outputs) => outputs.floats('windowSums'));
+      expectClose(sums[0]!, sums[1]!, 9 * 24 * 2 ** -24 * 9 * 24, `window sums ${adjust}`);
     }
   });
 });

@@ -14,6 +14,7 @@ import {
   threadGroups,
 } from '../../src/ops/plan.js';
 import { planAdd, planRelu } from '../../src/ops/pointwise.js';
+import { planMeanPool } from '../../src/ops/pool.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan } from '../support/runPlan.js';
 
@@ -163,6 +164,20 @@ describe('compilePlan', () => {
       got: expect.stringContaining('COUNT'),
     });
   });
+});
+
+it('compiles one pipeline for all values of a kernel’s variables, and gives every plan its own', async () => {
+  const shape = { batch: 1, inHeight: 2, channels: 1, kernel: [2, 2], stride: [1, 2], padding: [0, 0] } as const;
+  const narrow = planMeanPool({ ...shape, inWidth: 2 });
+  const wide = planMeanPool({ ...shape, inWidth: 4 });
+  const [one, other] = await Promise.all([narrow, wide].map((plan) => compilePlan(device, plan)));
+  expect(one!.pipelines[0]).toBe(other!.pipelines[0]);
+  const means = async (plan: OperationPlan, ...input: number[]) => [
+    ...(await runPlan(device, plan, { input: Float32Array.from(input) })).floats('output'),
+  ];
+  expect(await means(narrow, 1, 2, 3, 6)).toEqual([3]);
+  expect(await means(wide, 1, 2, 3, 4, 5, 6, 7, 8)).toEqual([3.5, 5.5]);
+  expect(await means(narrow, 1, 2, 3, 6)).toEqual([3]);
 });
 
 /** The harness must not pass what is wrong: each of these plans breaks one rule. */

@@ -146,7 +146,13 @@ describe('Tree shaking', () => {
 function familyKernels(name: string): string[] {
   const forward = ['naive', 'subgroup', 'tiled', 'depthwise'].map((family) => `conv2d_${family}`);
   const textures = ['tensor_to_texture', 'filter_transpose'];
-  const product = [...forward, ...textures, ...['filter', 'input', 'output', 'sums'].map((step) => `winograd_${step}`)];
+  const product = [
+    ...forward,
+    ...textures,
+    ...['filter', 'input', 'output'].map((step) => `winograd_${step}`),
+    'pixel_sums',
+    'mean_pool',
+  ];
   if (/^plan(Convolution|Dense)$/.test(name)) return product;
   if (/InputGradient$/.test(name)) return [...product, 'conv2d_input_gradient_naive', 'filter_transpose'];
   if (/(Filter|Weight)Gradient$/.test(name)) {

@@ -1,8 +1,10 @@
 import * as operations from '../../src/operations.js';
+import { planChannelSums } from '../../src/ops/channelSums.js';
 import type { ConvolutionShape } from '../../src/ops/convolution.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { Family, RankedForm } from '../../src/ops/forms.js';
-import { planEvaluationMetrics, planStepMetrics } from '../../src/ops/loss.js';
+import { planIcActivity } from '../../src/ops/icActivity.js';
+import * as losses from '../../src/ops/loss.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
@@ -14,20 +16,16 @@ const {
   planBatchNormGradient,
   planBatchNormInference,
   planBatchNormTraining,
-  planChannelSums,
   planConcat,
   planConcatGradient,
   planConvolution,
   planConvolutionFilterGradient,
   planConvolutionInputGradient,
-  planCrossEntropy,
   planDense,
   planDenseInputGradient,
   planDenseWeightGradient,
-  planIcActivity,
   planIcUnitGradient,
   planImageToTensor,
-  planLabelRank,
   planMaxPool,
   planMaxPoolGradient,
   planMeanPool,
@@ -37,6 +35,7 @@ const {
   planSoftmax,
   planTensorToImage,
 } = operations;
+const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -159,8 +158,9 @@ function texturedTraits(traits: DeviceTraits): DeviceTraits[] {
 export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
   'ic-networks': plansAmong(operations),
   'ic-networks/train': [
+    ...plansAmong(losses),
     ...plansAmong(optimisers),
-    ...plansAmong({ planEvaluationMetrics, planLogitDistillation, planStepMetrics, planTableRows }),
+    ...plansAmong({ planChannelSums, planIcActivity, planLogitDistillation, planTableRows }),
   ],
 };
 export const planFunctions = Object.values(planFunctionsOf).flat();

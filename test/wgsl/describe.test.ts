@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kernels, sharedTexts } from '../../src/kernels.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { kernelOf } from '../../src/ops/plan.js';
-import type { Constant } from '../../src/wgsl/assemble.js';
+import type { Constant } from '../../src/wgsl/constants.js';
 import { describeKernel } from '../../src/wgsl/describe.js';
 import { minify } from '../../src/wgsl/minify.js';
 import { catalogue, planFunctions } from '../support/catalogue.js';
@@ -10,8 +10,11 @@ import { kernelsReadme } from './kernelsReadme.js';
 
 const all = Object.values(kernels);
 const traits = { subgroup: 8, half: true, textures: true };
-const plans = catalogue(traits, ['naive', 'subgroup', 'tiled', 'winograd']);
-const steps = Object.values(plans)
+const fourLanes = { subgroup: 4, software: true };
+const [plans, plansOfFour] = [traits, fourLanes].map((each) =>
+  catalogue(each, ['naive', 'subgroup', 'tiled', 'winograd']),
+) as [Record<string, OperationPlan[]>, Record<string, OperationPlan[]>];
+const steps = [...Object.values(plans), ...Object.values(plansOfFour)]
   .flat()
   .flatMap(({ steps, prepare = [] }: OperationPlan) => [...steps, ...prepare]);
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
-import { assemble, type Constants, type KernelSource, specialisation } from '../../src/wgsl/assemble.js';
-import { evaluateConstant } from '../../src/wgsl/constants.js';
+import { assemble, type KernelSource, specialisation } from '../../src/wgsl/assemble.js';
+import { type Constants, evaluateConstant } from '../../src/wgsl/constants.js';
 import { writeOut } from '../../src/wgsl/writeOut.js';
 
 describe('evaluateConstant', () => {
@@ -236,5 +236,36 @@ describe('assemble', () => {
     expect(specialisation(kernel, { A: 3, B: true, C: { i32: -2 }, D: { f32: 0.5 } })).toBe(
       'kernel(A=3 B=true C=-2 D=0.5)',
     );
+  });
+
+  const variable: KernelSource = {
+    name: 'kernel',
+    text: [
+      'const ROWS = HEIGHT / BLOCK;',
+      'const WIDE = BLOCK * 2u;',
+      '@compute @workgroup_size(BLOCK)',
+      'fn main() { /* unroll once */ for (var i = 0u; i < ROWS; i++) { x(i); } }',
+      'fn shift() -> i32 { return TOP; }',
+      'fn other() { if (BLOCK == 4u) { a(WIDE); } }',
+    ].join('\n'),
+    variables: ['HEIGHT', 'TOP'],
+  };
+
+  it('reads variables from a uniform buffer, in the functions that need them', () => {
+    expect(assemble(variable, { HEIGHT: 12, TOP: { i32: -1 }, BLOCK: 4 }).split('\n')).toEqual([
+      'const BLOCK = 4u;',
+      'struct Variables {HEIGHT: u32,TOP: i32}',
+      '@group(0) @binding(15) var<uniform> variables: Variables;',
+      '',
+      'const WIDE = BLOCK * 2u;',
+      '@compute @workgroup_size(BLOCK)',
+      'fn main() {let HEIGHT = variables.HEIGHT;let ROWS = HEIGHT / BLOCK; for (var i = 0u; i < ROWS; i++) { x(i); } }',
+      'fn shift() -> i32 {let TOP = variables.TOP; return TOP; }',
+      'fn other() { { a(WIDE); } }',
+    ]);
+  });
+
+  it('is named by its variables without their values', () => {
+    expect(specialisation(variable, { HEIGHT: 12, TOP: { i32: -1 }, BLOCK: 4 })).toBe('kernel(HEIGHT TOP BLOCK=4)');
   });
 });
