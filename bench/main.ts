@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { interruptSignal } from '../src/cli/interrupt.js';
 import { createOutput } from '../src/cli/output.js';
 import { ICError } from '../src/errors.js';
 import { reportPage } from './report/page.js';
@@ -44,11 +45,14 @@ const program = new Command('bench')
 async function main(flags: Flags): Promise<void> {
   const { suite, ...options } = flags;
   const output = createOutput(false);
-  const report = await runBench({ ...options, suites: suite }, output);
+  const interrupt = interruptSignal(() => output.say('\nStopping behind this row; again to end at once.'));
+  const report = await runBench({ ...options, suites: suite }, output, interrupt.signal);
+  interrupt.release();
   for (const line of reportLines(report)) output.say(line);
   if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 1)}\n`);
   if (flags.html) await writeFile(flags.html, reportPage(report));
   if (report.failures.length > 0) process.exitCode = 1;
+  if (report.leftOut > 0) process.exitCode = 130;
 }
 
 try {

@@ -69,6 +69,8 @@ export interface Report {
   readonly peerNaps: boolean;
   readonly rows: readonly Row[];
   readonly failures: readonly Failure[];
+  /** Rows that were not timed, as the bench was interrupted. */
+  readonly leftOut: number;
   readonly peaks?: Peaks;
   readonly roofline: readonly RooflineShare[];
 }

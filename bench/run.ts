@@ -28,17 +28,19 @@ export interface RunOptions {
 }
 
 /**
- * Runs the suites and collects what they find. A row that fails does not keep the others from running.
+ * Runs the suites and collects what they find. A row that fails does not keep the others from running; the signal ends the
+ * bench behind the row that is being timed.
  *
  * @throws UnsupportedError where the filter leaves no row; DeviceLostError where no adapter fits.
  */
-export async function runBench(options: RunOptions, output: Output): Promise<Report> {
+export async function runBench(options: RunOptions, output: Output, signal: AbortSignal): Promise<Report> {
   const tasks = chosenTasks(options);
   const { device, gpu, adapter, close } = await openForCommand(options.adapter, output);
   try {
     const ours = openOurs(device, options.tune);
     const peer = options.peer ? await openPeer(gpu, device, options.peerNaps) : undefined;
-    const { rows, failures } = await runTasks(tasks, { device, ours, peer, seconds: options.seconds }, output);
+    const given = { device, ours, peer, seconds: options.seconds };
+    const { rows, failures, leftOut } = await runTasks(tasks, given, output, signal);
     const peaks = peaksOf(rows);
     return {
       adapter,
@@ -50,6 +52,7 @@ export async function runBench(options: RunOptions, output: Output): Promise<Rep
       peerNaps: options.peerNaps,
       rows,
       failures,
+      leftOut,
       ...(peaks && { peaks }),
       roofline: peaks ? rooflineShares(rows, peaks) : [],
     };
@@ -62,7 +65,8 @@ async function runTasks(
   tasks: readonly Task[],
   given: Omit<Bench, 'keep'>,
   output: Output,
-): Promise<Pick<Report, 'rows' | 'failures'>> {
+  signal: AbortSignal,
+): Promise<Pick<Report, 'rows' | 'failures' | 'leftOut'>> {
   const kept: { dispose(): void }[] = [];
   const bench: Bench = {
     ...given,
@@ -75,6 +79,7 @@ async function runTasks(
   const failures: Failure[] = [];
   const progress = progressBar('bench', tasks.length, output);
   for (const [index, task] of tasks.entries()) {
+    if (signal.aborted) break;
     const { suite, name, pass } = task;
     progress.update(index, `${suite} ${name} ${pass}`);
     try {
@@ -86,9 +91,10 @@ async function runTasks(
       await given.peer?.reset();
     }
   }
-  progress.update(tasks.length);
+  const done = rows.length + failures.length;
+  progress.update(done);
   progress.stop();
-  return { rows, failures };
+  return { rows, failures, leftOut: tasks.length - done };
 }
 
 /** The rows asked for, and with them the peaks: they belong to whatever convolutions are timed. */

@@ -25,7 +25,7 @@ const colours = { forward: '#1d4ed8', inputGradient: '#c2410c', filterGradient: 
 
 /** A report as one HTML page that needs nothing beside it. */
 export function reportPage(report: Report): string {
-  const { adapter, driver, versions, commit, date, tuned, rows, failures, peaks, roofline } = report;
+  const { adapter, driver, versions, commit, date, tuned, rows, failures, leftOut, peaks, roofline } = report;
   const facts = [
     ['Adapter', adapterName(adapter)],
     ['Driver', driver],
@@ -39,6 +39,7 @@ export function reportPage(report: Report): string {
     ['Date', date],
     ['Kernels', tuned ? 'chosen by measuring' : 'chosen by rule'],
     ['Waiting', waiting(report).replace(/^Waiting: /, '')],
+    ...(leftOut > 0 ? [['Interrupted', `${leftOut} rows are left out`]] : []),
     ...(peaks
       ? [['Peaks', `${peaks.fmaGflops.toFixed(1)} GFLOP/s, ${peaks.copyGigabytesPerSecond.toFixed(2)} GB/s copied`]]
       : []),

@@ -6,7 +6,7 @@ const barWidth = 20;
 
 /** A report as lines for a terminal. */
 export function reportLines(report: Report): string[] {
-  const { rows, failures, peaks, roofline } = report;
+  const { rows, failures, leftOut, peaks, roofline } = report;
   const lines: string[] = [];
   if (rows.length > 0) {
     const widest = Math.max(...rows.map(({ ratio }) => ratio ?? 0));
@@ -35,6 +35,7 @@ export function reportLines(report: Report): string[] {
       lines.push(...aligned([['Roofline', 'Pass', 'GFLOP/s', 'Attainable', 'Share', ''], ...cells], [0, 1, 5]));
     lines.push('');
   }
+  if (leftOut > 0) lines.push(`Interrupted: ${leftOut} rows are left out.`);
   for (const { suite, name, pass, message } of failures) lines.push(`FAILED ${suite} ${name} ${pass}: ${message}`);
   return lines;
 }

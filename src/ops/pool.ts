@@ -82,10 +82,12 @@ export function planMaxPoolGradient(shape: PoolShape, options: { readonly accumu
 /** Mean pooling. Operands: input [N, H, W, C], output [N, P, Q, C]. */
 export function planMeanPool(shape: PoolShape, { countPadding = true }: MeanPoolOptions = {}): OperationPlan {
   const { constants, inputBytes, outputBytes, outputs } = checkPool('meanPool', shape);
+  const step = meanStep(constants, outputs, { COUNT_PADDING: countPadding, SUM: false }, 'input', 'output');
+  // Windows may be as large as an image. One of variable size is a loop, which compiles much faster than its turns written out.
   return {
     operation: 'meanPool',
     operands: { input: { bytes: inputBytes, use: 'input' }, output: { bytes: outputBytes, use: 'output' } },
-    steps: [meanStep(constants, outputs, { COUNT_PADDING: countPadding, SUM: false }, 'input', 'output')],
+    steps: [{ ...step, kernel: { ...step.kernel, variables: Object.keys(constants) } }],
   };
 }
 
@@ -97,8 +99,7 @@ export function windowSumStep(geometry: ConvolutionGeometry, input: string, outp
 
 function meanStep(constants: Constants, outputs: number, flags: Constants, input: string, output: string): KernelStep {
   return {
-    // A window of variable size is a loop, which compiles much faster than its turns written out.
-    kernel: { name: 'mean_pool', text: meanText, variables: Object.keys(constants) },
+    kernel: { name: 'mean_pool', text: meanText },
     constants: { ...constants, ...flags },
     workgroups: threadGroups(outputs),
     operands: { input, output },

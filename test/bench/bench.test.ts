@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -17,8 +17,11 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs the built bench. */
-function bench(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+/** Runs the built bench; `onPrint` sees what it has printed so far. */
+function bench(
+  words: readonly string[],
+  onPrint: (child: ChildProcess, printed: string) => void = () => {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((done, fail) => {
     const script = join(root, 'bench/dist/main.js');
     const child = spawn(process.execPath, [script, '--adapter', adapter, ...words], { cwd: root, timeout: 100_000 });
@@ -26,9 +29,11 @@ function bench(...words: string[]): Promise<{ code: number | null; stdout: strin
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
+      onPrint(child, stdout + stderr);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
+      onPrint(child, stdout + stderr);
     });
     child.on('error', fail);
     child.on('close', (code) => done({ code, stdout, stderr }));
@@ -39,7 +44,7 @@ it('times every pass of a convolution beside the peer and writes what it found',
   const [json, html] = [join(folder, 'bench.json'), join(folder, 'bench.html')];
   const filter = 'resnet20 b32 1x1/2 16x16 32->64';
   const files = ['--json', json, '--html', html];
-  const ended = await bench('--suite', 'conv', 'ic', '--filter', filter, '--seconds', '0.05', ...files);
+  const ended = await bench(['--suite', 'conv', 'ic', '--filter', filter, '--seconds', '0.05', ...files]);
   expect(ended.code, ended.stdout + ended.stderr).toBe(0);
   expect(ended.stdout).toContain('Geometric means');
 
@@ -68,8 +73,22 @@ it('times every pass of a convolution beside the peer and writes what it found',
   expect(await readFile(html, 'utf8')).toContain('</html>');
 });
 
+it('keeps the rows that it has when it is interrupted', async () => {
+  const json = join(folder, 'interrupted.json');
+  const words = ['--suite', 'conv', '--no-peer', '--filter', 'resnet20 b32', '--seconds', '0.05', '--json', json];
+  const ended = await bench(words, (child, printed) => {
+    // A line of progress stands there from the second row on.
+    if (/bench [2-9]/.test(printed) && !child.killed) child.kill('SIGINT');
+  });
+  expect(ended.code, ended.stdout + ended.stderr).toBe(130);
+  const found = JSON.parse(await readFile(json, 'utf8')) as Report;
+  expect(found.rows.length).toBeGreaterThan(0);
+  expect(found.leftOut).toBeGreaterThan(0);
+  expect(ended.stdout).toContain(`Interrupted: ${found.leftOut} rows are left out.`);
+});
+
 it('says in one sentence that a filter leaves nothing', async () => {
-  const { code, stderr } = await bench('--filter', 'no such row');
+  const { code, stderr } = await bench(['--filter', 'no such row']);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^bench: bench: filter: .*no such row/m);
 });

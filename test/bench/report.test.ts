@@ -44,6 +44,11 @@ describe('the table', () => {
     expect(lines.find((line) => line.startsWith('conv forward'))).toMatch(/ 2 +2\.00$/);
     expect(lines.at(-1)).toBe('FAILED ic broken forward: results differ');
   });
+
+  it('says that it was interrupted', () => {
+    expect(reportLines(report({ leftOut: 3 }))).toContain('Interrupted: 3 rows are left out.');
+    expect(reportPage(report({ leftOut: 3 }))).toContain('3 rows are left out');
+  });
 });
 
 describe('the page', () => {

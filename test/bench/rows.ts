@@ -38,6 +38,7 @@ export function report(more: Partial<Report> = {}): Report {
     peerNaps: false,
     rows: [row()],
     failures: [],
+    leftOut: 0,
     roofline: [],
     ...more,
   };

@@ -16,7 +16,7 @@ const constants = `
   const STRIDE_HEIGHT = 1u; const STRIDE_WIDTH = 1u; const DILATION_HEIGHT = 1u; const DILATION_WIDTH = 1u;
   const ADJUST = 1u; const SUMS = 1u; const ADJUST_STRIDE = 1u; const BIAS = false; const SCALE_SHIFT = false;
   const RESIDUAL = false; const IN_PLACE = false; const RELU = false; const RELU_MAXIMUM = 0f; const STORE_SUMS = false;
-  const ADD_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;`;
+  const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;`;
 
 const device = await (await navigator.gpu.requestAdapter()).requestDevice();
 const code = [constants, ...texts].join('\n');
