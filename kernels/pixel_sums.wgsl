@@ -5,7 +5,8 @@
 // input    [PIXELS, GROUPS, GROUP_IN]
 // weights  [GROUPS, GROUP_IN], with WEIGHTED
 // sums     [PIXELS, GROUPS], overwritten
-// Grid: one thread a pixel and group, 64 a workgroup. VECTOR divides GROUP_IN.
+// Grid: one thread a pixel and group, 64 a workgroup.
+// Limits: VECTOR divides GROUP_IN, and TURN_VECTORS the quotient.
 @group(0) @binding(0) var<storage, read_write> input: array<Vector>;
 @group(0) @binding(1) var<storage, read_write> weights: array<Vector>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
@@ -19,12 +20,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     return;
   }
   var total = 0.0;
-  for (var c = 0u; c < IN_VECTORS; c++) {
-    var value = input[index * IN_VECTORS + c];
-    if (WEIGHTED) {
-      value *= weights[index % GROUPS * IN_VECTORS + c];
+  for (var first = 0u; first < IN_VECTORS; first += TURN_VECTORS) {
+    var turn = Vector();
+    /* unroll */ for (var v = 0u; v < TURN_VECTORS; v++) {
+      var value = input[index * IN_VECTORS + first + v];
+      if (WEIGHTED) {
+        value *= weights[index % GROUPS * IN_VECTORS + first + v];
+      }
+      turn += value;
     }
-    total += vector_sum(value);
+    total += vector_sum(turn);
   }
   sums[index] = total;
 }

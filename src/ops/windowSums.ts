@@ -15,14 +15,14 @@ export interface WindowSums {
 
 /**
  * Whether window sums are made ahead of a convolution instead of with it. Where four lanes play a GPU, what a loop carries to
- * its next turn is dear, and a sum for each pixel makes it an eighth or a quarter more.
+ * its next turn is dear, and a sum for each pixel makes it an eighth or a quarter more: filters of several taps take many turns.
  */
 export function sumsApart(
-  { dilation, groupIn }: ConvolutionGeometry,
+  { kernel, dilation }: ConvolutionGeometry,
   { subgroup, software, scratch }: DeviceTraits,
 ): boolean {
   const carries = software === true && subgroup === 4;
-  return carries && scratch !== 0 && groupIn > 1 && dilation.every((size) => size === 1);
+  return carries && scratch !== 0 && kernel[0] * kernel[1] > 1 && dilation.every((size) => size === 1);
 }
 
 /**
@@ -34,9 +34,16 @@ export function sumsApart(
 export function windowSumSteps(geometry: ConvolutionGeometry, input: string, weights?: string): WindowSums {
   const { batch, inHeight, inWidth, groups, groupIn } = geometry;
   const pixels = batch * inHeight * inWidth;
+  const vector = widestVector(groupIn);
   const pixelStep: KernelStep = {
-    kernel: { name: 'pixel_sums', text: pixelSumsText, shared: [vectorText(widestVector(groupIn))] },
-    constants: { PIXELS: pixels, GROUPS: groups, GROUP_IN: groupIn, WEIGHTED: weights !== undefined },
+    kernel: { name: 'pixel_sums', text: pixelSumsText, shared: [vectorText(vector)] },
+    constants: {
+      PIXELS: pixels,
+      GROUPS: groups,
+      GROUP_IN: groupIn,
+      WEIGHTED: weights !== undefined,
+      TURN_VECTORS: widestVector(groupIn / vector),
+    },
     workgroups: threadGroups(pixels * groups),
     operands: { input, sums: 'pixelSums', ...(weights !== undefined && { weights }) },
   };
