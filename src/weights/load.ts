@@ -119,15 +119,13 @@ function uploader({ device, layout, trained, statistics }: NetworkState) {
   const places = new Map<string, PlacedParameter>();
   for (const place of [...layout.trained, ...layout.statistics]) places.set(place.name, place);
   const isTrained = new Set(layout.trained);
-  let scratch = new Float32Array();
+  // One that grew with the tensors would leave all its former sizes to the garbage collector.
+  const scratch = new Float32Array(Math.max(0, ...Array.from(places.values(), ({ count }) => count)));
   let queued = 0;
   return {
     places,
     /** Memory for a tensor, good until the next one is asked for. */
-    room(count: number): Float32Array {
-      if (scratch.length < count) scratch = new Float32Array(count);
-      return scratch.subarray(0, count);
-    },
+    room: (count: number): Float32Array => scratch.subarray(0, count),
     async write(place: PlacedParameter, memory: Float32Array): Promise<void> {
       const buffer = isTrained.has(place) ? trained : statistics;
       const step = queuedBytes / 4;
@@ -146,7 +144,7 @@ function uploader({ device, layout, trained, statistics }: NetworkState) {
 
 /** Reads tensors of a file as float32, some rows at a time, and looks at every number. */
 export function rowReader({ name: fileName, source, dataStart, dataBytes }: WeightsFile) {
-  let chunk = new Uint8Array();
+  let chunk = new Uint8Array(chunkBytes);
   let values = new Float32Array();
 
   async function read(
@@ -167,7 +165,7 @@ export function rowReader({ name: fileName, source, dataStart, dataBytes }: Weig
         throw failure(`${fileName}, tensor ${name}`, `${end - begin} bytes`, `${row * rowBytes + got}, then the end`);
       }
       const count = length / elementBytes[dtype];
-      if (values.length < count) values = new Float32Array(count);
+      if (values.length < count) values = new Float32Array(Math.max(count, chunkBytes / elementBytes[dtype]));
       const decoded = dtype === 'I64' ? Float32Array.of(countFrom(bytes)) : decodeFloatsInto(dtype, bytes, values);
       checkValues(`${fileName}, tensor ${name}`, spec, decoded, (row * rowBytes) / elementBytes[dtype]);
       use(decoded, row);
