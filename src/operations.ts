@@ -2,15 +2,7 @@
  * Every operation of networks, forward and backward: planned for a shape, compiled on the caller's device, bound to their
  * buffers. Those of losses, optimisers, sums and inspection are with training.
  */
-export {
-  type BatchNormOptions,
-  type BatchNormShape,
-  type BehindNorm,
-  planBatchNormFold,
-  planBatchNormInference,
-  planBatchNormTraining,
-} from './ops/batchNorm.js';
-export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
+export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
 export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
 export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolutionFilterGradient.js';

@@ -14,6 +14,8 @@ export {
   type TrainingNetwork,
   type TrainingOptions,
 } from './graph/training.js';
+export { type BatchNormOptions, planBatchNormTraining } from './ops/batchNorm.js';
+export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
 export { planChannelSums } from './ops/channelSums.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export { planIcActivity } from './ops/icActivity.js';

@@ -8,7 +8,6 @@ import { planConvolution } from '../ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../ops/convolutionInputGradient.js';
 import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../ops/dense.js';
 import { type DistillationLoss, planLogitDistillation } from '../ops/distillation.js';
-import { chooseForTraining } from '../ops/forms.js';
 import { planIcUnitGradient } from '../ops/icUnitGradient.js';
 import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import { type OperationPlan, tensorBytes } from '../ops/plan.js';
@@ -85,6 +84,9 @@ interface Planner {
   readonly again: Set<string>;
 }
 
+/** The {@link DeviceTraits.largestBody} of training: its many steps are worth half as long again to compile. */
+const lastingBody = 300;
+
 /**
  * The operations of a training step: forward with batch statistics, mean cross entropy and the ranks of the labels, with
  * `distillation` the distance from a teacher's logits, and backward to every parameter. A softmax at the end is left to the
@@ -101,7 +103,7 @@ export function planTraining(
   const network = withoutSoftmax(given);
   const shapes = inferShapes(network, batch);
   const list = operationList();
-  const traits = { scratch: largestNeighbours(network, shapes), choose: chooseForTraining, ...deviceTraits };
+  const traits = { scratch: largestNeighbours(network, shapes), largestBody: lastingBody, ...deviceTraits };
   const planner: Planner = {
     shapes,
     traits,

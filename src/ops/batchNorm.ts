@@ -24,7 +24,7 @@ export interface BatchNormOptions extends BehindNorm {
   /** How far the running statistics move towards the batch's. */
   readonly momentum: number;
   /**
-   * Blocks of pixels whose mean and variance the convolution ahead has noted (`statistics` of {@link planConvolution}), so that
+   * Blocks of pixels whose mean and variance the convolution ahead has noted (`statistics` of `planConvolution`), so that
    * the input is not read for them; without it they are taken here.
    */
   readonly blocks?: number;

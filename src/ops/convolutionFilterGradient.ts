@@ -62,7 +62,7 @@ export function planConvolutionFilterGradient(
       return splitReduction(geometry, form.tile as unknown as FilterGradientTile, traits.subgroup!, operands);
     },
   };
-  return planChosen(request, traits.choose, options.family);
+  return planChosen(request, traits, options.family);
 }
 
 /** Tile of the split reduction: what one lane holds and loads. */

@@ -117,7 +117,7 @@ function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[
     if (scratch.reduce((sum, { bytes }) => sum + bytes, 0) > (traits.scratch ?? Number.POSITIVE_INFINITY)) return [];
     const products = rankForms(directForms(productTask(task, tile), traits));
     if (products.length === 0) return [];
-    const product = chooseByCost({ forms: products });
+    const product = chooseByCost({ ...traits, forms: products });
     return [winogradForm(task.geometry, tile, product, traits.subgroup ?? 1, task.constantFilter)];
   });
 }
@@ -136,8 +136,8 @@ export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
 export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   const { flags, geometry, bindings } = task;
-  const apart = flags.SUMS !== 0 && (form.family === 'subgroup' || form.family === 'winograd');
-  if (!apart || !sumsApart(geometry, traits)) return stepsOf(task, form, traits);
+  const sumsInside = flags.SUMS === 0 || form.family !== 'winograd' || !sumsApart(geometry, traits);
+  if (sumsInside) return stepsOf(task, form, traits);
   const sums = windowSumSteps(geometry, bindings.input!, flags.SUMS === 2 ? bindings.adjust! : undefined);
   const given = { ...flags, SUMS: 0, STORE_SUMS: false, GIVEN_SUMS: true };
   const rest = stepsOf({ ...task, flags: given, bindings: { ...bindings, window_sums: 'windowSums' } }, form, traits);
@@ -146,7 +146,7 @@ export function convolutionSteps(task: ConvolutionTask, form: Form, traits: Devi
 
 function stepsOf(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
-  if (form.tile.textures) return texturedSteps(task, form.tile as unknown as SubgroupTile, traits);
+  if (form.tile.textures) return texturedSteps(task, form, traits);
   const step = directStep(task, form, traits);
   return { steps: [step], prepare: [], scratch: {}, textures: {}, outputBlocks: step.outputBlocks };
 }
@@ -157,27 +157,28 @@ function exchanged(geometry: ConvolutionGeometry): ConvolutionGeometry {
 }
 
 /** A form that reads textures, with what brings its operands there. */
-function texturedSteps(task: ConvolutionTask, tile: SubgroupTile, traits: DeviceTraits): ConvolutionSteps {
+function texturedSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
+  const { textures } = form.tile as unknown as SubgroupTile;
   const { geometry, bindings, turned, constantFilter } = task;
   const filterValues = geometry.filterBytes / 4;
   const inputValues = geometry.inputBytes / 4;
   const filters = turned
     ? filterTransposeStep(exchanged(geometry), bindings.filters!, 'filterTexture', true)
     : tensorToTexture(filterValues, bindings.filters!, 'filterTexture');
-  const input = tile.textures > 1 ? [tensorToTexture(inputValues, bindings.input!, 'inputTexture')] : [];
+  const input = textures > 1 ? [tensorToTexture(inputValues, bindings.input!, 'inputTexture')] : [];
   const given = {
     ...bindings,
     filters: 'filterTexture',
-    ...(tile.textures > 1 && { input: 'inputTexture' }),
+    ...(textures > 1 && { input: 'inputTexture' }),
   };
-  const step = directStep({ ...task, bindings: given }, { family: 'subgroup', tile: { ...tile } }, traits);
+  const step = directStep({ ...task, bindings: given }, form, traits);
   return {
     prepare: constantFilter ? [filters] : [],
     steps: [...(constantFilter ? [] : [filters]), ...input, step],
     scratch: {},
     textures: {
       filterTexture: tensorTexture(filterValues, constantFilter ? 'prepared' : 'scratch'),
-      ...(tile.textures > 1 && { inputTexture: tensorTexture(inputValues, 'scratch') }),
+      ...(textures > 1 && { inputTexture: tensorTexture(inputValues, 'scratch') }),
     },
     outputBlocks: step.outputBlocks,
   };
@@ -186,7 +187,7 @@ function texturedSteps(task: ConvolutionTask, tile: SubgroupTile, traits: Device
 function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): OutputStep {
   const { geometry, flags, bindings, up, turned } = task;
   if (form.family === 'subgroup') {
-    return subgroupStep(geometry, flags, bindings, form.tile as unknown as SubgroupTile, traits, up, turned);
+    return subgroupStep(geometry, flags, bindings, form, traits, up, turned);
   }
   if (form.family === 'depthwise') {
     const tile = form.tile as unknown as BlockTile;
@@ -208,7 +209,7 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ou
 function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: DeviceTraits): ConvolutionSteps {
   const { geometry, flags, bindings, turned, constantFilter } = task;
   const adjusted = flags.SUMS !== 0;
-  const product = planChosen(productRequest(task, tile, traits), traits.choose);
+  const product = planChosen(productRequest(task, tile, traits), traits);
   const { filter: filterTexture, input: inputTexture } = product.textures ?? {};
   const filter = winogradFilterStep(geometry, tile, bindings.filters!, turned, filterTexture !== undefined);
   const products = renameOperands(product.steps, {

@@ -28,7 +28,7 @@ export interface ConvolutionOptions extends ReluOptions {
   /** Also stores the window sums [batch, outHeight, outWidth, groups], which the backward pass reads. */
   readonly storeSums?: boolean;
   /**
-   * Also notes mean and variance of the output, channel by channel, for {@link planBatchNormTraining}: the operand
+   * Also notes mean and variance of the output, channel by channel, for `planBatchNormTraining`: the operand
    * `statistics` [blocks, 3, outChannels], overwritten, with as many blocks of pixels as the form has. Not with scaleShift.
    */
   readonly statistics?: boolean;
@@ -117,5 +117,5 @@ export function planConvolution(
       return { operation, operands: all, textures, steps, prepare };
     },
   };
-  return planChosen(request, traits.choose, options.family);
+  return planChosen(request, traits, options.family);
 }

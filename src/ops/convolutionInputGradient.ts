@@ -98,7 +98,7 @@ export function planConvolutionInputGradient(
       };
     },
   };
-  return planChosen(request, traits.choose, options.family);
+  return planChosen(request, traits, options.family);
 }
 
 /** The convolution of the output's gradient, its pixels spread by the stride, that gives the input's gradient. */

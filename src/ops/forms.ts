@@ -1,5 +1,6 @@
 import { UnsupportedError } from '../errors.js';
 import type { OperationPlan } from './plan.js';
+import type { DeviceTraits } from './traits.js';
 
 /** The form of a kernel: how it splits the work among invocations. */
 export type Family = 'naive' | 'subgroup' | 'tiled' | 'winograd' | 'depthwise';
@@ -10,6 +11,11 @@ export interface Form {
   readonly family: Family;
   /** The sizes of the split, by names that differ by family. */
   readonly tile: Readonly<Record<string, number>>;
+  /**
+   * Whether pipelines may serve other shapes, too, which saves compiling and may cost a few per cent of speed. Default false:
+   * they know their shape.
+   */
+  readonly shared?: boolean;
 }
 
 /** A form with what the cost model expects of it. */
@@ -28,6 +34,8 @@ export interface FormRequest {
   readonly operation: string;
   /** Cheapest first; all of them run on the device. */
   readonly forms: readonly RankedForm[];
+  /** Of the forms that are chosen without measuring: {@link DeviceTraits.largestBody}. */
+  readonly largestBody?: number | undefined;
   /** The operation in a form. */
   plan(form: Form): OperationPlan;
 }
@@ -37,17 +45,18 @@ export type ChooseForm = (request: FormRequest) => Form;
 
 /** A body that compiles within a fraction of a second on every adapter. */
 const quickBody = 190;
-/** One that takes half as long again, which a training's many steps are worth. */
-const trainingBody = 300;
 
-/** The cheapest form by the cost model among those that compile quickly: the choice where nothing is measured. */
-export function chooseByCost({ forms }: Pick<FormRequest, 'forms'>, largest = quickBody): RankedForm {
-  return forms.find(({ body }) => body <= largest) ?? forms.reduce((a, b) => (b.body < a.body ? b : a));
+/** What {@link chooseByCost} knows of a request. */
+export type CostRequest = Pick<FormRequest, 'forms' | 'largestBody'>;
+
+/** The cheapest form by the cost model among those that compile quickly. */
+export function chooseByCost({ forms, largestBody = quickBody }: CostRequest): RankedForm {
+  return forms.find(({ body }) => body <= largestBody) ?? forms.reduce((a, b) => (b.body < a.body ? b : a));
 }
 
-/** The choice for training where nothing is measured. */
-export function chooseForTraining({ forms }: FormRequest): RankedForm {
-  return chooseByCost({ forms }, trainingBody);
+/** The choice where nothing is measured: the cost model's, with shared pipelines. */
+export function chooseByRule(request: CostRequest): Form {
+  return { ...chooseByCost(request), shared: true };
 }
 
 /**
@@ -55,11 +64,14 @@ export function chooseForTraining({ forms }: FormRequest): RankedForm {
  *
  * @throws UnsupportedError for a family that has no form for this shape on this device.
  */
-export function planChosen(request: FormRequest, choose: ChooseForm = chooseByCost, family?: Family): OperationPlan {
-  if (family === undefined) {
-    const half = request.forms.some(({ tile }) => tile.half === 1);
-    return request.plan(choose(half ? { ...request, key: `${request.key} float16` } : request));
-  }
+export function planChosen(
+  given: FormRequest,
+  { choose = chooseByRule, largestBody }: DeviceTraits,
+  family?: Family,
+): OperationPlan {
+  const half = given.forms.some(({ tile }) => tile.half === 1);
+  const request = { ...given, key: given.key + (half ? ' float16' : ''), largestBody };
+  if (family === undefined) return request.plan(choose(request));
   const forms = request.forms.filter((form) => form.family === family);
   if (forms.length === 0) {
     throw new UnsupportedError({
@@ -69,7 +81,7 @@ export function planChosen(request: FormRequest, choose: ChooseForm = chooseByCo
       got: family,
     });
   }
-  return request.plan(chooseByCost({ ...request, forms }));
+  return request.plan(chooseByRule({ ...request, forms }));
 }
 
 /** Forms in the order of their cost. */

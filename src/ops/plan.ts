@@ -344,7 +344,7 @@ function bindGroup(
 ): GPUBindGroup {
   const { kernel, constants } = kernelOf(step);
   const resourceOf = (binding: number, name: string): GPUBindingResource => {
-    if (name === 'variables') return { buffer: variablesBuffer(plan.device, constants, kernel.variables!) };
+    if (name === 'variables') return { buffer: variablesBuffer(plan.device, kernel, constants) };
     const operand = step.operands[name];
     if (operand === undefined) {
       return { buffer: unusedBuffer(plan.device), offset: binding * unusedStride, size: unusedStride };

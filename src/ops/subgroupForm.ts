@@ -5,7 +5,7 @@ import read4 from '../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../wgsl/constants.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
 import { type OutputStep, outputTexts } from './convolutionOutput.js';
-import type { RankedForm } from './forms.js';
+import type { Form, RankedForm } from './forms.js';
 import { bufferTexts, fitsTexture, texelConstants, textureTexts } from './texels.js';
 import type { DeviceTraits } from './traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
@@ -101,11 +101,12 @@ export function subgroupStep(
   given: ConvolutionGeometry,
   flags: Constants,
   operands: Readonly<Record<string, string>>,
-  tile: SubgroupTile,
-  { subgroup, choose }: DeviceTraits,
+  form: Form,
+  { subgroup }: DeviceTraits,
   up: Pair,
   turned: boolean,
 ): OutputStep {
+  const tile = form.tile as unknown as SubgroupTile;
   const geometry = reshape(given, up, tile.fold);
   const lanes = subgroup!;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
@@ -120,8 +121,8 @@ export function subgroupStep(
       name: 'conv2d_subgroup',
       text: subgroupText,
       shared: [...reads, ...sources, ...outputTexts()],
-      // Chosen by rule, to start quickly: one pipeline for many shapes.
-      ...(choose || tile.fold > 1 ? {} : { variables: variablesOf(geometry.groupIn / tile.read > chunk) }),
+      // A folded stem has no like.
+      ...(form.shared && tile.fold === 1 && { variables: variablesOf(geometry.groupIn / tile.read > chunk) }),
     },
     constants: {
       ...texelConstants,
@@ -129,6 +130,8 @@ export function subgroupStep(
       ...flags,
       UP_HEIGHT: up[0],
       UP_WIDTH: up[1],
+      ROW_TAPS: tapStep(up[0], geometry.dilation[0]),
+      COLUMN_TAPS: tapStep(up[1], geometry.dilation[1]),
       SUBGROUP: lanes,
       CHUNK: chunk,
       FOLD: tile.fold,
@@ -153,6 +156,12 @@ export function subgroupStep(
     operands,
     outputBlocks: columnBlocks * rowBlocks,
   };
+}
+
+/** Every how many-th tap falls on a pixel of the input. */
+function tapStep(up: number, dilation: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  return up / divisor(up, dilation);
 }
 
 /** What may differ from shape to shape without another pipeline; what decides whether a loop has one turn may not. */

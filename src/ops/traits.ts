@@ -1,6 +1,6 @@
 import { isSoftware } from '../device/adapter.js';
 import { subgroupSize } from '../device/device.js';
-import type { ChooseForm } from './forms.js';
+import type { ChooseForm, RankedForm } from './forms.js';
 
 /** What of a device decides which kernel an operation takes. */
 export interface DeviceTraits {
@@ -14,20 +14,26 @@ export interface DeviceTraits {
   readonly textures?: boolean;
   /** Bytes that a form may use beyond the operation's inputs and outputs; any number where left out. */
   readonly scratch?: number;
+  /** The largest {@link RankedForm.body} to choose where nothing is measured; 190 where left out. */
+  readonly largestBody?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
 }
 
 /** Lanes of llvmpipe's subgroups; SwiftShader has 4, and reads textures no faster. */
 const llvmpipeLanes = 8;
+/** On llvmpipe, which compiles several times as long as SwiftShader, and there is no faster with a larger one. */
+const llvmpipeBody = 100;
 
 /** The traits of a device: subgroups of one size, whether it is software; `choose` is passed on. */
 export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   const subgroup = subgroupSize(device);
   const software = isSoftware(device.adapterInfo);
+  const llvmpipe = software && subgroup === llvmpipeLanes;
   return {
     software,
-    textures: software && subgroup === llvmpipeLanes,
+    textures: llvmpipe,
+    ...(llvmpipe && { largestBody: llvmpipeBody }),
     ...(subgroup !== undefined && { subgroup }),
     ...(choose && { choose }),
   };

@@ -5,7 +5,7 @@ import { windowSumStep } from './pool.js';
 import type { DeviceTraits } from './traits.js';
 import { vectorText, widestVector } from './vectors.js';
 
-/** A convolution's window sums, made ahead of it. */
+/** A Winograd convolution's window sums, made ahead of it. */
 export interface WindowSums {
   /** They leave the operand windowSums. */
   readonly steps: readonly KernelStep[];
@@ -14,15 +14,18 @@ export interface WindowSums {
 }
 
 /**
- * Whether window sums are made ahead of a convolution instead of with it. Where four lanes play a GPU, what a loop carries to
- * its next turn is dear, and a sum for each pixel makes it an eighth or a quarter more: filters of several taps take many turns.
+ * Whether window sums are made ahead of a Winograd convolution instead of by its product. Where four lanes play a GPU, what a
+ * loop carries to its next turn is dear, and the product's short turns carry a sum for each pixel besides.
  */
 export function sumsApart(
-  { kernel, dilation }: ConvolutionGeometry,
-  { subgroup, software, scratch }: DeviceTraits,
+  geometry: ConvolutionGeometry,
+  { subgroup, software = false, scratch = Number.POSITIVE_INFINITY }: DeviceTraits,
 ): boolean {
-  const carries = software === true && subgroup === 4;
-  return carries && scratch !== 0 && kernel[0] * kernel[1] > 1 && dilation.every((size) => size === 1);
+  return software && subgroup === 4 && pixelSumBytes(geometry) + geometry.windowSumBytes <= scratch;
+}
+
+function pixelSumBytes({ batch, inHeight, inWidth, groups }: ConvolutionGeometry): number {
+  return tensorBytes(batch, inHeight, inWidth, groups);
 }
 
 /**
@@ -32,25 +35,25 @@ export function sumsApart(
  * @param weights - the operand with a weight for each input channel, where they are weighted
  */
 export function windowSumSteps(geometry: ConvolutionGeometry, input: string, weights?: string): WindowSums {
-  const { batch, inHeight, inWidth, groups, groupIn } = geometry;
-  const pixels = batch * inHeight * inWidth;
+  const { groups, groupIn } = geometry;
+  const pixelSums = pixelSumBytes(geometry) / 4;
   const vector = widestVector(groupIn);
   const pixelStep: KernelStep = {
     kernel: { name: 'pixel_sums', text: pixelSumsText, shared: [vectorText(vector)] },
     constants: {
-      PIXELS: pixels,
+      PIXELS: pixelSums / groups,
       GROUPS: groups,
       GROUP_IN: groupIn,
       WEIGHTED: weights !== undefined,
       TURN_VECTORS: widestVector(groupIn / vector),
     },
-    workgroups: threadGroups(pixels * groups),
+    workgroups: threadGroups(pixelSums),
     operands: { input, sums: 'pixelSums', ...(weights !== undefined && { weights }) },
   };
   return {
     steps: [pixelStep, windowSumStep(geometry, 'pixelSums', 'windowSums')],
     scratch: {
-      pixelSums: { bytes: tensorBytes(pixels, groups), use: 'scratch' },
+      pixelSums: { bytes: pixelSumBytes(geometry), use: 'scratch' },
       windowSums: { bytes: geometry.windowSumBytes, use: 'scratch' },
     },
   };

@@ -1,4 +1,4 @@
-import { chooseByCost, type Form, type FormRequest, type RankedForm, rankForms } from '../ops/forms.js';
+import { type CostRequest, chooseByCost, type Form, type RankedForm, rankForms } from '../ops/forms.js';
 
 export interface CandidateLimits {
   /** Forms that take part; those that have to may be more. */
@@ -25,7 +25,7 @@ function kindOf({ family, tile: { textures = 0 } }: Form): string {
  * The forms worth measuring, cheapest first: the choice of the cost model, both Winograd tiles unless they are expected to be
  * far off, and then the cheapest ones of several kinds.
  */
-export function pickCandidates(request: Pick<FormRequest, 'forms'>, limits: CandidateLimits): RankedForm[] {
+export function pickCandidates(request: CostRequest, limits: CandidateLimits): RankedForm[] {
   const cheapest = Math.min(...request.forms.map(({ cost }) => cost));
   const compiled = rankForms(request.forms).filter(({ body }) => body <= limits.largestBody);
   const winograds = compiled.filter(({ family, cost }) => family === 'winograd' && cost <= winogradCost * cheapest);

@@ -1,6 +1,6 @@
 import { assertAlive } from '../device/device.js';
 import { ICError, ShapeError } from '../errors.js';
-import { type ChooseForm, chooseByCost, type Form, type FormRequest } from '../ops/forms.js';
+import { type ChooseForm, chooseByCost, chooseByRule, type Form, type FormRequest } from '../ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { pickCandidates } from './candidates.js';
 import { measureForms, type TuningResult, tunedForm } from './measure.js';
@@ -72,7 +72,7 @@ export async function tune(
     unknown.delete(request.key);
     const open = !settled.has(request.key) && candidatesOf(request).length > 1;
     if (open) unknown.set(request.key, request);
-    return chooseByCost(request);
+    return chooseByRule(request);
   };
 
   let tuned = 0;
@@ -116,7 +116,7 @@ export async function rememberedChoice(device: GPUDevice, store: TuningStore): P
 }
 
 function chooserOf(known: ReadonlyMap<string, TunedForm>): ChooseForm {
-  return (request) => remembered(known, request) ?? chooseByCost(request);
+  return (request) => remembered(known, request) ?? chooseByRule(request);
 }
 
 /** The form of the request that was found best; undefined where that is none of today's. */

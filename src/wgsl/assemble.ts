@@ -1,5 +1,4 @@
-import { ShapeError } from '../errors.js';
-import { type Constant, type Constants, evaluateConstant, plainValue } from './constants.js';
+import { type Constant, type Constants, checkedValue, evaluateConstant, plainValue } from './constants.js';
 import { withVariables } from './variables.js';
 import { writeOut } from './writeOut.js';
 
@@ -29,12 +28,11 @@ export function assemble(kernel: KernelSource, constants: Constants): string {
     directives.push(line);
     return '';
   });
-  const lines = Object.entries(constants).map(([name, value]) => constantLine(kernel.name, name, value));
-  const { variables } = kernel;
-  if (!variables) return [...directives, ...lines, writeOut(body, constantValues(constants, body))].join('\n');
+  const { variables = [] } = kernel;
   const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !variables.includes(name)));
-  const text = withVariables(writeOut(body, constantValues(fixed, body)), constants, variables);
-  return [...directives, ...lines.filter((line) => line.split(' ')[1]! in fixed), text].join('\n');
+  const lines = Object.entries(fixed).map(([name, value]) => constantLine(kernel.name, name, value));
+  const text = writeOut(body, constantValues(fixed, body));
+  return [...directives, ...lines, withVariables(text, constants, variables)].join('\n');
 }
 
 /** A kernel with its constants in words, of variables the names alone: the pipeline's label. */
@@ -46,20 +44,10 @@ export function specialisation({ name: kernel, variables = [] }: KernelSource, c
 }
 
 function constantLine(kernel: string, name: string, value: Constant): string {
+  const checked = checkedValue(kernel, name, value);
   if (typeof value === 'boolean') return `const ${name} = ${value};`;
-  const plain = Number(plainValue(value));
-  const isFloat = typeof value === 'object' && 'f32' in value;
-  const isUnsigned = typeof value === 'number';
-  if (!Number.isFinite(plain) || (!isFloat && !Number.isInteger(plain)) || (isUnsigned && plain < 0)) {
-    throw new ShapeError({
-      operation: kernel,
-      parameter: name,
-      expected: isFloat ? 'a finite number' : isUnsigned ? 'a non-negative integer' : 'an integer',
-      got: String(plain),
-    });
-  }
-  if (isFloat) return `const ${name} = f32(${plain});`;
-  return `const ${name} = ${isUnsigned ? `${plain}u` : `i32(${plain})`};`;
+  if (typeof value === 'number') return `const ${name} = ${checked}u;`;
+  return `const ${name} = ${'f32' in value ? 'f32' : 'i32'}(${checked});`;
 }
 
 /** Integer values of the injected constants and of those the kernel derives from them; false is 0 and true 1. */

@@ -1,3 +1,5 @@
+import { ShapeError } from '../errors.js';
+
 /** A value put ahead of a kernel's text: plain numbers become u32, booleans bool; the others say their type. */
 export type Constant =
   | number
@@ -18,6 +20,26 @@ export type Constants = Readonly<Record<string, Constant>>;
 export function plainValue(value: Constant): number | boolean {
   if (typeof value !== 'object') return value;
   return 'i32' in value ? value.i32 : value.f32;
+}
+
+/**
+ * A kernel's constant as a number, false as 0 and true as 1.
+ *
+ * @throws ShapeError for one that is not a finite number of its type.
+ */
+export function checkedValue(kernel: string, name: string, value: Constant): number {
+  const plain = Number(plainValue(value));
+  const isFloat = typeof value === 'object' && 'f32' in value;
+  const isUnsigned = typeof value === 'number';
+  if (!Number.isFinite(plain) || (!isFloat && !Number.isInteger(plain)) || (isUnsigned && plain < 0)) {
+    throw new ShapeError({
+      operation: kernel,
+      parameter: name,
+      expected: isFloat ? 'a finite number' : isUnsigned ? 'a non-negative integer' : 'an integer',
+      got: String(plain),
+    });
+  }
+  return plain;
 }
 
 /** Operators from the loosest to the tightest; false is 0 and true 1. */

@@ -18,14 +18,15 @@ function squeeze(line: string): string {
   return line.replace(/ *([-=,;:{}()+*/%<>&|!]) */g, '$1').trim();
 }
 
-/** Parameters and variables of a function under single letters that it does not use. */
+const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+const shortest = [...letters, ...letters.map((letter) => `${letter}1`)];
+
+/** Parameters and variables of a function under the shortest names that it does not use. */
 function shortenNames(body: string): string {
   const declared = body.matchAll(/\b(?:let|var|const) (\w\w+)|[(,)](\w\w+):/g);
   const fields = new Set(Array.from(body.matchAll(/\.(\w+)/g), ([, name]) => name!));
   const names = new Set(Array.from(declared, ([, variable, parameter]) => variable ?? parameter!));
-  const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter(
-    (letter) => !new RegExp(`\\b${letter}\\b`).test(body),
-  );
+  const free = shortest.filter((name) => !new RegExp(`\\b${name}\\b`).test(body));
   const short = new Map(
     [...names].filter((name) => !fields.has(name)).map((name, index) => [name, free[index] ?? name]),
   );

@@ -1,4 +1,5 @@
-import { type Constants, plainValue } from './constants.js';
+import type { KernelSource } from './assemble.js';
+import { type Constants, checkedValue } from './constants.js';
 
 /** The uniform buffer of a kernel's variables, behind all that kernels declare themselves. */
 export const variablesBinding = '@group(0) @binding(15) var<uniform> variables: Variables;';
@@ -10,6 +11,7 @@ export const variablesBinding = '@group(0) @binding(15) var<uniform> variables: 
  * @param text - without the constants that are variables
  */
 export function withVariables(text: string, constants: Constants, variables: readonly string[]): string {
+  if (variables.length === 0) return text;
   const values = variables.map((name) => [name, `variables.${name}`]);
   const rest = text.replace(/^const (\w+) = ([^;]+);$/gm, (line, name: string, value: string) => {
     if (!values.some(([known]) => mentions(value, known!))) return line;
@@ -36,9 +38,17 @@ function mentions(text: string, name: string): boolean {
 
 const buffers = new WeakMap<GPUDevice, Map<string, GPUBuffer>>();
 
-/** The values of a kernel's variables on a device, made once and kept, as pipelines are. */
-export function variablesBuffer(device: GPUDevice, constants: Constants, variables: readonly string[]): GPUBuffer {
-  const values = Int32Array.from(variables, (name) => Number(plainValue(constants[name]!)));
+/**
+ * The values of a kernel's variables on a device, made once and kept, as pipelines are.
+ *
+ * @throws ShapeError for one that is not a whole number of its type.
+ */
+export function variablesBuffer(
+  device: GPUDevice,
+  { name: kernel, variables = [] }: KernelSource,
+  constants: Constants,
+): GPUBuffer {
+  const values = Int32Array.from(variables, (name) => checkedValue(kernel, name, constants[name]!));
   const known = buffers.get(device) ?? new Map<string, GPUBuffer>();
   buffers.set(device, known);
   const key = values.join();
@@ -46,7 +56,7 @@ export function variablesBuffer(device: GPUDevice, constants: Constants, variabl
   if (made) return made;
   // A uniform's size is a multiple of 16 bytes.
   const size = Math.ceil(values.length / 4) * 16;
-  const buffer = device.createBuffer({ label: `variables ${key}`, size, usage: 0x40, mappedAtCreation: true });
+  const buffer = device.createBuffer({ label: 'variables', size, usage: 0x40, mappedAtCreation: true });
   new Int32Array(buffer.getMappedRange()).set(values);
   buffer.unmap();
   known.set(key, buffer);

@@ -39,11 +39,15 @@ describe.each(Object.entries(formShapes))('%s', (name, shape) => {
   });
 });
 
-describe.each(['with the convolution', 'ahead of it'])('window sums %s', (when) => {
+describe('window sums', () => {
   // More pixels than lanes, and several blocks of channels.
   const shape = { ...formShapes['odd sizes over images']!, inWidth: 23, inChannels: 24, outChannels: 160 };
 
-  it.each(['subgroup', 'winograd'] as const)('%s', async (family) => {
+  it.each([
+    ['subgroup', 'with the convolution'],
+    ['winograd', 'with the convolution'],
+    ['winograd', 'ahead of it'],
+  ] as const)('%s, %s', async (family, when) => {
     const own = deviceTraits(device);
     for (const adjust of ['output', 'input'] as const) {
       const one = randomCase(shape, adjust, false, 11);

@@ -81,7 +81,7 @@ export const formShapes: Readonly<Record<string, ConvolutionShape>> = {
 const kindOf = ({ family, tile: { read = 1, fold = 1 } }: RankedForm): string => `${family} ${read} ${fold}`;
 
 /**
- * Every family and way of loading, and two tiles from the whole range of each: compiling all of them would take hours, and
+ * Every family and way of loading, and two tiles from the whole range of each, one of them with shared pipelines: compiling all of them would take hours, and
  * drivers with wide subgroups take seconds for the larger ones.
  */
 function spread(forms: readonly RankedForm[], largestBody: number): RankedForm[] {
@@ -91,7 +91,8 @@ function spread(forms: readonly RankedForm[], largestBody: number): RankedForm[]
   return kinds.flatMap((kind) => {
     const own = quick.filter((form) => kindOf(form) === kind);
     const step = Math.max(1, Math.floor(own.length / count));
-    return own.filter((_, index) => index % step === 0).slice(0, count);
+    const picked = own.filter((_, index) => index % step === 0).slice(0, count);
+    return picked.map((form, index) => ({ ...form, shared: index > 0 }));
   });
 }
 

@@ -5,7 +5,7 @@ import { planTextures } from '../../src/graph/operations.js';
 import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
 import { planConvolution } from '../../src/ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
-import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
+import type { Form, FormRequest, RankedForm } from '../../src/ops/forms.js';
 import { createOperation } from '../../src/ops/operation.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
@@ -44,14 +44,18 @@ const shapes: Readonly<Record<string, ConvolutionShape>> = {
 
 type Count = 1 | 2;
 
-/** Picks the smallest form with so many operands in textures, as Winograd's product with `winograd`. */
+/**
+ * Picks the smallest form with so many operands in textures, as Winograd's product with `winograd`; its pipelines are shared
+ * where both are.
+ */
 function textured(count: Count, winograd: boolean): DeviceTraits {
   const smallest = (forms: readonly RankedForm[]): RankedForm | undefined =>
     [...forms].sort((a, b) => a.body - b.body).find(({ body }) => body > 8) ?? forms[0];
-  const choose = ({ forms, operation }: FormRequest): RankedForm => {
+  const choose = ({ forms, operation }: FormRequest): Form => {
     const wanted = (form: RankedForm): boolean =>
       winograd && operation !== 'winogradProduct' ? form.family === 'winograd' : form.tile.textures === count;
-    return smallest(forms.filter(wanted)) ?? forms.find(({ family }) => family === 'naive')!;
+    const form = smallest(forms.filter(wanted)) ?? forms.find(({ family }) => family === 'naive')!;
+    return { ...form, shared: count === 2 };
   };
   return { ...deviceTraits(device), textures: true, choose };
 }

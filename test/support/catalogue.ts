@@ -1,4 +1,6 @@
 import * as operations from '../../src/operations.js';
+import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
+import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
 import type { ConvolutionShape } from '../../src/ops/convolution.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
@@ -13,9 +15,7 @@ const {
   planAdd,
   planAddGradient,
   planBatchNormFold,
-  planBatchNormGradient,
   planBatchNormInference,
-  planBatchNormTraining,
   planConcat,
   planConcatGradient,
   planConvolution,
@@ -160,7 +160,8 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
   'ic-networks/train': [
     ...plansAmong(losses),
     ...plansAmong(optimisers),
-    ...plansAmong({ planChannelSums, planIcActivity, planLogitDistillation, planTableRows }),
+    ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
+    ...plansAmong({ planLogitDistillation, planTableRows }),
   ],
 };
 export const planFunctions = Object.values(planFunctionsOf).flat();

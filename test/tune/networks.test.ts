@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBuffer } from '../../src/device/buffers.js';
 import { compileInference } from '../../src/graph/inference.js';
+import { planInference } from '../../src/graph/inferencePlan.js';
 import type { Network } from '../../src/graph/network.js';
 import { createState, type NetworkState, writeState } from '../../src/graph/state.js';
 import { compileTraining } from '../../src/graph/training.js';
+import { planTraining } from '../../src/graph/trainingPlan.js';
 import type { Form } from '../../src/ops/forms.js';
+import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 import { tuningScope } from '../../src/tune/record.js';
 import { memoryTuningStore } from '../../src/tune/store.js';
-import type { TuneProgress } from '../../src/tune/tune.js';
+import { rememberedChoice, type TuneProgress } from '../../src/tune/tune.js';
 import { randomState } from '../graph/networks.js';
 import { convolution, pool } from '../models/layers.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
@@ -118,6 +121,19 @@ describe('a tuned network', () => {
     await tuning.add(tuningScope(device), new Map([[key, { form, milliseconds: 1, heuristic: chosen! }]]));
     const changed = await dispatches();
     expect(family === 'winograd' ? changed > untuned : changed < untuned).toBe(true);
+  });
+
+  it('is planned with an empty store as without one: shared pipelines, and the tiles of training or inference', async () => {
+    const choose = await rememberedChoice(device, memoryTuningStore());
+    const inference = (traits: DeviceTraits) => planInference(network, batch, { memory: 'fastest' }, traits).forward;
+    const training = (traits: DeviceTraits) => planTraining(network, batch, {}, traits).operations;
+    for (const planner of [inference, training]) {
+      const [plain, remembered] = [deviceTraits(device), deviceTraits(device, choose)].map((traits) =>
+        planner(traits).flatMap(({ plan }) => plan.steps),
+      );
+      expect(remembered).toEqual(plain);
+      expect(plain!.some(({ kernel }) => 'variables' in kernel && kernel.name.startsWith('conv2d'))).toBe(true);
+    }
   });
 
   it('stops compiling when measuring is aborted', async () => {

@@ -4,7 +4,7 @@ import { openDevice } from '../../src/device/node.js';
 import { DeviceLostError, ShapeError } from '../../src/errors.js';
 import type { ConvolutionShape } from '../../src/ops/convolution.js';
 import { planConvolution } from '../../src/ops/convolutionForward.js';
-import { type ChooseForm, chooseByCost, type FormRequest } from '../../src/ops/forms.js';
+import { type ChooseForm, chooseByRule, type FormRequest } from '../../src/ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 import { type TunedForm, tuningScope } from '../../src/tune/record.js';
 import { exportTuning, importTuning, memoryTuningStore, type TuningStore } from '../../src/tune/store.js';
@@ -141,7 +141,7 @@ describe('tune', () => {
     };
     const request = sumRequest('sum', [{ family: 'subgroup', cost: 10 }, naive]);
     await store.add(tuningScope(device), new Map([['sum', gone]]));
-    expect((await rememberedChoice(device, store))(request)).toEqual(chooseByCost(request));
+    expect((await rememberedChoice(device, store))(request)).toEqual(chooseByRule(request));
     await tune(device, asking(request), quick());
     expect(progress).toHaveLength(1);
   });
@@ -149,7 +149,7 @@ describe('tune', () => {
   it('chooses by cost what nobody measured', async () => {
     const choose = await tune(device, asking(sumRequest('sum', [{ family: 'subgroup', cost: 10 }, naive])), quick());
     const other = sumRequest('other', [{ family: 'tiled', cost: 5 }, naive]);
-    expect(choose(other)).toBe(other.forms[0]);
+    expect(choose(other)).toEqual({ ...other.forms[0], shared: true });
   });
 
   it('measures what a form asks for inside ahead of the form', async () => {
