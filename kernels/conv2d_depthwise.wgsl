@@ -47,12 +47,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 
   var z: array<Vector, ROWS * PIXELS>;
   var sums: array<Vector, ROWS * PIXELS>;
-  for (var i = 0u; i < ROWS_IN; i++) {
-    let h = first_h + i32(i);
-    if (u32(h) >= IN_HEIGHT) {
-      continue;
-    }
-    let base = (n * IN_HEIGHT + u32(h)) * IN_WIDTH * OUT_VECTORS;
+  let end = min(u32(max(i32(IN_HEIGHT) - first_h, 0)), ROWS_IN);
+  for (var i = u32(max(-first_h, 0)); i < end; i++) {
+    let base = (n * IN_HEIGHT + u32(first_h + i32(i))) * IN_WIDTH * OUT_VECTORS;
     var values: array<Vector, COLUMNS>;
     /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
       values[j] = select(Vector(), input[base + offsets[j]], inside[j]);

@@ -3,10 +3,11 @@
 //   output[slice, r,s,c,k] = sum over the output rows (n,p) of the slice and over q of
 //                            input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * gradient[n,p,q,k]
 //
-// A slice has its share of the rows that filter row r meets the input in; sum_slices adds the slices up. A workgroup is one subgroup: its lanes are output channels, VECTOR each, and every lane
-// holds TAPS filter columns x CHUNKS * SUBGROUP input channels in registers. For PIXELS neighbouring output pixels it loads
-// one input channel a lane and chunk, which passes from lane to lane, and VECTOR gradients. Channels are broadcast, or in
-// subgroups of four swapped, which takes an instruction instead of many: lane l then sums up what lane l ^ j has loaded.
+// A slice has its share of the rows in which filter row r meets the input; sum_slices adds the slices up. A workgroup is one
+// subgroup: its lanes are output channels, VECTOR each, and every lane holds TAPS filter columns x CHUNKS * SUBGROUP input
+// channels in registers. For PIXELS neighbouring output pixels it loads one input channel a lane and chunk, which passes from
+// lane to lane, and VECTOR gradients. Channels are broadcast, or in subgroups of four swapped, which takes an instruction
+// instead of many: lane l then sums up what lane l ^ j has loaded.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z

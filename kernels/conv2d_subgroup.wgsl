@@ -25,8 +25,8 @@
 // Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT, READ GROUP_IN, TAPS FILTER_WIDTH, HELD
 // CHUNK / TURNS * READ; CHUNK is 4 in subgroups of four, which take one turn; READ divides HELD with TURNED; FOLD > 1 only with
 // GROUPS, FILTER_WIDTH, UP_* and READ 1 and without TURNED; UP_WIDTH > 1 only with a stride of 1 and TAPS 1; UP_HEIGHT > 1 only
-// with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT). Every ROW_TAPS-th filter row and COLUMN_TAPS-th column falls on a
-// pixel of the input: UP / gcd(UP, DILATION).
+// with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT). Every ROW_TAPS-th filter row and every COLUMN_TAPS-th column
+// falls on a pixel of the input: UP / gcd(UP, DILATION).
 enable subgroups;
 
 const GROUP_READS = GROUP_IN / READ;

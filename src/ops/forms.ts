@@ -43,7 +43,7 @@ export interface FormRequest {
 /** Picks the form of an operation among those that the device runs. */
 export type ChooseForm = (request: FormRequest) => Form;
 
-/** A body that compiles within a fraction of a second on every adapter. */
+/** A body that compiles within a fraction of a second on most adapters. */
 const quickBody = 190;
 
 /** What {@link chooseByCost} knows of a request. */

@@ -117,13 +117,15 @@ describe('Training', () => {
   it(
     'goes by its settings to its end, from a dropped data set, by keyboard, past a bench that was stopped',
     async () => {
+      // So many that what is asked of the page meanwhile finds it at work.
+      const steps = 300;
       const labels = Array.from({ length: 80 }, (_, index) => [index % 10]);
       await writeFile(join(folder, 'data_batch_1.bin'), cifarFile(labels));
       const { page, complaints } = await openPage(browser, { acceptDownloads: true });
       await page.goto(demo.address);
       await drop(page, join(folder, 'data_batch_1.bin'));
       await untilText(page, '#data-status', '1 file, read when you start');
-      await chooseSmallTraining(page, 60);
+      await chooseSmallTraining(page, steps);
       await page.selectOption('[name=adjust]', 'input');
       await page.selectOption('[name=optimiser]', 'sgd');
       expect(await page.inputValue('[name=learningRate]')).toBe('0.1');
@@ -137,7 +139,7 @@ describe('Training', () => {
       );
       expect(await focusedId(page)).toBe('pause');
       const atWork =
-        /^The plain network first. Step \d+ of 60 · [\d.]*[1-9][\d.]* steps\/s · [1-9]\d* pictures\/s · .*\d s left$/;
+        /^The plain network first. Step \d+ of 300 · [\d.]*[1-9][\d.]* steps\/s · [1-9]\d* pictures\/s · .*\d s left$/;
       await untilText(page, '#training-status', atWork);
       await page.keyboard.press('Enter');
       await untilPhase(page, 'paused');
@@ -157,7 +159,7 @@ describe('Training', () => {
       await untilPhase(page, 'done');
       expect(await page.textContent(':focus')).toBe('Train again');
 
-      expect(await statusOf(page)).toBe('Done, 60 steps of 16 pictures');
+      expect(await statusOf(page)).toBe('Done, 300 steps of 16 pictures');
       expect(await page.getAttribute('#progress', 'aria-valuenow')).toBe('100');
       for (const role of ['ic', 'plain'] as const) {
         expect(await page.textContent(`#test-${role}`)).toMatch(/ % of 8 test pictures$/);
@@ -169,7 +171,7 @@ describe('Training', () => {
       const [file] = await Promise.all([page.waitForEvent('download'), page.click('#save-ic')]);
       const { network, training } = decodeCheckpoint(new Uint8Array(await readFile(await file.path())));
       expect(network.layers.map((layer) => layer.kind === 'convolution' && layer.adjust)).toContain('input');
-      expect(training).toMatchObject({ step: 60, batch: 16, optimiser: 'sgd', distillation: 'mse' });
+      expect(training).toMatchObject({ step: steps, batch: 16, optimiser: 'sgd', distillation: 'mse' });
       expect(complaints).toEqual([]);
       await page.context().close();
     },
