@@ -136,8 +136,8 @@ export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
 export function convolutionSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   const { flags, geometry, bindings } = task;
-  const sumsInside = flags.SUMS === 0 || form.family !== 'winograd' || !sumsApart(geometry, traits);
-  if (sumsInside) return stepsOf(task, form, traits);
+  const apart = flags.SUMS !== 0 && form.family === 'winograd' && sumsApart(geometry, traits);
+  if (!apart) return stepsOf(task, form, traits);
   const sums = windowSumSteps(geometry, bindings.input!, flags.SUMS === 2 ? bindings.adjust! : undefined);
   const given = { ...flags, SUMS: 0, STORE_SUMS: false, GIVEN_SUMS: true };
   const rest = stepsOf({ ...task, flags: given, bindings: { ...bindings, window_sums: 'windowSums' } }, form, traits);
