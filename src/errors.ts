@@ -55,3 +55,9 @@ export class FormatError extends ICError {}
 
 /** Training produced a value that is not a number or not finite. */
 export class NumericError extends ICError {}
+
+/** Something was used after it, or what it works on, was disposed. */
+export class DisposedError extends ICError {}
+
+/** A call of something that does one thing at a time, while an earlier call has not ended. */
+export class BusyError extends ICError {}

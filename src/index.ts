@@ -4,7 +4,9 @@ export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
 export { requestDevice } from './device/device.js';
 export { type ImageSource, imageTexture } from './device/images.js';
 export {
+  BusyError,
   DeviceLostError,
+  DisposedError,
   type ErrorDetails,
   FormatError,
   ICError,
