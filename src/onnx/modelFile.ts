@@ -19,9 +19,10 @@ const standardDomains = ['', 'ai.onnx'];
 /**
  * Parses an ONNX file; the weights in it are views into `bytes`.
  *
- * @throws FormatError where it is none, UnsupportedError for other versions of the standard operators
+ * @throws ShapeError for no bytes, FormatError where it is none, UnsupportedError for other versions of the standard operators
  */
 export function parseModel(bytes: Uint8Array, name: string): ModelFile {
+  if (!(bytes instanceof Uint8Array)) throw misfitting('bytes', 'a Uint8Array', typeof bytes);
   const model = parse(bytes, name);
   const { graph } = model;
   if (!graph) throw malformed(name, 'an ONNX model with a graph', 'none');
@@ -75,7 +76,7 @@ export function unsupported(parameter: string, expected: string, got: string): I
   return new UnsupportedError({ operation: 'decodeOnnx', parameter, expected, got });
 }
 
-/** A size of images that the caller asked for and that is none, or does not fit the file. */
+/** What the caller gave: no bytes, or a size of images that is none or does not fit the file. */
 export function misfitting(parameter: string, expected: string, got: string): ICError {
   return new ShapeError({ operation: 'decodeOnnx', parameter, expected, got });
 }

@@ -232,6 +232,12 @@ describe('a sound file of what is not read', () => {
   });
 });
 
+it.each(['net.onnx', new ArrayBuffer(8), undefined, null, [8, 1]])('refuses what is no bytes: %o', (given) =>
+  expectError(() => decodeOnnx(given as unknown as Uint8Array), ShapeError, {
+    parameter: 'bytes',
+    expected: 'a Uint8Array',
+  }));
+
 describe('a size of images that the caller asks for', () => {
   const rows = [node('Flatten', ['x'], 'r'), node('Gemm', ['r', 'm'], 'y')];
   const misfits: readonly (readonly [string, ModelParts])[] = [
