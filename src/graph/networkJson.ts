@@ -40,6 +40,7 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
   maxPool: poolFields,
   meanPool: { ...poolFields, countPadding: optional(flag) },
   dense: { outFeatures: integer, bias: flag },
+  flatten: {},
   softmax: {},
 };
 

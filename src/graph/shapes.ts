@@ -74,6 +74,8 @@ export function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): S
       return poolShape(layer, onlyInput(layer, shapes));
     case 'dense':
       return denseShape(layer, onlyInput(layer, shapes));
+    case 'flatten':
+      return flattenShape(onlyInput(layer, shapes));
     default:
       return refuseKind(layer);
   }
@@ -115,6 +117,10 @@ function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): S
 function denseShape(layer: DenseLayer, [batch]: Shape): Shape {
   requireInteger(layer.outFeatures, 1, 'outFeatures', placeOf(layer));
   return [batch, 1, 1, layer.outFeatures];
+}
+
+function flattenShape([batch, height, width, channels]: Shape): Shape {
+  return [batch, 1, 1, height * width * channels];
 }
 
 function addShape(layer: AddLayer, shapes: ReadonlyMap<string, Shape>): Shape {
@@ -168,7 +174,7 @@ function refuseKind(layer: never): never {
   throw new UnsupportedError({
     operation: 'inferShapes',
     parameter: `${name}.kind`,
-    expected: 'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense or softmax',
+    expected: 'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense, flatten or softmax',
     got: String(kind),
   });
 }
