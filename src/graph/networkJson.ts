@@ -83,11 +83,11 @@ function record(value: unknown, where: string, fields: Readonly<Record<string, C
   return value;
 }
 
-/** A value from a file in short. Nesting is not followed, as it may be deeper than the stack. */
+/** A value from a file. Nesting is not followed, as it may be deeper than the stack. */
 export function describeJson(value: unknown): string {
   if (value === undefined) return 'nothing';
   const flat = !isObject(value) || !Object.values(value).some(isObject);
-  if (flat) return JSON.stringify(value).slice(0, 200);
+  if (flat) return JSON.stringify(value);
   return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
 }
 
@@ -100,5 +100,5 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function refusal(parameter: string, expected: string, got: string): FormatError {
-  return new FormatError({ operation: 'network', parameter, expected, got: got.slice(0, 200) });
+  return new FormatError({ operation: 'network', parameter, expected, got });
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FormatError } from '../../src/errors.js';
+import { FormatError, LimitError, UnsupportedError } from '../../src/errors.js';
 import { parseNetwork } from '../../src/graph/networkJson.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
 import { float32Tensor, type SafetensorsTensor, writeSafetensors } from '../../src/io/safetensors.js';
@@ -60,6 +60,11 @@ describe('the record of a checkpoint', () => {
     `{"network": ${nested}}`,
   ])('is refused where it is %.40s', (text) => {
     expect(() => decodeCheckpoint(fileOf(text))).toThrow(FormatError);
+  });
+
+  it('is refused where it has more values than are read', () => {
+    const text = JSON.stringify({ ...record, classNames: 'HERE' }).replace('"HERE"', `[${'0,'.repeat(1_000_000)}0]`);
+    expect(() => decodeCheckpoint(fileOf(text))).toThrow(LimitError);
   });
 
   it('is refused where there is none', () => {
@@ -228,7 +233,7 @@ describe('a file at random', () => {
       }
       return true;
     } catch (error) {
-      if (error instanceof FormatError) return true;
+      if (error instanceof FormatError || error instanceof LimitError || error instanceof UnsupportedError) return true;
       throw error;
     }
   };
