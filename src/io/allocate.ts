@@ -10,6 +10,9 @@ export function allocate(bytes: number, operation: string, what: string): ArrayB
   try {
     return new ArrayBuffer(bytes);
   } catch (cause) {
-    throw new LimitError({ operation, parameter: 'memory', expected: `${bytes} bytes for ${what}`, got: 'less' }, { cause });
+    throw new LimitError(
+      { operation, parameter: 'memory', expected: `${bytes} bytes for ${what}`, got: 'less' },
+      { cause },
+    );
   }
 }
