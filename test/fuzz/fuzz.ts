@@ -15,6 +15,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** The number of the first input, to try one again; 0 where left out. */
   readonly first?: number;
+  /** What a small input may take; 1000 where left out. */
+  readonly slowMilliseconds?: number;
   readonly onProgress?: (tried: number) => void;
 }
 
@@ -35,15 +37,13 @@ export interface FuzzReport {
   readonly slowest: { readonly input: number; readonly milliseconds: number };
 }
 
-/** What a small input may take. */
-const slowMilliseconds = 1000;
 /** An error shortens what it repeats of a file. */
 const longestMessage = 2000;
 
 /** Gives a reader `count` inputs and looks at what it does with them. */
 export async function fuzz(
   { mutant, read }: FuzzedReader,
-  { count, seed, first = 0, onProgress }: FuzzOptions,
+  { count, seed, first = 0, slowMilliseconds = 1000, onProgress }: FuzzOptions,
 ): Promise<FuzzReport> {
   const wrong: Wrong[] = [];
   let refused = 0;
@@ -51,7 +51,7 @@ export async function fuzz(
   let slowest = { input: first, milliseconds: 0 };
   for (let input = first; input < first + count; input++) {
     const bytes = mutant(randomOf(mix32(input, seed)));
-    const { fault, isRefused, milliseconds } = await timed(read, bytes);
+    const { fault, isRefused, milliseconds } = await timed(read, bytes, slowMilliseconds);
     if (milliseconds > slowest.milliseconds) slowest = { input, milliseconds };
     if (fault !== undefined) wrong.push({ input, what: fault });
     else if (isRefused) refused++;
@@ -68,7 +68,7 @@ interface Attempt {
 }
 
 /** An attempt that is slow is made again: the machine may have been busy. */
-async function timed(read: FuzzedReader['read'], bytes: Uint8Array): Promise<Attempt> {
+async function timed(read: FuzzedReader['read'], bytes: Uint8Array, slowMilliseconds: number): Promise<Attempt> {
   let fastest = await attempt(read, bytes);
   for (let again = 0; again < 2 && fastest.milliseconds > slowMilliseconds; again++) {
     const next = await attempt(read, bytes);
