@@ -198,6 +198,23 @@ describe('a network as JSON', () => {
     expect('polluted' in {}).toBe(false);
   });
 
+  it('is refused with more layers than are read', () => {
+    const relus = (count: number) => {
+      const layers = Array.from({ length: count }, (_, at) => ({
+        kind: 'relu',
+        name: `${at}`,
+        inputs: [at === 0 ? 'input' : `${at - 1}`],
+      }));
+      return { ...smallNetwork, layers };
+    };
+    expect(accepted(relus(10_000)).layers).toHaveLength(10_000);
+    const named = { operation: 'network', parameter: 'net.layers', got: '10001' };
+    expectError(() => accepted(relus(10_001)), LimitError, named);
+    const inputs = Array.from({ length: 10_001 }, () => 'input');
+    const wide = { ...smallNetwork, layers: [{ kind: 'concat', name: 'wide', inputs }] };
+    expectError(() => accepted(wide), FormatError, { parameter: 'net.layers[0].inputs' });
+  });
+
   it('is named shortly however long it is', () => {
     const long = 'x'.repeat(1e6);
     for (const value of [
