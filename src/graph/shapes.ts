@@ -38,15 +38,21 @@ export function inferShapes(network: Network, batch: number): Map<string, Shape>
       got: 'none',
     });
   }
-  const shapes = new Map<string, Shape>([['input', [batch, height, width, channels]]]);
+  const shapes = new Map([['input', exact([batch, height, width, channels], 'inferShapes', 'input')]]);
   for (const layer of network.layers) {
     if (shapes.has(layer.name)) throw layerError(layer, 'name', 'a name used once, and not `input`', layer.name);
-    shapes.set(layer.name, outputShape(layer, shapes));
+    shapes.set(layer.name, exact(outputShape(layer, shapes), layer.kind, `${layer.name}.output`));
     if (layer.kind === 'softmax' && layer !== network.layers.at(-1)) {
       throw layerError(layer, 'name', 'a softmax as the last layer alone', layer.name);
     }
   }
   return shapes;
+}
+
+/** Beyond 2^53 bytes sizes are not exact, and no device holds so much. */
+function exact(shape: Shape, operation: string, parameter: string): Shape {
+  if (Number.isSafeInteger(tensorBytes(...shape))) return shape;
+  throw new ShapeError({ operation, parameter, expected: 'less than 2^53 bytes', got: list(shape) });
 }
 
 /** Bytes of the two largest neighbouring activations: a layer's inputs together with its output, at most. */
