@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { grouped } from '../../src/cli/output.js';
-import { writeAtomically } from '../../src/train/files.js';
+import { writeAtomically } from '../../src/io/writeAtomically.js';
 import { escaped, htmlPage, htmlTable } from '../report/html.js';
 import { drawCurves, drawErrors } from './charts.js';
 import type { StartRecord, StudyRecord } from './records.js';
