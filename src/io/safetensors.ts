@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.js';
-import { requireInteger } from './checks.js';
+import { requireInteger, requireReadable } from './checks.js';
 import { decodeFloats } from './floats.js';
 import {
   describe,
@@ -70,7 +70,7 @@ export interface SafetensorsPlan {
  * so that every element lies at a multiple of its size.
  *
  * @throws ShapeError for a shape of other than counts, and for a name that a file cannot hold: given twice,
- *   `__metadata__`, `__proto__`, or with half of a surrogate pair
+ *   `__metadata__`, `__proto__`, or with half of a surrogate pair; for whatever else `readSafetensors` would refuse
  */
 export function planSafetensors(
   tensors: readonly (readonly [string, Pick<SafetensorsTensor, 'dtype' | 'shape'>])[],
@@ -95,7 +95,12 @@ export function planSafetensors(
     return [name, JSON.stringify({ dtype, shape, data_offsets })];
   });
   if (metadata !== undefined) members.unshift([metadataName, metadataText(metadata)]);
-  return { start: startBytes(members), order, dataBytes: end };
+  const start = startBytes(members);
+  requireReadable('writeSafetensors', () => {
+    headerLength(start, start.length + end, 'file');
+    parseHeader(start.subarray(lengthBytes), end, 'file');
+  });
+  return { start, order, dataBytes: end };
 }
 
 /**
