@@ -92,6 +92,17 @@ describe('icnet convert', () => {
     expect(ended.stdout).toMatch(/^classifier\.1 +dense +1 x 1 x 5 +45 +40$/m);
   });
 
+  it('makes the folder that it writes into, and looks ahead whether it can', async () => {
+    await writeFile(place('again.safetensors'), encodeNetwork(network, values, more));
+    const line = ['convert', 'again.safetensors', '--to', 'onnx', '--output'];
+    expect(await icnet.run([...line, join('deep', 'below', 'net.onnx')])).toMatchObject({ ...fine, stderr: '' });
+    expect(await readdir(place(join('deep', 'below')))).toEqual(['net.onnx']);
+    const inTheWay = join('again.safetensors', 'net.onnx');
+    await expectRefusal(await icnet.run([...line, inTheWay]), 'convert: --output', `${inTheWay} (ENOTDIR`);
+    await expectRefusal(await icnet.run([...line, 'deep']), 'convert: --output', 'deep (EISDIR');
+    expect(await readdir(place('.'))).not.toContain('again.onnx');
+  });
+
   it('says in a line what it does not do', async () => {
     const onnx = ['--to', 'onnx', '--output', 'refused.onnx'];
     await writeFile(place('text.onnx'), 'not a network');
