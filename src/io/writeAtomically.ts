@@ -36,8 +36,9 @@ export async function writeAtomically(
 export async function checkWritable(path: string): Promise<void> {
   const folder = dirname(resolve(path));
   const status = await statusOf(folder);
-  if (!status) return checkWritable(folder);
-  if (!status.isDirectory()) throw fault('ENOTDIR', 'not a directory', folder);
+  // Above the root of a drive there is nothing to look at.
+  if (!status && folder !== resolve(path)) return checkWritable(folder);
+  if (!status?.isDirectory()) throw fault('ENOTDIR', 'not a directory', folder);
   if ((await statusOf(path))?.isDirectory()) throw fault('EISDIR', 'is a directory', path);
   const beside = temporaryName(path, await processPlace());
   await withNewFile(beside, new Uint8Array(4096), () => rm(beside));

@@ -353,7 +353,8 @@ async function compileMetrics(device: GPUDevice, batch: number, training: Traini
 /** What no checkpoint could hold is found before the training, not behind it. */
 function checkRecord(network: Network, options: TrainerOptions): void {
   const { normalisation, dataset } = options;
-  const training = trainingRecord({ step: 0, options });
+  // Kinds of optimisers and of distillations are refused where they are compiled.
+  const training = { ...trainingRecord({ step: 0, options }), optimiser: 'sgd', distillation: undefined };
   recordText({ network, normalisation, training, classNames: dataset.classNames }, 'train');
 }
 
