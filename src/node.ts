@@ -4,5 +4,6 @@ export { type NodeDevice, type OpenDeviceOptions, openDevice } from './device/no
 export { type DecodePictureOptions, decodePicture } from './io/decodePicture.js';
 export { type ImageFolder, type ImageFolderOptions, loadImageFolder, loadMnist } from './io/folder.js';
 export { openFile } from './io/openFile.js';
-export { loadCheckpoint, writeAtomically } from './train/files.js';
+export { writeAtomically } from './io/writeAtomically.js';
+export { loadCheckpoint } from './train/files.js';
 export { type FileTuningStoreOptions, fileTuningStore } from './tune/fileStore.js';

@@ -1,15 +1,16 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
+import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
 import { decodeOnnx } from '../onnx/decode.js';
 import { encodeOnnx } from '../onnx/encode.js';
 import { encodeNetwork } from '../train/checkpoint.js';
-import { writeAtomically } from '../train/files.js';
 import { readWeights } from '../weights/read.js';
-import { isMoment, type ModelFlags, openModel } from './model.js';
+import { isAddress, isMoment, type ModelFlags, openModel } from './model.js';
 import { grouped, type Output } from './output.js';
+import { requireWritable, writeResult } from './writing.js';
 
 /** What a network can be converted to, with the end of its files' names. */
 export const conversions = { onnx: '.onnx', safetensors: '.safetensors' } as const;
@@ -28,10 +29,12 @@ export async function convert(path: string, flags: ConvertFlags, output: Output)
     const expected = 'another file than the one that is read';
     throw new UnsupportedError({ operation: 'convert', parameter: '--output', expected, got: target });
   }
+  await requireWritable('convert', '--output', target);
   const { network, bytes } = flags.to === 'onnx' ? await toOnnx(path, flags, output) : await toSafetensors(path, flags);
-  await writeAtomically(target, bytes);
-  output.emit({ event: 'done', network: network.name, input: path, output: target, bytes: bytes.length });
-  output.say(`${network.name}: ${target}, ${grouped(bytes.length)} bytes`);
+  await mkdir(dirname(target), { recursive: true });
+  const written = await writeResult(target, bytes, output);
+  output.emit({ event: 'done', network: network.name, input: path, output: written, bytes: bytes.length });
+  output.say(`${network.name}: ${written}, ${grouped(bytes.length)} bytes`);
 }
 
 interface Converted {
@@ -69,7 +72,8 @@ async function toSafetensors(path: string, { model, names, size }: ConvertFlags)
   return { network, bytes: encodeNetwork(network, values, more) };
 }
 
-/** A file of the same name with another end. */
+/** A file of the same name with another end; here for a file at an address, which has no place here. */
 function beside(path: string, end: string): string {
-  return join(dirname(path), basename(path).replace(/\.[^.]+$/, '') + end);
+  const stem = (name: string): string => basename(name).replace(/\.[^.]+$/, '');
+  return isAddress(path) ? fileName(stem(new URL(path).pathname)) + end : join(dirname(path), stem(path) + end);
 }

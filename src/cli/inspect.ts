@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import { type AdjustDistribution, adjustDistributions } from '../graph/adjustDistribution.js';
 import { compileInspection, type InspectionResult, type LayerActivity } from '../graph/inspection.js';
@@ -8,13 +8,15 @@ import { fillSequential } from '../io/batches.js';
 import { channelStatistics, type Normalisation } from '../io/dataset.js';
 import { decodePicture } from '../io/decodePicture.js';
 import { encodePng } from '../io/encodePng.js';
+import { fileName } from '../io/fileName.js';
 import { pictureInput } from '../io/picture.js';
 import { type Checkpoint, restoreState } from '../train/checkpoint.js';
-import { loadCheckpoint, writeAtomically } from '../train/files.js';
+import { loadCheckpoint } from '../train/files.js';
 import { drawActivity } from './activityMap.js';
 import { openForCommand } from './adapter.js';
 import { loadData, type ReadLimits } from './data.js';
 import { type Output, percent, table } from './output.js';
+import { requireWritable, writeResult } from './writing.js';
 
 export interface InspectFlags extends ReadLimits {
   readonly adapter: string;
@@ -35,6 +37,7 @@ export async function inspect(
   const { network, values } = checkpoint;
   const adjusts = adjustDistributions(network, values);
   if (adjusts.length === 0) throw withoutUnits(network);
+  await requireWritable('inspect', '--output', join(flags.output, 'map.png'));
   const image =
     picture === undefined ? await testImage(checkpoint, flags, output) : await pictureImage(checkpoint, picture, flags);
   const { device, close } = await openForCommand(flags.adapter, output);
@@ -45,8 +48,8 @@ export async function inspect(
     inspection.dispose();
     state.dispose();
     report(result, adjusts, output);
-    const files = await writeMaps(result.layers, flags.output);
-    output.say(`Maps of where the second term fires, dark for no filter, bright for all: ${flags.output}`);
+    const files = await writeMaps(result.layers, flags.output, output);
+    output.say(`Maps of where the second term fires, dark for no filter, bright for all: ${dirname(files[0]!)}`);
     output.emit({ event: 'done', logits: [...result.logits], files });
   } finally {
     close();
@@ -131,14 +134,13 @@ function histogram(adjusts: readonly AdjustDistribution[]): string[] {
   return table([['adjust', 'filters', ''.padEnd(widestBar)], ...rows]);
 }
 
-async function writeMaps(layers: readonly LayerActivity[], folder: string): Promise<string[]> {
+async function writeMaps(layers: readonly LayerActivity[], folder: string, output: Output): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   const files: string[] = [];
   for (const [index, { layer, maps, height, width }] of layers.entries()) {
-    const name = `${String(index + 1).padStart(2, '0')}-${layer.replace(/[^\w.-]/g, '_')}.png`;
-    const file = join(folder, name);
-    await writeAtomically(file, await encodePng(drawActivity(maps, height, width)));
-    files.push(file);
+    const name = `${String(index + 1).padStart(2, '0')}-${fileName(layer)}.png`;
+    const picture = await encodePng(drawActivity(maps, height, width));
+    files.push(await writeResult(join(folder, name), picture, output));
   }
   return files;
 }

@@ -7,6 +7,7 @@ import { type DistillFlags, distill } from './distill.js';
 import { evaluate } from './evaluate.js';
 import { info } from './info.js';
 import { inspect } from './inspect.js';
+import { endUnread } from './interrupt.js';
 import { createOutput } from './output.js';
 import { type PredictFlags, predict } from './predict.js';
 import { summary } from './summary.js';
@@ -303,11 +304,13 @@ function describe(error: unknown): string {
   return error instanceof ICError || code !== undefined ? message : (stack ?? String(error));
 }
 
-// Whoever reads may have enough before the end, as `head` has.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
-});
+// Whoever reads may have enough before the end, as `head` has, or end by the same Ctrl-C, as `tee` does.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    endUnread();
+  });
+}
 
 try {
   await program.parseAsync();

@@ -49,9 +49,14 @@ export interface Model {
   readonly classNames: readonly NamedClass[] | undefined;
 }
 
+/** Whether a file is elsewhere. */
+export function isAddress(path: string): boolean {
+  return /^https?:\/\//.test(path);
+}
+
 /** Opens a file on disk or at an address. */
 export function openSource(path: string): Promise<ByteSource> {
-  return /^https?:\/\//.test(path) ? openBytes(new URL(path)) : openFile(path);
+  return isAddress(path) ? openBytes(new URL(path)) : openFile(path);
 }
 
 /**

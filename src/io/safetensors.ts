@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.js';
-import { requireInteger } from './checks.js';
+import { requireInteger, requireReadable } from './checks.js';
 import { decodeFloats } from './floats.js';
 import {
   describe,
@@ -71,7 +71,8 @@ export interface SafetensorsPlan {
  * so that every element lies at a multiple of its size.
  *
  * @throws ShapeError for a shape of other than counts, or of packed elements that fill no whole bytes, and for a name that a
- *   file cannot hold: given twice, `__metadata__`, `__proto__`, or with half of a surrogate pair
+ *   file cannot hold: given twice, `__metadata__`, `__proto__`, or with half of a surrogate pair; for
+ *   whatever else `readSafetensors` would refuse
  */
 export function planSafetensors(
   tensors: readonly (readonly [string, Pick<SafetensorsTensor, 'dtype' | 'shape'>])[],
@@ -96,7 +97,12 @@ export function planSafetensors(
     return [name, JSON.stringify({ dtype, shape, data_offsets })];
   });
   if (metadata !== undefined) members.unshift([metadataName, metadataText(metadata)]);
-  return { start: startBytes(members), order, dataBytes: end };
+  const start = startBytes(members);
+  requireReadable('writeSafetensors', () => {
+    headerLength(start, start.length + end, 'file');
+    parseHeader(start.subarray(lengthBytes), end, 'file');
+  });
+  return { start, order, dataBytes: end };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ICError } from '../errors.js';
+import { ICError, ShapeError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { createState, type NetworkState, readState, readTensors, writeState } from '../graph/state.js';
@@ -14,9 +14,10 @@ import {
   type CheckpointRecord,
   momentPrefix,
   recordKey,
+  recordText,
   refusal,
   requireRecord,
-  type TrainingRecord,
+  trainingRecord,
 } from './checkpointRecord.js';
 import type { Trainer } from './trainer.js';
 
@@ -31,6 +32,8 @@ export interface Checkpoint extends CheckpointRecord {
 /**
  * A checkpoint as a safetensors file: the network's state under PyTorch's names and in its layouts, what the optimiser
  * carries under `optimizer.NAME.PARAMETER`, network, training and the names of the classes as JSON in the metadata.
+ *
+ * @throws ShapeError for what `decodeCheckpoint` would not read again, such as class names with control characters
  */
 export async function encodeCheckpoint(
   state: NetworkState,
@@ -53,35 +56,36 @@ export async function encodeCheckpoint(
  * The same of a network that is on no device and in no training.
  *
  * @param values the network's whole state by PyTorch's names and in its layouts; counters of batches may be missing
- * @throws ShapeError for a value of another size than the network's
+ * @throws ShapeError for a value of another size than the network's, and for what `decodeCheckpoint` would not read again
  */
 export function encodeNetwork(
   network: Network,
   values: ReadonlyMap<string, Float32Array>,
   { normalisation, classNames }: Pick<CheckpointRecord, 'normalisation' | 'classNames'> = {},
 ): Uint8Array {
-  return fileOf(stateTensors(network, values), { network, normalisation, classNames });
+  return fileOf(stateTensors(network, values), { network, normalisation, training: undefined, classNames });
 }
 
 function stateTensors(network: Network, values: ReadonlyMap<string, Float32Array>): [string, SafetensorsTensor][] {
   return networkParameters(network).map(({ name, shape, role }) => {
     const value = values.get(name) ?? new Float32Array();
-    return [name, role === 'batchesTracked' ? counter(value[0] ?? 0) : float32Tensor(shape, value)];
+    return [name, role === 'batchesTracked' ? counter(name, value[0] ?? 0) : float32Tensor(shape, value)];
   });
 }
 
-function fileOf(tensors: [string, SafetensorsTensor][], record: unknown): Uint8Array {
-  return writeSafetensors(tensors, { format: 'pt', [recordKey]: JSON.stringify(record) });
+function fileOf(tensors: [string, SafetensorsTensor][], record: Parameters<typeof recordText>[0]): Uint8Array {
+  return writeSafetensors(tensors, { format: 'pt', [recordKey]: recordText(record, 'encodeCheckpoint') });
 }
 
-function trainingRecord({ step, options }: Trainer): TrainingRecord {
-  const { steps, seed, batch, dataset, optimiser, distillation } = options;
-  const record = { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
-  return { ...record, ...(distillation && { distillation: distillation.loss }) };
-}
-
-function counter(value: number): SafetensorsTensor {
+function counter(parameter: string, value: number): SafetensorsTensor {
+  if (!isCount(value)) {
+    throw new ShapeError({ operation: 'encodeCheckpoint', parameter, expected: 'a count', got: `${value}` });
+  }
   return { dtype: 'I64', shape: [], bytes: new Uint8Array(BigInt64Array.of(BigInt(value)).buffer) };
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /**
@@ -112,11 +116,12 @@ function momentNames(
   names: Iterable<string>,
 ): Map<string, { readonly moment: string; readonly spec: ParameterSpec }> {
   const trained = new Map(specs.filter(({ trainable }) => trainable).map((spec) => [spec.name, spec]));
+  const own = new Set(specs.map(({ name }) => name));
   const found = new Map<string, { moment: string; spec: ParameterSpec }>();
   for (const name of names) {
     const [, moment = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(name) ?? [];
     const spec = trained.get(parameter);
-    if (spec) found.set(name, { moment, spec });
+    if (spec && !own.has(name)) found.set(name, { moment, spec });
   }
   return found;
 }
@@ -149,7 +154,7 @@ function stateValue(spec: ParameterSpec, tensor: SafetensorsTensor, name: string
     tensor.dtype === 'I64'
       ? Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true))
       : floats(tensor, where)[0]!;
-  if (!Number.isSafeInteger(count) || count < 0) throw refusal(where, 'a count', `${count}`);
+  if (!isCount(count)) throw refusal(where, 'a count', `${count}`);
   return Float32Array.of(count);
 }
 

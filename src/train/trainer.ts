@@ -1,6 +1,7 @@
 import { destroyBuffer, readBuffer } from '../device/buffers.js';
 import { NumericError, ShapeError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
+import type { Network } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import type { NetworkState } from '../graph/state.js';
 import { compileTraining, type TrainingNetwork, type TrainingOptions } from '../graph/training.js';
@@ -8,6 +9,7 @@ import { createBatcher } from '../io/batches.js';
 import type { ImageDataset, Normalisation } from '../io/dataset.js';
 import { planStepMetrics, stepStateBytes } from '../ops/loss.js';
 import { bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
+import { recordText, trainingRecord } from './checkpointRecord.js';
 import {
   checkDistillation,
   compileTeacher,
@@ -124,7 +126,8 @@ const storage = 0x80 | 0x04 | 0x08;
  * Compiles a training. It goes on from `trainer.step`, and since a step depends on state, options and its number alone, a
  * training that was stopped and restored gives bit for bit what an uninterrupted one gives on the same adapter.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when compiling is aborted.
+ * @throws ShapeError, also for names, numbers or layers that no checkpoint could hold; LimitError, UnsupportedError; the
+ * signal's reason when compiling is aborted.
  */
 export async function createTrainer(state: NetworkState, options: TrainerOptions): Promise<Trainer> {
   const { device } = state;
@@ -135,6 +138,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   checkDataset(state.network, dataset);
   if (distillation) checkDistillation(state, distillation, augmentation);
   const batcher = createBatcher(dataset, { batch, seed, shuffle: true, ...augmentation, ...normalisation });
+  checkRecord(state.network, options);
   const compiled = await compileStep(state, options);
   const { training, optimiser, teacher, stepState, status, ring, distanceRing } = compiled;
   const imageSize = elementCount(training.inputShape.slice(1));
@@ -344,6 +348,14 @@ async function compileMetrics(device: GPUDevice, batch: number, training: Traini
       for (const buffer of buffers) destroyBuffer(device, buffer);
     },
   };
+}
+
+/** What no checkpoint could hold is found before the training, not behind it. */
+function checkRecord(network: Network, options: TrainerOptions): void {
+  const { normalisation, dataset } = options;
+  // Kinds of optimisers and of distillations are refused where they are compiled.
+  const training = { ...trainingRecord({ step: 0, options }), optimiser: 'sgd', distillation: undefined };
+  recordText({ network, normalisation, training, classNames: dataset.classNames }, 'train');
 }
 
 function checkMicroBatch(microBatch: number, batch: number): void {

@@ -1,5 +1,6 @@
 import packageText from '../../package.json?raw';
 import { FormatError } from '../errors.js';
+import { requireReadable } from '../io/checks.js';
 import { parseJson } from '../io/json.js';
 import type { Form } from '../ops/forms.js';
 import { deviceTraits } from '../ops/traits.js';
@@ -55,9 +56,15 @@ export function sameForm(a: Form, b: Form): boolean {
   );
 }
 
-/** Results as JSON. */
+/**
+ * Results as JSON.
+ *
+ * @throws ShapeError for what {@link decodeTuning} would not read.
+ */
 export function encodeTuning({ adapter, version, results }: TuningRecord): string {
-  return `${JSON.stringify({ format, version, adapter, results: Object.fromEntries(results) }, null, 1)}\n`;
+  const text = `${JSON.stringify({ format, version, adapter, results: Object.fromEntries(results) }, null, 1)}\n`;
+  requireReadable(operation, () => decodeTuning(text, 'results'));
+  return text;
 }
 
 /**

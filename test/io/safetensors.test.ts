@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { FormatError, ICError, LimitError, ShapeError, UnsupportedError } from '../../src/errors.js';
 import {
   float32Tensor,
+  planSafetensors,
   readSafetensors,
   type SafetensorsTensor,
   type SafetensorsType,
@@ -339,6 +340,13 @@ describe('writeSafetensors', () => {
     ];
     expect(() => writeSafetensors(twice)).toThrow(/tensors: expected every name once, got "a" again/);
     expect(() => writeSafetensors([], JSON.parse('{"__proto__":"x"}'))).toThrow(ShapeError);
+  });
+
+  it('refuses whatever else its reader would', () => {
+    const huge = () => planSafetensors([['x', { dtype: 'F32', shape: [2 ** 30, 2 ** 30] }]]);
+    expectError(huge, ShapeError, { operation: 'writeSafetensors' });
+    const numeric = () => writeSafetensors([['x', tensor]], JSON.parse('{"steps":3}'));
+    expectError(numeric, ShapeError, { operation: 'writeSafetensors', parameter: 'file, __metadata__, "steps"' });
   });
 
   it('refuses bytes that do not fit the shape', () => {

@@ -8,8 +8,8 @@ import { elementCount, networkParameters } from '../../src/graph/parameters.js';
 import { createState, readTensors } from '../../src/graph/state.js';
 import { openFile } from '../../src/io/openFile.js';
 import { planSafetensors } from '../../src/io/safetensors.js';
+import { writeAtomically } from '../../src/io/writeAtomically.js';
 import { networkByName } from '../../src/models/networkByName.js';
-import { writeAtomically } from '../../src/train/files.js';
 import { loadWeights } from '../../src/weights/load.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 

@@ -7,7 +7,7 @@ import { networkParameters } from '../../src/graph/parameters.js';
 import { createState, type NetworkState, readState, writeState } from '../../src/graph/state.js';
 import { decodeFloats, encodeFloats, type FloatType } from '../../src/io/floats.js';
 import { readSafetensors } from '../../src/io/safetensors.js';
-import { writeAtomically } from '../../src/train/files.js';
+import { writeAtomically } from '../../src/io/writeAtomically.js';
 import { loadWeights } from '../../src/weights/load.js';
 import { encodeWeights, type SaveWeightsOptions } from '../../src/weights/save.js';
 import { everyRole, randomState } from '../graph/networks.js';
