@@ -1,8 +1,8 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { interruptsItself } from '../support/interrupts.js';
 import { stripes } from '../train/smallTraining.js';
 import { adapter, type Ended, type Installed, installCommand, objects, writeIdxFolder } from './icnet.js';
 
@@ -23,10 +23,8 @@ const file = (...path: string[]): Promise<Buffer> => readFile(join(icnet.folder,
 const eventsOf = ({ stdout }: Ended, event: string) => objects(stdout).filter((object) => object.event === event);
 const lossesOf = (ended: Ended) => eventsOf(ended, 'step').map(({ loss }) => loss);
 
-/** Interrupts a command as soon as it prints something. */
-function interrupt(child: ChildProcessWithoutNullStreams): void {
-  child.stdout.once('data', () => child.kill('SIGINT'));
-}
+/** Interrupts a command as soon as it prints a step. */
+const interrupt = { environment: interruptsItself(/"step"/) };
 
 describe('icnet train', { timeout: 300_000 }, () => {
   let firstLoss: unknown;
