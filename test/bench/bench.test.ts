@@ -28,7 +28,7 @@ function bench(
     const child = spawn(process.execPath, [script, '--adapter', adapter, ...words], {
       cwd: root,
       env: { ...process.env, ...environment },
-      timeout: 200_000,
+      timeout: 600_000,
     });
     let stdout = '';
     let stderr = '';

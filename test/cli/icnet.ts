@@ -56,7 +56,7 @@ function run(folder: string, args: readonly string[], { started, environment }: 
     const child = spawn(process.execPath, [join(folder, 'dist/cli.js'), ...args], {
       cwd: folder,
       env: { ...process.env, ...environment },
-      timeout: 200_000,
+      timeout: 600_000,
     });
     let stdout = '';
     let stderr = '';

@@ -26,7 +26,7 @@ const lossesOf = (ended: Ended) => eventsOf(ended, 'step').map(({ loss }) => los
 /** Interrupts a command as soon as it prints a step. */
 const interrupt = { environment: interruptsItself(/"step"/) };
 
-describe('icnet train', { timeout: 300_000 }, () => {
+describe('icnet train', () => {
   let firstLoss: unknown;
 
   it('reports every step, the test and the end, and leaves a checkpoint and curves', async () => {
