@@ -13,6 +13,7 @@ export default defineConfig({
         coldOurs: 'bench/coldOurs.ts',
         machineCode: 'bench/machineCode.ts',
         coldPeer: 'bench/coldPeer.ts',
+        soak: 'bench/soak/main.ts',
         study: 'bench/study/main.ts',
         fuzz: 'test/fuzz/main.ts',
       },

@@ -34,7 +34,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let distance = sum / f32(PIXELS);
   let mean = origin[c] + distance;
-  let variance = max(squares / f32(PIXELS) - distance * distance, 0.0);
+  // Rounding may leave it below 0; max() may swallow NaN.
+  let difference = squares / f32(PIXELS) - distance * distance;
+  let variance = select(difference, 0.0, difference < 0.0);
   let inverse = 1.0 / sqrt(variance + EPSILON);
   let scale = weight[c] * inverse;
   coefficients[c] = scale;

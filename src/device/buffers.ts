@@ -29,6 +29,24 @@ const owners = new WeakMap<GPUBuffer, GPUDevice>();
 export function countMemory(device: GPUDevice, buffers: 1 | -1, bytes: number): void {
   const before = bufferUsage(device);
   usages.set(device, { count: before.count + buffers, bytes: before.bytes + buffers * bytes });
+  if (buffers < 0 && bytes >= largeBytes) submitSoon(device);
+}
+
+/** What is worth a submit to be rid of. */
+const largeBytes = 2 ** 20;
+const submitting = new WeakSet<GPUDevice>();
+
+/**
+ * Submits nothing, once for all that is destroyed in a row: Dawn keeps the memory until the next submit, and a program that
+ * loads networks and disposes of them may submit none for a long time.
+ */
+function submitSoon(device: GPUDevice): void {
+  if (submitting.has(device)) return;
+  submitting.add(device);
+  queueMicrotask(() => {
+    submitting.delete(device);
+    device.queue.submit([]);
+  });
 }
 
 /** How many buffers and tensors' textures live on the device, and their bytes; those that this package created alone are counted. */

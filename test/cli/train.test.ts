@@ -1,12 +1,20 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/io/safetensors.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { atPrinting, interruptsItself } from '../support/interrupts.js';
 import { stripes } from '../train/smallTraining.js';
-import { adapter, type Ended, type Installed, installCommand, objects, writeIdxFolder } from './icnet.js';
+import {
+  adapter,
+  type Ended,
+  type Installed,
+  installCommand,
+  type Meddling,
+  objects,
+  writeIdxFolder,
+} from './icnet.js';
 
 let icnet: Installed;
 beforeAll(async () => {
@@ -25,12 +33,10 @@ const file = (...path: string[]): Promise<Buffer> => readFile(join(icnet.folder,
 const eventsOf = ({ stdout }: Ended, event: string) => objects(stdout).filter((object) => object.event === event);
 const lossesOf = (ended: Ended) => eventsOf(ended, 'step').map(({ loss }) => loss);
 
-/** Interrupts a command as soon as it prints something. */
-function interrupt(child: ChildProcessWithoutNullStreams, signal: NodeJS.Signals = 'SIGINT'): void {
-  child.stdout.once('data', () => child.kill(signal));
-}
+/** Interrupts a command as soon as it prints a step. */
+const interrupt: Meddling = { environment: interruptsItself(/"step"/) };
 
-describe('icnet train', { timeout: 300_000 }, () => {
+describe('icnet train', () => {
   let firstLoss: unknown;
 
   it('reports every step, the test and the end, and leaves a checkpoint and curves', async () => {
@@ -118,20 +124,16 @@ describe('icnet train', { timeout: 300_000 }, () => {
     expect(kept.equals(await file('whole', 'checkpoint.safetensors'))).toBe(true);
   });
 
-  it.each([
-    ['it is told to end', 143, (child: ChildProcessWithoutNullStreams) => interrupt(child, 'SIGTERM')],
-    [
-      'nobody reads on',
-      141,
-      ({ stdout }: ChildProcessWithoutNullStreams) => stdout.once('data', () => stdout.destroy()),
-    ],
-  ])('saves where %s, with exit code %i', async (_, code, meddle) => {
+  it.each<[string, number, Meddling]>([
+    ['it is told to end', 143, { environment: interruptsItself(/"step"/, 'SIGTERM') }],
+    ['nobody reads on', 141, { started: ({ stdout }) => stdout.once('data', () => stdout.destroy()) }],
+  ])('saves where %s, with exit code %i', async (_, code, meddling) => {
     const output = `ended-${code}`;
-    const ended = await icnet.run([...small, '--steps', '60', '--save-every', '1000', '--output', output], meddle);
+    const ended = await icnet.run([...small, '--steps', '900', '--save-every', '1000', '--output', output], meddling);
     expect(ended).toMatchObject({ code, signal: null });
     const { training } = decodeCheckpoint(await file(output, 'checkpoint.safetensors'));
     expect(training!.step).toBeGreaterThan(0);
-    expect(training!.step).toBeLessThan(60);
+    expect(training!.step).toBeLessThan(900);
     expect((await readdir(join(icnet.folder, output))).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
@@ -156,9 +158,8 @@ describe('icnet train', { timeout: 300_000 }, () => {
     const { TMPDIR } = process.env;
     process.env.TMPDIR = temporary;
     const steps = ['--steps', '40', '--save-every', '15', '--output', 'gone'];
-    const running = icnet.run([...small, ...steps], ({ stdout }) => {
-      stdout.once('data', () => rmSync(join(icnet.folder, 'gone'), { recursive: true }));
-    });
+    const removed = `rmSync(${JSON.stringify(join(icnet.folder, 'gone'))}, { recursive: true });`;
+    const running = icnet.run([...small, ...steps], { environment: atPrinting(/"step"/, removed) });
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
     const ended = await running;

@@ -160,15 +160,17 @@ describe('loadWeights', () => {
 describe('weights from elsewhere', () => {
   let server: Server;
   let address: string;
+  /** Called when the server will send no more of a file that it has begun. */
+  let fallSilent = (): void => {};
   beforeAll(async () => {
     server = createServer((request, response) => {
       const half = Math.floor(file.length / 2);
       if (request.url === '/none.safetensors') response.writeHead(404).end('no such file');
       if (request.url === '/known.safetensors') response.writeHead(200, { 'content-length': file.length }).end(file);
       if (request.url === '/unknown.safetensors') {
-        response.write(file.subarray(0, 3));
-        setTimeout(() => response.write(file.subarray(3, half)), 20);
-        setTimeout(() => response.end(file.subarray(half)), 40);
+        response.write(file.subarray(0, 3), () => {
+          response.write(file.subarray(3, half), () => response.end(file.subarray(half)));
+        });
       }
       if (request.url === '/zipped.safetensors') {
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(file));
@@ -182,10 +184,10 @@ describe('weights from elsewhere', () => {
         response.end();
       }
       if (request.url === '/broken.safetensors') {
-        response.writeHead(200, { 'content-length': file.length }).write(file.subarray(0, half));
-        setTimeout(() => response.destroy(), 20);
+        const sent = response.writeHead(200, { 'content-length': file.length });
+        sent.write(file.subarray(0, half), () => response.destroy());
       }
-      if (request.url === '/stuck.safetensors') response.write(file.subarray(0, half));
+      if (request.url === '/stuck.safetensors') response.write(file.subarray(0, half), () => fallSilent());
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -229,8 +231,12 @@ describe('weights from elsewhere', () => {
   it('end with the signal, even where the server has fallen silent', async () => {
     const controller = new AbortController();
     const state = createState(device, everyRole);
+    const silent = new Promise<void>((done) => {
+      fallSilent = done;
+    });
     const loading = loadWeights(state, new URL('/stuck.safetensors', address), { signal: controller.signal });
-    setTimeout(() => controller.abort(new Error('enough')), 100);
+    await silent;
+    controller.abort(new Error('enough'));
     await expect(loading).rejects.toThrow('enough');
     state.dispose();
   });
