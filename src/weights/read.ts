@@ -1,6 +1,7 @@
 import type { Network } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
-import { rowReader } from './load.js';
+import { using } from '../graph/uses.js';
+import { rowReader, usedFile } from './load.js';
 import { matchWeights, type WeightsMapping } from './match.js';
 import type { WeightsFile } from './weightsFile.js';
 
@@ -10,10 +11,18 @@ import type { WeightsFile } from './weightsFile.js';
  *
  * @throws as `loadWeights` does
  */
-export async function readWeights(
+export function readWeights(
   network: Network,
   file: WeightsFile,
   mapping: Pick<WeightsMapping, 'rename' | 'unused'> = {},
+): Promise<Map<string, Float32Array>> {
+  return using('readWeights', usedFile(file), () => readMatched(network, file, mapping));
+}
+
+async function readMatched(
+  network: Network,
+  file: WeightsFile,
+  mapping: Pick<WeightsMapping, 'rename' | 'unused'>,
 ): Promise<Map<string, Float32Array>> {
   const { loads } = matchWeights(network, file, mapping);
   const reader = rowReader(file);
