@@ -8,6 +8,14 @@ import type { Output } from './output.js';
 import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
 
+/** How much of one file is read; what is left out is as usual. */
+export interface ReadLimits {
+  /** Of a picture. */
+  readonly maxPixels?: number;
+  /** Of another file of a data set, and of what it expands to. */
+  readonly maxBytes?: number;
+}
+
 /** What the folder of the pictures to test with may be called. */
 export const testSplits = ['val', 'validation', 'valid', 'test'];
 
@@ -19,14 +27,19 @@ const testShare = 10;
  *
  * @param size of the images that pictures become; other data has its own
  */
-export async function loadData(source: string, size: Network['input'], output: Output): Promise<ImageFolder> {
+export async function loadData(
+  source: string,
+  size: Network['input'],
+  output: Output,
+  limits: ReadLimits,
+): Promise<ImageFolder> {
   const pictures = source === 'mnist' ? undefined : await findPictureData(source, output);
-  return pictures ? loadPictures(pictures, size, output) : loadKnownData(source);
+  return pictures ? loadPictures(pictures, size, output, limits) : loadKnownData(source, limits);
 }
 
 /** The data set that `mnist` or a folder of a data set's files names. */
-export function loadKnownData(source: string): Promise<ImageFolder> {
-  return source === 'mnist' ? loadMnist() : loadImageFolder(source);
+export function loadKnownData(source: string, limits: ReadLimits = {}): Promise<ImageFolder> {
+  return source === 'mnist' ? loadMnist() : loadImageFolder(source, limits);
 }
 
 interface PictureData {
@@ -98,13 +111,15 @@ async function loadPictures(
   { train, test }: PictureData,
   size: Network['input'],
   output: Output,
+  { maxPixels }: ReadLimits,
 ): Promise<ImageFolder> {
+  const options = { size, ...(maxPixels !== undefined && { maxPixels }) };
   const skips = skipCounter(output);
   const load = async (folders: PictureFolders): Promise<ImageDataset> => {
     const total = folders.classes.reduce((sum, { pictures }) => sum + pictures.length, 0);
     const bar = progressBar('Reading', total, output);
     const onProgress = (done: number): void => bar.update(done);
-    return loadPictureDataset(folders, { size, onProgress, onSkipped: skips.skip }).finally(() => bar.stop());
+    return loadPictureDataset(folders, { ...options, onProgress, onSkipped: skips.skip }).finally(() => bar.stop());
   };
   const data = { train: await load(train), test: await load(test) };
   skips.say(data.train.count + data.test.count);

@@ -6,7 +6,7 @@ import { findPictureFolders, findSplit, type PictureFolders } from '../io/pictur
 import { compileEvaluation, type EvaluationBatch, type EvaluationResult } from '../train/evaluation.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
-import { loadKnownData, testSplits } from './data.js';
+import { loadKnownData, type ReadLimits, testSplits } from './data.js';
 import { folderLabels } from './folderLabels.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output, percent } from './output.js';
@@ -15,7 +15,7 @@ import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface EvaluateFlags extends ModelFlags {
+export interface EvaluateFlags extends ModelFlags, ReadLimits {
   readonly adapter: string;
   readonly data: string;
   readonly batch?: number;
@@ -86,7 +86,7 @@ async function prepare(
 }
 
 async function prepareDataset({ record }: Model, flags: EvaluateFlags, output: Output) {
-  const { train, test } = await loadKnownData(flags.data);
+  const { train, test } = await loadKnownData(flags.data, flags);
   const normalisation = record?.normalisation ?? channelStatistics(train);
   return async (state: NetworkState): Promise<Evaluated> => {
     const evaluation = await compile(state, test.count, flags, output);
@@ -113,7 +113,7 @@ function preparePictures(folders: PictureFolders, model: Model, flags: EvaluateF
     const started = performance.now();
     async function* batches(): AsyncGenerator<EvaluationBatch> {
       const { batch } = evaluation;
-      for await (const { items, images } of pictureBatches(pictures, { batch, ...options, skips })) {
+      for await (const { items, images } of pictureBatches(pictures, { batch, ...options, skips, limits: flags })) {
         yield { images, labels: items.map(({ label }) => label) };
       }
     }

@@ -13,10 +13,10 @@ import { type Checkpoint, restoreState } from '../train/checkpoint.js';
 import { loadCheckpoint, writeAtomically } from '../train/files.js';
 import { drawActivity } from './activityMap.js';
 import { openForCommand } from './adapter.js';
-import { loadData } from './data.js';
+import { loadData, type ReadLimits } from './data.js';
 import { type Output, percent, table } from './output.js';
 
-export interface InspectFlags {
+export interface InspectFlags extends ReadLimits {
   readonly adapter: string;
   readonly data: string;
   /** Of the test image to look at, where no picture is given. */
@@ -36,7 +36,7 @@ export async function inspect(
   const adjusts = adjustDistributions(network, values);
   if (adjusts.length === 0) throw withoutUnits(network);
   const image =
-    picture === undefined ? await testImage(checkpoint, flags, output) : await pictureImage(checkpoint, picture);
+    picture === undefined ? await testImage(checkpoint, flags, output) : await pictureImage(checkpoint, picture, flags);
   const { device, close } = await openForCommand(flags.adapter, output);
   try {
     const state = restoreState(device, checkpoint);
@@ -60,10 +60,10 @@ function withoutUnits(network: Network): UnsupportedError {
 
 async function testImage(
   { network, normalisation }: Checkpoint,
-  { data, index }: InspectFlags,
+  { data, index, ...limits }: InspectFlags,
   output: Output,
 ): Promise<Float32Array> {
-  const { train, test } = await loadData(data, network.input, output);
+  const { train, test } = await loadData(data, network.input, output, limits);
   const { height, width, channels } = network.input;
   const image = new Float32Array(height * width * channels);
   fillSequential(test, index, 1, normalisation ?? channelStatistics(train), image, new Uint32Array(1));
@@ -71,10 +71,14 @@ async function testImage(
 }
 
 /** The middle of a picture, as large as the network's input. */
-async function pictureImage({ network, normalisation }: Checkpoint, path: string): Promise<Float32Array> {
+async function pictureImage(
+  { network, normalisation }: Checkpoint,
+  path: string,
+  limits: ReadLimits,
+): Promise<Float32Array> {
   const { height, width, channels } = network.input;
   const transform = { resize: Math.max(height, width), crop: { height, width } };
-  return pictureInput(await decodePicture(path), transform, normalisation ?? evenly(channels));
+  return pictureInput(await decodePicture(path, limits), transform, normalisation ?? evenly(channels));
 }
 
 /** Pixels from -1 to 1, for checkpoints that do not say what they were trained with. */

@@ -7,6 +7,7 @@ import { createState, type NetworkState } from '../graph/state.js';
 import { type ByteSource, openBytes } from '../io/byteSource.js';
 import type { Normalisation } from '../io/dataset.js';
 import { imageNetClasses } from '../io/imageNetClasses.js';
+import { parseJson } from '../io/json.js';
 import { openFile } from '../io/openFile.js';
 import { imageNetNormalisation, imageNetTransform, type PictureTransform } from '../io/picture.js';
 import type { ResampleFilter } from '../io/resample.js';
@@ -137,19 +138,13 @@ async function namesOf(
 /** Class names from a file: a line each, or a JSON array. */
 async function readNames(path: string, classes: number): Promise<readonly NamedClass[]> {
   const text = await readFile(path, 'utf8');
-  const names: unknown = text.trimStart().startsWith('[') ? parseNames(text, path) : text.trim().split(/\r?\n/);
+  const names: unknown = text.trimStart().startsWith('[')
+    ? parseJson(text, 'readNames', path)
+    : text.trim().split(/\r?\n/);
   if (Array.isArray(names) && names.length === classes && names.every((name) => typeof name === 'string')) {
     return names.map((name) => ({ name }));
   }
   throw nameFailure(path, `${classes} names`, Array.isArray(names) ? `${names.length}` : 'none');
-}
-
-function parseNames(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw nameFailure(path, 'JSON', (error as Error).message);
-  }
 }
 
 function nameFailure(parameter: string, expected: string, got: string): FormatError {

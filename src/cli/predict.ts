@@ -3,13 +3,14 @@ import { compileInference } from '../graph/inference.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
 import { adapterName, openForCommand } from './adapter.js';
+import type { ReadLimits } from './data.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output } from './output.js';
 import { pictureBatches } from './pictures.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface PredictFlags extends ModelFlags {
+export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'> {
   readonly adapter: string;
   readonly weights: string;
   readonly batch: number;
@@ -50,7 +51,7 @@ async function predictPictures(
     let predicted = 0;
     const batches = pictureBatches(
       pictures.map((path) => ({ path })),
-      { batch, transform, normalisation, skips },
+      { batch, transform, normalisation, skips, limits: flags },
     );
     for await (const { items, images } of batches) {
       const logits = await network.run(images);

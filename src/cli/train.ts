@@ -20,7 +20,7 @@ import { openWeights } from '../weights/weightsFile.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
 import { drawCurves } from './curves.js';
-import { checkClassNames, loadData } from './data.js';
+import { checkClassNames, loadData, type ReadLimits } from './data.js';
 import { interruptSignal } from './interrupt.js';
 import { isMoment, loadWithBar, openSource } from './model.js';
 import { type Output, percent } from './output.js';
@@ -28,7 +28,7 @@ import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface TrainFlags {
+export interface TrainFlags extends ReadLimits {
   readonly json: boolean;
   readonly adapter: string;
   readonly network: string;
@@ -82,7 +82,7 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
   const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
   const like = resumed ?? guidance?.checkpoint;
   const size = flags.input ?? like?.network.input ?? networkByName(flags.network).input;
-  const data = await loadData(flags.data, size, output);
+  const data = await loadData(flags.data, size, output, flags);
   checkClassNames(data.train, like?.classNames);
   if (flags.input) checkInput(data.train, flags.input);
   const opened = await openForCommand(flags.adapter, output);

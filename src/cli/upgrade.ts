@@ -23,7 +23,7 @@ export async function upgrade(path: string, flags: UpgradeFlags, output: Output)
   const started = performance.now();
   const checkpoint = await loadCheckpoint(path);
   const network = icFormOf(checkpoint.network, flags.adjust);
-  const data = await loadData(flags.data, network.input, output);
+  const data = await loadData(flags.data, network.input, output, flags);
   checkClassNames(data.train, checkpoint.classNames);
   const opened = await openForCommand(flags.adapter, output);
   try {

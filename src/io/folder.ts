@@ -1,10 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FormatError, ICError } from '../errors.js';
 import { type CifarKind, type NamedBytes, readCifar } from './cifar.js';
 import { fromIdx, type ImageDataset } from './dataset.js';
-import { readIdx } from './idx.js';
+import { type IdxOptions, readIdx, usualMaxBytes } from './idx.js';
+import { readWithin } from './readWithin.js';
 
 /** A data set's two halves. */
 export interface ImageFolder {
@@ -14,12 +15,18 @@ export interface ImageFolder {
   readonly test: ImageDataset;
 }
 
+/** How much of a folder is read. */
+export interface ImageFolderOptions {
+  /** Bytes that a file may have, and that a gzip file may expand to; 1 GiB where left out. */
+  readonly maxBytes?: number;
+}
+
 /** A way in which data sets lie on disk. */
 interface Layout {
   /** The files it takes, each under any one of the names it goes by. */
   readonly files: readonly (readonly string[])[];
   /** Makes the data set of those files, which come in the same order. */
-  build(name: string, files: readonly NamedBytes[]): Promise<ImageFolder>;
+  build(name: string, files: readonly NamedBytes[], options: IdxOptions): Promise<ImageFolder>;
 }
 
 const layouts: readonly Layout[] = [
@@ -46,10 +53,11 @@ const layouts: readonly Layout[] = [
  * folder's name.
  *
  * @throws FormatError where no such files are found, one of them is missing, or one is not what its name says
+ * @throws LimitError for a file that has, or expands to, more than `maxBytes`
  * @throws ShapeError where images and labels do not fit each other
  */
-export async function loadImageFolder(path: string): Promise<ImageFolder> {
-  return loadNamed(path, basename(resolve(path)));
+export async function loadImageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+  return loadNamed(path, basename(resolve(path)), options);
 }
 
 /**
@@ -58,7 +66,7 @@ export async function loadImageFolder(path: string): Promise<ImageFolder> {
  * @throws ICError where the package is not installed
  */
 export async function loadMnist(): Promise<ImageFolder> {
-  const { train, test } = await loadNamed(join(dirname(findMnist()), 'data'), 'MNIST');
+  const { train, test } = await loadNamed(join(dirname(findMnist()), 'data'), 'MNIST', {});
   const classNames = Array.from({ length: 10 }, (_, digit) => `${digit}`);
   return { train: { ...train, classNames }, test: { ...test, classNames } };
 }
@@ -83,13 +91,13 @@ function failure(parameter: string, expected: string, got: string, options?: Err
   return new FormatError({ operation: 'loadImageFolder', parameter, expected, got }, options);
 }
 
-async function loadNamed(path: string, name: string): Promise<ImageFolder> {
+async function loadNamed(path: string, name: string, options: ImageFolderOptions): Promise<ImageFolder> {
   const { files, folders } = await list(path);
-  const found = await loadFiles(path, files, name);
+  const found = await loadFiles(path, files, name, options);
   if (found !== undefined) return found;
   for (const folder of folders) {
     const inner = join(path, folder);
-    const data = await loadFiles(inner, (await list(inner)).files, name);
+    const data = await loadFiles(inner, (await list(inner)).files, name, options);
     if (data !== undefined) return data;
   }
   const looked = layouts.map((layout) => layout.files[0]![0]).join(', ');
@@ -108,7 +116,12 @@ async function list(path: string): Promise<{ files: string[]; folders: string[] 
 }
 
 /** The data set of a folder with these files, if any of them belongs to one. */
-async function loadFiles(folder: string, present: readonly string[], name: string): Promise<ImageFolder | undefined> {
+async function loadFiles(
+  folder: string,
+  present: readonly string[],
+  name: string,
+  { maxBytes = usualMaxBytes }: ImageFolderOptions,
+): Promise<ImageFolder | undefined> {
   const layout = layouts.find(({ files }) => files.flat().some((file) => present.includes(file)));
   if (layout === undefined) return undefined;
   const chosen = layout.files.map((names) => {
@@ -116,16 +129,17 @@ async function loadFiles(folder: string, present: readonly string[], name: strin
     if (file === undefined) throw failure(join(folder, names[0]!), names.join(' or '), 'no such file');
     return join(folder, file);
   });
-  const files = await Promise.all(chosen.map(async (file) => ({ name: file, bytes: await readFile(file) })));
-  return layout.build(name, files);
+  const read = (file: string) => readWithin(file, maxBytes, 'loadImageFolder', ', or more by maxBytes (--max-bytes)');
+  const files = await Promise.all(chosen.map(async (file) => ({ name: file, bytes: await read(file) })));
+  return layout.build(name, files, { maxBytes });
 }
 
 function idxNames(role: string, rank: number): string[] {
   return ['-', '.'].flatMap((mark) => ['', '.gz'].map((ending) => `${role}${mark}idx${rank}-ubyte${ending}`));
 }
 
-async function buildIdx(name: string, files: readonly NamedBytes[]): Promise<ImageFolder> {
-  const arrays = await Promise.all(files.map((file) => readIdx(file.bytes, file.name)));
+async function buildIdx(name: string, files: readonly NamedBytes[], options: IdxOptions): Promise<ImageFolder> {
+  const arrays = await Promise.all(files.map((file) => readIdx(file.bytes, file.name, options)));
   const train = fromIdx(name, arrays[0]!, arrays[1]!);
   return { train, test: fromIdx(name, arrays[2]!, arrays[3]!, train.classes) };
 }

@@ -41,6 +41,8 @@ export function addLayer(context: LayerContext<Layer>): Tensor {
       return addPool({ ...context, layer });
     case 'dense':
       return addDense({ ...context, layer });
+    case 'flatten':
+      return { ...addSame(context, 'Flatten', [], { axis: integer(1) }), flat: true };
     case 'softmax':
       return addSame(context, 'Softmax', [], { axis: integer(1) });
   }

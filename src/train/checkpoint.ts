@@ -117,7 +117,8 @@ function counter(value: number): SafetensorsTensor {
  * Reads a checkpoint.
  *
  * @throws FormatError saying where the file is broken, and of the tensors listing what is missing, left over or of another
- * shape; a number that is not finite and a negative running variance are refused, as `loadWeights` does.
+ * shape; a number that is not finite and a negative running variance are refused, as `loadWeights` does. UnsupportedError for a
+ * tensor of a type that is not computed with, LimitError as `readSafetensors` does.
  */
 export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkpoint {
   const file = readSafetensors(bytes, name);

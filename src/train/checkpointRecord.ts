@@ -4,6 +4,7 @@ import { describeJson, parseNetwork } from '../graph/networkJson.js';
 import { elementCount } from '../graph/parameters.js';
 import { inferShapes } from '../graph/shapes.js';
 import type { Normalisation } from '../io/dataset.js';
+import { parseJson } from '../io/json.js';
 
 /** What a checkpoint says of the training it was taken from. */
 export interface TrainingRecord {
@@ -45,7 +46,7 @@ const longestClassName = 1000;
 /**
  * The record in the metadata of a file, if there is one.
  *
- * @throws FormatError saying where it is broken
+ * @throws FormatError saying where it is broken, LimitError for more than a million values
  */
 export function readRecord(metadata: Readonly<Record<string, string>>, name: string): CheckpointRecord | undefined {
   if (!Object.hasOwn(metadata, recordKey)) return undefined;
@@ -68,13 +69,9 @@ export function requireRecord(metadata: Readonly<Record<string, string>>, name: 
 }
 
 function parseRecord(text: string, where: string): Record<string, unknown> {
-  try {
-    const record: unknown = JSON.parse(text);
-    if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
-  } catch (error) {
-    throw refusal(where, 'JSON', (error as Error).message);
-  }
-  throw refusal(where, 'an object', text.slice(0, 100));
+  const record = parseJson(text, 'checkpoint', where);
+  if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
+  throw refusal(where, 'an object', text);
 }
 
 function parseNormalisation(value: unknown, { input }: Network, name: string): Normalisation {

@@ -1,4 +1,5 @@
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { readWithin } from '../io/readWithin.js';
 import { type Checkpoint, decodeCheckpoint } from './checkpoint.js';
 
 /**
@@ -26,11 +27,14 @@ export async function writeAtomically(
   }
 }
 
+/** What Node reads as a whole. */
+const mostBytes = 2 ** 31 - 1;
+
 /**
  * Reads a checkpoint file.
  *
- * @throws FormatError where it is broken, and what the file system says.
+ * @throws FormatError where it is broken, LimitError for one of 2 GiB or more, and what the file system says.
  */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
-  return decodeCheckpoint(await readFile(path), path);
+  return decodeCheckpoint(await readWithin(path, mostBytes, 'loadCheckpoint'), path);
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { readWithin } from '../io/readWithin.js';
 import { type TuningStore, type TuningStoreOptions, textTuningStore } from './store.js';
 
 /** Where in the file system measurements are kept. */
@@ -16,7 +17,7 @@ export function fileTuningStore({ folder = cacheFolder(), ...options }: FileTuni
   return textTuningStore(
     {
       name: pathOf,
-      read: (adapter) => readFile(pathOf(adapter), 'utf8').catch(missing),
+      read: (adapter) => readText(pathOf(adapter)).catch(missing),
       write: (adapter, text) => replaceFile(pathOf(adapter), text),
     },
     options,
@@ -32,6 +33,13 @@ function fileName(adapter: string): string {
   const words = adapter.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   const hash = createHash('sha256').update(adapter).digest('hex').slice(0, 12);
   return `${[...words.slice(0, 4), hash].join('-')}.json`;
+}
+
+/** Thousands of results take a megabyte. */
+const mostBytes = 2 ** 26;
+
+async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readWithin(path, mostBytes, 'tuning'));
 }
 
 function missing(error: NodeJS.ErrnoException): undefined {

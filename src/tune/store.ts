@@ -90,7 +90,8 @@ export async function exportTuning(device: GPUDevice, store: TuningStore): Promi
  * Adds results that {@link exportTuning} gave to a store, for the adapter that they were measured on.
  *
  * @param where - named in errors
- * @throws FormatError for anything else, and for results of another version of this package.
+ * @throws FormatError for anything else, and for results of another version of this package; LimitError for more than a
+ *   million values.
  */
 export async function importTuning(store: TuningStore, text: string, where = 'import'): Promise<TuningRecord> {
   const record = decodeTuning(text, where);

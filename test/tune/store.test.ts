@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FormatError } from '../../src/errors.js';
+import { FormatError, LimitError } from '../../src/errors.js';
 import { fileTuningStore } from '../../src/tune/fileStore.js';
 import { indexedDBTuningStore } from '../../src/tune/indexedDBStore.js';
 import { decodeTuning, encodeTuning, type TunedForm, version } from '../../src/tune/record.js';
@@ -125,6 +125,8 @@ describe('import', () => {
 
   it.each([
     ['no JSON', '{', 'text'],
+    ['lists in lists', changed({ adapter: 'HERE' }).replace('"HERE"', '['.repeat(100_000)), 'text'],
+    ['a name given twice', '{"format":1,"format":1}', 'text'],
     ['a list', '[]', 'text'],
     ['null', 'null', 'text'],
     ['another format', changed({ format: 'other' }), 'format'],
@@ -148,5 +150,10 @@ describe('import', () => {
     await expect(importing).rejects.toThrow(`some.json: `);
     await expect(importing).rejects.toThrow(parameter);
     expect(await store.load(scope)).toEqual(new Map());
+  });
+
+  it('refuses more values than are read', async () => {
+    const many = changed({ results: 'HERE' }).replace('"HERE"', `[${'0,'.repeat(1_000_000)}0]`);
+    await expect(importTuning(memoryTuningStore(), many)).rejects.toThrow(LimitError);
   });
 });

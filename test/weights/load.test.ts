@@ -12,6 +12,7 @@ import type { ByteSource, FileLike } from '../../src/io/byteSource.js';
 import { decodeFloats, encodeFloats } from '../../src/io/floats.js';
 import { openFile } from '../../src/io/openFile.js';
 import { writeSafetensors } from '../../src/io/safetensors.js';
+import { elementBytes } from '../../src/io/safetensorsHeader.js';
 import { initialParameters } from '../../src/models/initialise.js';
 import { cifarResNet } from '../../src/models/resnet.js';
 import { toIC } from '../../src/models/toIC.js';
@@ -372,10 +373,27 @@ describe('a file of weights that is not sound', () => {
   it('has integers, or dimensions that only seem to fit', async () => {
     const integers = changed('fc.bias', (tensor) => ({ ...tensor, dtype: 'I32' }));
     const { error, untouched } = await refusal(everyRole, integers);
-    expect(error.got).toBe('of a type without fractions: fc.bias (I32)');
+    expect(error.got).toBe('of a type that is not computed with: fc.bias (I32)');
     expect(untouched).toBe(true);
     const flat = changed('plain.weight', (tensor) => ({ ...tensor, shape: [6, 27] }));
     expect((await refusal(everyRole, flat)).error.got).toContain('plain.weight ([6,27] instead of [6,3,3,3])');
+  });
+
+  it.each(['F8_E4M3', 'F6_E2M3', 'F4', 'C64', 'U64', 'BOOL'] as const)('has %s where it is needed', async (dtype) => {
+    const bytes = new Uint8Array(420 * elementBytes[dtype]);
+    const { error } = await refusal(
+      everyRole,
+      changed('fc.weight', ({ shape }) => ({ dtype, shape, bytes })),
+    );
+    expect(error.got).toContain(`fc.weight (${dtype})`);
+  });
+
+  it.each(['F8_E5M2', 'F4', 'C64'] as const)('has %s where it is not needed, which does not matter', async (dtype) => {
+    const other = { dtype, shape: [8], bytes: new Uint8Array(8 * elementBytes[dtype]) };
+    const mixed = writeSafetensors([['quantised', other], ...tensorsOf(everyRole, values)]);
+    const state = createState(device, everyRole);
+    expect((await loadWeights(state, mixed, { unused: ['quantised'] })).unused).toEqual(['quantised']);
+    state.dispose();
   });
 
   it('is cut short anywhere', async () => {
