@@ -1,6 +1,6 @@
 // Mean and variance of the batch from the partial sums, the scale and shift that normalise it, and the running statistics.
 //
-//   mean = origin[c] + sum / PIXELS;  variance = squares / PIXELS - (sum / PIXELS)^2
+//   mean = origin[c] + sum / PIXELS;  variance = squares / PIXELS - (sum / PIXELS)^2, at least 0
 //   coefficients[0,c] = weight / sqrt(variance + EPSILON)     coefficients[1,c] = bias - mean * coefficients[0,c]
 //   coefficients[2,c] = mean                                  coefficients[3,c] = 1 / sqrt(variance + EPSILON)
 //   running_mean += MOMENTUM * (mean - running_mean)

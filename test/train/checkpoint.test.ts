@@ -220,17 +220,22 @@ describe('tensors that are not those of the network', () => {
   it.each([
     ['fc.bias: dtype', 'I32', new Uint8Array(12)],
     ['optimizer.velocities.fc.bias: dtype', 'U32', new Uint8Array(12)],
-    ['norm.num_batches_tracked', 'I64', new Uint8Array(8).fill(255)],
-    ['norm.num_batches_tracked', 'I64', new Uint8Array(8).fill(127)],
-    ['norm.num_batches_tracked', 'F32', new Uint8Array(Float32Array.of(Number.NaN).buffer)],
-    ['norm.num_batches_tracked', 'F32', new Uint8Array(Float32Array.of(0.5).buffer)],
+    ['norm.num_batches_tracked, element 0', 'I64', new Uint8Array(8).fill(255)],
+    ['norm.num_batches_tracked, element 0', 'I64', new Uint8Array(8).fill(127)],
+    ['norm.num_batches_tracked, element 0', 'F32', floatBytes(Number.NaN)],
+    ['norm.num_batches_tracked, element 0', 'F32', floatBytes(0.5)],
+    ['fc.bias, element 1', 'F32', floatBytes(0, Number.NaN, 0)],
+    ['fc.bias, element 2', 'BF16', Uint8Array.of(0, 0, 0, 0, 0x80, 0x7f)],
+    ['norm.running_var, element 7', 'F32', floatBytes(1, 0, 1, 1, 1, 1, 1, -1e-20)],
+    ['norm.running_mean, element 0', 'F32', floatBytes(Number.NEGATIVE_INFINITY, 0, 0, 0, 0, 0, 0, 0)],
+    ['optimizer.velocities.fc.bias, element 0', 'F32', floatBytes(Infinity, 0, 0)],
     ['norm.num_batches_tracked: dtype', 'BOOL', new Uint8Array(1)],
   ] as [
     string,
     SafetensorsTensor['dtype'],
     Uint8Array,
   ][])('hold numbers of the right kind: not %s of %s', (parameter, dtype, bytes) => {
-    const [name] = parameter.split(':');
+    const [name] = parameter.split(/[:,]/);
     const changed = rewritten((key, tensor) => (key === name ? { ...tensor, dtype, bytes } : tensor));
     const kind = parameter.endsWith('dtype') ? UnsupportedError : FormatError;
     expectError(() => decodeCheckpoint(changed, 'run.safetensors'), kind, {
@@ -264,6 +269,10 @@ describe('a state', () => {
     expect(() => restoreState(device, checkpoint)).toThrow(ShapeError);
   });
 });
+
+function floatBytes(...values: number[]): Uint8Array {
+  return new Uint8Array(Float32Array.from(values).buffer);
+}
 
 /** The file with tensors changed, or left out where the change gives none. */
 function rewritten(change: (name: string, tensor: SafetensorsTensor) => SafetensorsTensor | undefined): Uint8Array {

@@ -144,6 +144,23 @@ describe('tune', () => {
     expect(progress).toHaveLength(1);
   });
 
+  it('takes turns: calls at once measure one behind the other, and what is measured helps the next', async () => {
+    const request = sumRequest('sum', [
+      { family: 'subgroup', cost: 10, dispatches: slow },
+      { family: 'tiled', cost: 20 },
+      naive,
+    ]);
+    const controller = new AbortController();
+    const calls = [tune(device, asking(request), quick()), tune(device, asking(request), quick())];
+    const aborted = tune(device, asking(request), { ...quick(), signal: controller.signal });
+    controller.abort(new Error('changed my mind'));
+    await expect(aborted).rejects.toThrow('changed my mind');
+    expect(progress).toHaveLength(0);
+    const [first, second] = await Promise.all(calls);
+    expect(progress).toHaveLength(1);
+    expect(second!(request)).toEqual(first!(request));
+  });
+
   it('remembers on the device where no store is given', async () => {
     const request = sumRequest('own', [{ family: 'subgroup', cost: 10 }, naive]);
     const { store: _, ...options } = quick();
