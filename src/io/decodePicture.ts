@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Metadata, Sharp } from 'sharp';
+import { requireKind } from '../arrays.js';
 import { FormatError } from '../errors.js';
 import { loadSharp } from './loadSharp.js';
 import type { Picture } from './picture.js';
@@ -15,13 +16,14 @@ const formats = ['jpeg', 'png', 'webp'];
  *
  * @param file its path, or its bytes
  * @param name for errors; the path where there is one
- * @throws FormatError where it is no such picture, or damaged or cut short anywhere; ICError where sharp is not installed;
- *   what reading the file throws
+ * @throws FormatError where it is no such picture, or damaged or cut short anywhere; ShapeError for neither path nor
+ *   bytes; ICError where sharp is not installed; what reading the file throws
  */
 export async function decodePicture(
   file: string | Uint8Array,
   name = typeof file === 'string' ? file : 'picture',
 ): Promise<Picture> {
+  requireKind('decodePicture', name, file, 'String', 'Uint8Array');
   const sharp = await loadSharp();
   const bytes = typeof file === 'string' ? await readFile(file) : file;
   try {

@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { FormatError, UnsupportedError } from '../errors.js';
 
 /** An IDX array of unsigned bytes, the last index running fastest. */
@@ -32,8 +33,10 @@ const sliceBytes = 1 << 16;
  * @param name the file's name, for errors
  * @throws FormatError for a file that is truncated, too long, no IDX or gzip file, or larger than 2 GiB
  * @throws UnsupportedError for an IDX file of another element type
+ * @throws ShapeError for no Uint8Array
  */
 export async function readIdx(bytes: Uint8Array, name: string): Promise<IdxArray> {
+  requireKind('readIdx', name, bytes, 'Uint8Array');
   const compressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const content = async (limit: number) => (compressed ? inflate(bytes, limit, name) : bytes);
   const { shape, start, end } = readHeader(await content(longestHeader), name);

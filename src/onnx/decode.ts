@@ -1,4 +1,5 @@
 import { type GraphProto, TensorProto_DataType, type ValueInfoProto } from 'onnx-buf';
+import { requireKind } from '../arrays.js';
 import type { Layer, Network } from '../graph/network.js';
 import { inferShapes } from '../graph/shapes.js';
 import type { Normalisation } from '../io/dataset.js';
@@ -42,10 +43,11 @@ export interface OnnxModel {
  *
  * @throws UnsupportedError for another operator, with its name and node, and for uses of these that no layer has;
  *   FormatError where the file is broken or contradicts itself: no protobuf, cut off, a cycle, other types or sizes than
- *   operators take, weights in another file or not finite
+ *   operators take, weights in another file or not finite; ShapeError for no Uint8Array
  */
 export function decodeOnnx(bytes: Uint8Array, options: DecodeOnnxOptions = {}): OnnxModel {
   const { name = 'file.onnx' } = options;
+  requireKind('decodeOnnx', name, bytes, 'Uint8Array');
   const file = parseModel(bytes, name);
   const { graph } = file;
   const state = startOf(file, options);

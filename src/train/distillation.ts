@@ -1,4 +1,4 @@
-import { destroyBuffer } from '../device/buffers.js';
+import { destroyBuffer, writeBuffer } from '../device/buffers.js';
 import { ShapeError, UnsupportedError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
 import { compileInference } from '../graph/inference.js';
@@ -154,21 +154,25 @@ export async function compileTeacher(
   if (!cache) return plain;
   try {
     const memory = await compileMemory(teacher, output, { entries: examples, rows: options.batch });
-    return withMemory(plain, memory, examples);
+    return withMemory(plain, teacher, memory, examples);
   } catch (error) {
     inference.dispose();
     throw error;
   }
 }
 
-function withMemory(teacher: Teacher, memory: LogitMemory, examples: number): Teacher {
+function withMemory(teacher: Teacher, state: NetworkState, memory: LogitMemory, examples: number): Teacher {
   const known = new Uint8Array(examples);
   let remembered = false;
+  let { version } = state;
   return {
     ...teacher,
     dispatches: teacher.dispatches + memory.store.dispatches,
     announce(batch) {
       memory.setIndices(batch);
+      // What is remembered are the logits of the state as it was.
+      if (state.unsubmitted || version !== state.version) known.fill(0);
+      version = state.version;
       remembered = batch.every((example) => known[example] === 1);
       for (const example of batch) known[example] = 1;
     },
@@ -215,7 +219,7 @@ async function compileMemory(
   return {
     store,
     load,
-    setIndices: (examples) => device.queue.writeBuffer(indices, 0, examples),
+    setIndices: (examples) => writeBuffer(device, indices, examples),
     dispose() {
       for (const buffer of buffers) destroyBuffer(device, buffer);
     },

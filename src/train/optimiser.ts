@@ -1,4 +1,5 @@
-import { destroyBuffer } from '../device/buffers.js';
+import { destroyBuffer, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { createBuffers } from '../graph/compile.js';
 import type { NetworkState } from '../graph/state.js';
@@ -61,7 +62,11 @@ export interface Optimiser {
   readonly dispatches: number;
   /** The bytes of the step's uniform. */
   stepState(step: number, learningRate: number): ArrayBuffer;
-  /** Puts one update of all parameters into a compute pass. */
+  /**
+   * Puts one update of all parameters into a compute pass.
+   *
+   * @throws DisposedError, DeviceLostError
+   */
   encode(pass: GPUComputePassEncoder): void;
   /** Frees the optimiser's own state. */
   dispose(): void;
@@ -74,7 +79,8 @@ const storage = 0x80 | 0x04 | 0x08;
  * as many again, and one.
  *
  * @param shared - buffers of the training: gradients, the step's uniform, and the status that stops updates
- * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments.
+ * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments, DisposedError,
+ *   DeviceLostError.
  */
 export async function compileOptimiser(
   state: NetworkState,
@@ -82,6 +88,7 @@ export async function compileOptimiser(
   shared: { readonly gradients: GPUBuffer; readonly stepState: GPUBuffer; readonly status: GPUBuffer },
 ): Promise<Optimiser> {
   const { device, layout } = state;
+  state.assertUsable('compile');
   checkOptions(options);
   const adam = options.kind === 'adamW';
   const tables = groupTables(layout, options.groups ?? defaultGroups(), {
@@ -125,8 +132,12 @@ export async function compileOptimiser(
     const gradients = parts.map((part, index) => [gradientsPart(index), flatRange(shared.gradients, part)]);
     bound.unshift(bindPlan(clipper, { ...ranges, ...Object.fromEntries(gradients) }));
   }
-  device.queue.writeBuffer(own.get('groups')!, 0, tables.blocks);
-  device.queue.writeBuffer(own.get('settings')!, 0, tables.settings);
+  writeBuffer(device, own.get('groups')!, tables.blocks);
+  writeBuffer(device, own.get('settings')!, tables.settings);
+  const free = (): void => {
+    for (const buffer of own.values()) destroyBuffer(device, buffer);
+  };
+  const life = lifetime(device, 'optimiser', free, state);
 
   const clipping = own.get('clipping');
   return {
@@ -141,12 +152,11 @@ export async function compileOptimiser(
       return data;
     },
     encode(pass) {
+      life.assertUsable('encode');
       for (const plan of bound) plan.encode(pass);
-      state.version++;
+      state.unsubmitted = true;
     },
-    dispose() {
-      for (const buffer of own.values()) destroyBuffer(device, buffer);
-    },
+    dispose: life.dispose,
   };
 }
 

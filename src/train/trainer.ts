@@ -1,4 +1,5 @@
-import { destroyBuffer, readBuffer } from '../device/buffers.js';
+import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { NumericError, ShapeError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
 import { elementCount } from '../graph/parameters.js';
@@ -110,7 +111,7 @@ export interface Trainer {
    * Trains on.
    *
    * @throws NumericError where a step's loss is not finite, naming the step; the parameters then are those ahead of it.
-   * DeviceLostError where the device is gone.
+   * DisposedError where trainer or state are disposed, or the teacher while it leads, DeviceLostError where the device is gone.
    */
   run(options?: RunOptions): Promise<void>;
   /** Frees what the trainer owns; the state stays. */
@@ -124,7 +125,8 @@ const storage = 0x80 | 0x04 | 0x08;
  * Compiles a training. It goes on from `trainer.step`, and since a step depends on state, options and its number alone, a
  * training that was stopped and restored gives bit for bit what an uninterrupted one gives on the same adapter.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when compiling is aborted.
+ * @throws ShapeError, LimitError, UnsupportedError, DisposedError, DeviceLostError; the signal's reason when compiling is
+ * aborted.
  */
 export async function createTrainer(state: NetworkState, options: TrainerOptions): Promise<Trainer> {
   const { device } = state;
@@ -137,6 +139,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   const batcher = createBatcher(dataset, { batch, seed, shuffle: true, ...augmentation, ...normalisation });
   const compiled = await compileStep(state, options);
   const { training, optimiser, teacher, stepState, status, ring, distanceRing } = compiled;
+  const life = lifetime(device, 'trainer', compiled.dispose, state);
   const imageSize = elementCount(training.inputShape.slice(1));
   const images = new Float32Array(batch * imageSize);
   const labels = new Uint32Array(batch);
@@ -183,9 +186,10 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     distillationDispatches: compiled.distillationDispatches,
     arenaBytes: training.arenaBytes,
     async run({ steps, signal, onStep, reportEvery = 10 } = {}) {
+      life.assertUsable('train');
       checkReportEvery(reportEvery);
       const end = Math.min(options.steps, steps === undefined ? options.steps : trainer.step + steps);
-      const queue = stepQueue(device);
+      const queue = stepQueue(device, 'train', life);
       let reported = trainer.step;
       let reading = Promise.resolve();
       while (trainer.step < end && !signal?.aborted) {
@@ -195,13 +199,15 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
         if (distil) training.distillation?.setWeight(weight);
         for (let part = 0; part < compiled.parts; part++) {
           await queue.room();
+          if (distil) distillation?.teacher.assertUsable('train');
           const [first, end] = [part * training.batch, (part + 1) * training.batch];
           const partImages = images.subarray(first * imageSize, end * imageSize);
-          device.queue.writeBuffer(training.input.buffer, training.input.offset, partImages);
-          device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels.subarray(first, end));
-          device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
+          writeBuffer(device, training.input.buffer, partImages, training.input.offset);
+          writeBuffer(device, training.labels.buffer, labels.subarray(first, end), training.labels.offset);
+          writeBuffer(device, stepState, optimiser.stepState(trainer.step, rateAt(trainer.step)));
           if (distil) teacher?.announce(examples.subarray(first, end));
           queue.submit('training step', (pass) => compiled.encode(pass, part, distil));
+          training.submitted();
         }
         trainer.step++;
         if (trainer.step - reported >= reportEvery) {
@@ -213,9 +219,10 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
         }
       }
       await reading;
+      await queue.end();
       await report(reported, trainer.step, onStep);
     },
-    dispose: compiled.dispose,
+    dispose: life.dispose,
   };
   return trainer;
 }

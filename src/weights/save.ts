@@ -19,12 +19,14 @@ export interface SaveWeightsOptions {
  * comes piece by piece, a tensor at a time, to be written to a file or gathered in a `Blob`; the state must not change
  * meanwhile.
  *
- * @throws NumericError for a weight that is not finite, ShapeError for one that the type cannot hold, DeviceLostError
+ * @throws NumericError for a weight that is not finite, ShapeError for one that the type cannot hold, DisposedError,
+ *   DeviceLostError
  */
 export async function* encodeWeights(
   state: NetworkState,
   { type = 'F32', metadata = { format: 'pt' } }: SaveWeightsOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  state.assertUsable('encodeWeights');
   const specs = networkParameters(state.network);
   const { start, order } = planSafetensors(
     specs.map(({ name, shape, role }) => [name, { dtype: role === 'batchesTracked' ? 'I64' : type, shape }]),
