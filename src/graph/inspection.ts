@@ -44,7 +44,7 @@ export interface Inspection {
   /** [batch, height, width, channels] */
   readonly inputShape: Shape;
   /**
-   * Looks at up to `batch` images, NHWC and normalised.
+   * Looks at up to `batch` images, NHWC and normalised. Calls may overlap.
    *
    * @throws ShapeError for no Float32Array and another number of values, DisposedError, DeviceLostError where the device is
    *   gone.

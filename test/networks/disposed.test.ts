@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBuffer, destroyBuffer } from '../../src/device/buffers.js';
-import { DisposedError } from '../../src/errors.js';
+import { DisposedError, UnsupportedError } from '../../src/errors.js';
 import { compileInference } from '../../src/graph/inference.js';
 import { compileInspection } from '../../src/graph/inspection.js';
 import { createState, type NetworkState, readState, writeState } from '../../src/graph/state.js';
@@ -194,6 +194,23 @@ it('operations and workbenches are refused once they are disposed', async () => 
     run: () => workbench.run(contestant),
   });
   for (const buffer of [input!, output!]) destroyBuffer(device, buffer);
+});
+
+it('memory that is destroyed behind the back of a state is the error of whoever needs it', async () => {
+  const state = freshState(device);
+  const inference = await compileInference(state, { batch: 4 });
+  const inspection = await compileInspection(state, { batch: 4 });
+  const evaluation = await compileEvaluation(state, { batch: 4 });
+  const trainer = await createTrainer(state, smallOptions());
+  state.trained.destroy();
+  const works = {
+    run: () => inference.run(images),
+    inspect: () => inspection.run(images),
+    evaluate: () => evaluation.run(stripes(8), normalisation),
+    train: () => trainer.run({ steps: 3 }),
+  };
+  for (const [name, work] of Object.entries(works)) await expect(work(), name).rejects.toThrow(UnsupportedError);
+  for (const made of [inference, inspection, evaluation, trainer, state]) made.dispose();
 });
 
 it('nothing of all this reached the console', async () => {
