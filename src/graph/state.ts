@@ -80,6 +80,13 @@ export function writeState(state: NetworkState, values: ReadonlyMap<string, Floa
   state.version++;
 }
 
+/** Notes that passes were submitted that change the state, on so many batches. */
+export function noteSubmitted(state: NetworkState, batches: number): void {
+  state.batchesTracked += batches;
+  state.version++;
+  state.unsubmitted = false;
+}
+
 function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
   const entries = [...layout.trained, ...layout.statistics];
   const known = new Map(entries.map(({ name, count }) => [name, count]));

@@ -15,7 +15,7 @@ import {
   teacherTensor,
 } from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
-import { type NetworkState, stateRanges } from './state.js';
+import { type NetworkState, noteSubmitted, stateRanges } from './state.js';
 import { planTraining, type TrainingPlanOptions } from './trainingPlan.js';
 
 /** A network compiled for training steps on batches of one size: forward, loss, backward; no optimiser. */
@@ -153,11 +153,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
       bound.encode(pass, distil ? undefined : logitDistillation);
       state.unsubmitted = true;
     },
-    submitted() {
-      state.batchesTracked++;
-      state.version++;
-      state.unsubmitted = false;
-    },
+    submitted: () => noteSubmitted(state, 1),
     dispose: life.dispose,
   };
 }
