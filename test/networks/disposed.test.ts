@@ -47,7 +47,7 @@ async function optimiserOf(state: NetworkState) {
   const made = ['gradients', 'stepState', 'status'].map((label) =>
     createBuffer(device, {
       label,
-      size: { gradients: state.trained.size, stepState: stepStateBytes }[label] ?? 4,
+      size: { gradients: state.trained.size, stepState: stepStateBytes }[label] ?? 8,
       usage: label === 'stepState' ? 0x40 | 0x08 : storage,
     }),
   );
