@@ -1,6 +1,7 @@
 import { ShapeError } from '../errors.js';
 import { assertAlive, deviceLostError } from './device.js';
 import { guard } from './errorScopes.js';
+import { disposedError } from './lifetime.js';
 import { checkLimit } from './limits.js';
 
 /** What a buffer is to be. */
@@ -24,6 +25,7 @@ const usages = new WeakMap<GPUDevice, BufferUsage>();
 
 /** The device of every buffer that is still counted. */
 const owners = new WeakMap<GPUBuffer, GPUDevice>();
+const destroyed = new WeakSet<GPUBuffer>();
 
 /** Counts a buffer or texture that is created or destroyed. */
 export function countMemory(device: GPUDevice, buffers: 1 | -1, bytes: number): void {
@@ -81,16 +83,18 @@ export function createBuffer(device: GPUDevice, { label, size, usage }: BufferDe
 /** Frees a buffer of {@link createBuffer} and counts it no more; a second time is allowed and does nothing. */
 export function destroyBuffer(device: GPUDevice, buffer: GPUBuffer): void {
   buffer.destroy();
+  destroyed.add(buffer);
   if (owners.get(buffer) !== device) return;
   owners.delete(buffer);
   countMemory(device, -1, buffer.size);
 }
 
-/** A range that a copy accepts: whole words inside the buffer, and the buffer open for it. */
+/** A range that a copy accepts: whole words inside the buffer, and the buffer there and open for it. */
 function checkRange(operation: string, buffer: GPUBuffer, usage: number, offset: number, size: number): void {
   const refuse = (parameter: string, expected: string, got: string) => {
     throw new ShapeError({ operation, parameter, expected, got });
   };
+  if (destroyed.has(buffer)) throw disposedError(operation, `buffer "${buffer.label}"`);
   if (!(buffer.usage & usage)) {
     const name = usage === GPUBufferUsage.COPY_SRC ? 'COPY_SRC' : 'COPY_DST';
     refuse('buffer', `usage ${name} on "${buffer.label}"`, `usage bits ${buffer.usage}`);
@@ -112,7 +116,8 @@ function checkRange(operation: string, buffer: GPUBuffer, usage: number, offset:
  *
  * @param offset - First byte, a multiple of 4.
  * @param size - Bytes, a multiple of 4; up to the buffer's end where left out.
- * @throws ShapeError for a range that does not fit, LimitError where memory runs out, DeviceLostError.
+ * @throws ShapeError for a range that does not fit, LimitError where memory runs out, DisposedError for a buffer of this
+ *   package that is disposed, DeviceLostError.
  */
 export async function readBuffer(
   device: GPUDevice,
@@ -172,7 +177,7 @@ async function map(device: GPUDevice, operation: string, staging: GPUBuffer): Pr
  *
  * @param data - As many bytes as are to be written, a multiple of 4.
  * @param offset - First byte in the buffer, a multiple of 4.
- * @throws ShapeError for a range that does not fit, DeviceLostError.
+ * @throws ShapeError for a range that does not fit, DisposedError for a buffer that is disposed, DeviceLostError.
  */
 export function writeBuffer(
   device: GPUDevice,

@@ -1,4 +1,4 @@
-import { DeviceLostError } from '../errors.js';
+import { DeviceLostError, DisposedError, type ICError } from '../errors.js';
 import { numericLimits } from './limits.js';
 
 /** Why a device was lost. */
@@ -9,6 +9,8 @@ export interface DeviceLoss {
 
 interface Watch {
   loss: DeviceLoss | undefined;
+  /** By {@link destroyDevice}, which is no accident. */
+  closed: boolean;
   readonly lost: Promise<DeviceLoss>;
 }
 
@@ -22,6 +24,7 @@ function watch(device: GPUDevice): Watch {
   if (known) return known;
   const started: Watch = {
     loss: undefined,
+    closed: false,
     lost: device.lost.then(({ reason, message }) => {
       started.loss ??= { reason, message };
       return started.loss;
@@ -72,18 +75,20 @@ export function whenLost(device: GPUDevice): Promise<DeviceLoss> {
   return watch(device).lost;
 }
 
-/** The error that says that `operation` found its device gone. */
-export function deviceLostError(device: GPUDevice, operation: string, options?: ErrorOptions): DeviceLostError {
-  const { loss } = watch(device);
+/** The error that says that `operation` found its device gone: lost, or closed. */
+export function deviceLostError(device: GPUDevice, operation: string, options?: ErrorOptions): ICError {
+  const { loss, closed } = watch(device);
+  const details = { operation, parameter: 'device', expected: 'a working device' };
+  if (closed) return new DisposedError({ ...details, got: 'a closed one' }, options);
   const got = loss ? `a lost one (${loss.reason}: ${loss.message})` : 'a lost one';
-  return new DeviceLostError({ operation, parameter: 'device', expected: 'a working device', got }, options);
+  return new DeviceLostError({ ...details, got }, options);
 }
 
 /**
  * Refuses a device that is known to be lost: a lost device takes every call without a word. A loss is known one turn of
  * the event loop after it happened, at once after {@link destroyDevice}.
  *
- * @throws DeviceLostError
+ * @throws DeviceLostError; DisposedError behind {@link destroyDevice}.
  */
 export function assertAlive(device: GPUDevice, operation: string): void {
   if (watch(device).loss) throw deviceLostError(device, operation);
@@ -91,6 +96,26 @@ export function assertAlive(device: GPUDevice, operation: string): void {
 
 /** Destroys the device; from here on {@link assertAlive} refuses it. */
 export function destroyDevice(device: GPUDevice): void {
-  watch(device).loss ??= { reason: 'destroyed', message: 'the device was closed' };
+  const watched = watch(device);
+  watched.closed ||= watched.loss === undefined;
+  watched.loss ??= { reason: 'destroyed', message: 'the device was closed' };
   device.destroy();
+}
+
+/**
+ * Submits one compute pass, with what goes ahead of it. The device's errors, as those of encoding, are for whoever has a `guard`
+ * around it.
+ */
+export function submitPass(
+  device: GPUDevice,
+  label: string,
+  encode: (pass: GPUComputePassEncoder) => void,
+  encodeAhead?: (encoder: GPUCommandEncoder) => void,
+): void {
+  const encoder = device.createCommandEncoder({ label });
+  encodeAhead?.(encoder);
+  const pass = encoder.beginComputePass({ label });
+  encode(pass);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
 }

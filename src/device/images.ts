@@ -1,5 +1,10 @@
+import { ShapeError } from '../errors.js';
+import { assertAlive } from './device.js';
+
 /** What WebGPU copies into a texture: pictures, canvases, videos and their frames. */
 export type ImageSource = GPUCopyExternalImageSource;
+
+const operation = 'imageTexture';
 
 /**
  * A texture that kernels can read, with the pixels of a picture, canvas or video frame. The copy is queued at once, on the GPU
@@ -8,9 +13,14 @@ export type ImageSource = GPUCopyExternalImageSource;
  *
  * @param texture - filled instead of a new one; of format rgba8unorm, usage COPY_DST and RENDER_ATTACHMENT and at least the
  *   picture's size. The caller destroys either.
+ * @throws ShapeError for a picture without pixels, as one that is not loaded yet or closed is, and a texture that does not fit;
+ *   DeviceLostError
  */
 export function imageTexture(device: GPUDevice, source: ImageSource, texture?: GPUTexture): GPUTexture {
+  assertAlive(device, operation);
   const size = imageSize(source);
+  if (!size.every((pixels) => pixels > 0)) refuse('source', 'a picture with pixels', size.join(' x '));
+  if (texture) checkTexture(texture, size);
   const filled =
     texture ??
     device.createTexture({
@@ -21,6 +31,19 @@ export function imageTexture(device: GPUDevice, source: ImageSource, texture?: G
     });
   device.queue.copyExternalImageToTexture({ source }, { texture: filled }, size);
   return filled;
+}
+
+function checkTexture({ format, usage, width, height }: GPUTexture, size: readonly [number, number]): void {
+  if (format !== 'rgba8unorm') refuse('texture', 'the format rgba8unorm', format);
+  const needed = GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT;
+  if ((usage & needed) !== needed) refuse('texture', 'usage COPY_DST and RENDER_ATTACHMENT', `usage bits ${usage}`);
+  if (width < size[0] || height < size[1]) {
+    refuse('texture', `at least ${size.join(' x ')} pixels`, `${width} x ${height}`);
+  }
+}
+
+function refuse(parameter: string, expected: string, got: string): never {
+  throw new ShapeError({ operation, parameter, expected, got });
 }
 
 function imageSize(source: ImageSource): [width: number, height: number] {

@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
 import { isConvolution } from './fusion.js';
 import type { Network } from './network.js';
@@ -26,7 +27,7 @@ export interface AdjustDistribution {
  *
  * @param values - the state, as `readState` gives it
  * @param bins - of the histograms, 10 unless told
- * @throws ShapeError for bins that are no positive integer, and where a layer's weights are missing or too many.
+ * @throws ShapeError for bins that are no positive integer, and where a layer's weights are missing, too many or no Float32Array.
  */
 export function adjustDistributions(
   network: Network,
@@ -41,6 +42,7 @@ export function adjustDistributions(
     const own = values.get(parameter);
     const expected = elementCount(shapes.get(parameter)!);
     if (own?.length !== expected) throw refusal(parameter, `${expected} weights`, `${own?.length ?? 'none'}`);
+    requireKind('adjustDistributions', parameter, own, 'Float32Array');
     const filterElements = elementCount(shapes.get(`${name}.weight`)!.slice(1));
     return [{ layer: name, values: own, filterElements, ...spread(own, bins) }];
   });

@@ -127,17 +127,6 @@ export async function bindOperations(
     for (const buffer of arena) destroyBuffer(device, buffer);
     for (const texture of made) destroyTexture(device, texture);
   };
-  try {
-    await guard(device, 'compile', () => {
-      textures.textures.forEach((texture, index) => {
-        made.push(createTexture(device, { label: `texture ${index}`, ...texture }));
-      });
-    });
-  } catch (error) {
-    free();
-    throw error;
-  }
-
   const range = (id: string, size?: number): BufferRange => {
     const known = external.get(id);
     if (known) return known;
@@ -145,11 +134,23 @@ export async function bindOperations(
     const buffer = arena[place.buffer]!;
     return { buffer, offset: place.offset, size: size ?? buffer.size - place.offset };
   };
-  const bound: BoundPlan[] = operations.map(({ plan, tensors }, index) => {
+  const bind = ({ plan, tensors }: NetworkOperation, index: number): BoundPlan => {
     const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => [name, range(tensors[name]!, bytes)]);
     const own = Object.entries(textures.places[index]!).map(([name, place]) => [name, made[place]!]);
     return bindPlan(plans[index]!, Object.fromEntries([...ranges, ...own]));
-  });
+  };
+  let bound: BoundPlan[];
+  try {
+    bound = await guard(device, 'compile', () => {
+      textures.textures.forEach((texture, index) => {
+        made.push(createTexture(device, { label: `texture ${index}`, ...texture }));
+      });
+      return operations.map(bind);
+    });
+  } catch (error) {
+    free();
+    throw error;
+  }
   const named = (index: number): string => operations[index]!.plan.operation;
   return {
     dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),

@@ -1,6 +1,8 @@
-import { destroyBuffer, readBuffer } from '../device/buffers.js';
-import { assertAlive } from '../device/device.js';
+import { requireKind } from '../arrays.js';
+import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
+import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
+import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
@@ -29,15 +31,20 @@ export interface InferenceNetwork {
   readonly input: BufferRange;
   /** Where the output is left, float32. */
   readonly output: BufferRange;
-  /** Encodes one batch; the first time after the state changed, batch norms are made into scales and shifts, and
-   * filters transformed, beforehand. */
+  /**
+   * Encodes one batch. The first time after the state has changed, batch norms are made into scales and shifts, and filters
+   * transformed, in a submission of its own ahead of any that the pass can be in: passes may be submitted in any order, or not
+   * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again.
+   *
+   * @throws DisposedError, DeviceLostError
+   */
   encode(pass: GPUComputePassEncoder): void;
   /**
    * The output for up to `batch` images: logits, or probabilities of a network that ends in a softmax. Any number of calls may
    * go on at once, beside a training of the state, too: each is of the state as it is behind what was submitted before.
    *
-   * @throws ShapeError for another number of values, BusyError while weights are loaded into the state, DeviceLostError where
-   * the device is gone.
+   * @throws ShapeError for no Float32Array and another number of values, BusyError while weights are loaded into the state,
+   * DisposedError, DeviceLostError where the device is gone.
    */
   run(images: Float32Array): Promise<Float32Array>;
   /** Frees what the compiled network owns; the state stays. */
@@ -54,8 +61,8 @@ export interface InferenceOptions extends CompileOptions, InferencePlanOptions {
 /**
  * Compiles a network for inference: every convolution with its batch norm, sum and ReLU in one dispatch.
  *
- * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; the signal's
- * reason when aborted.
+ * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; DisposedError,
+ * DeviceLostError; the signal's reason when aborted.
  */
 export function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
   return compileForward(state, options, planInference, new Map());
@@ -79,7 +86,7 @@ export async function compileForward(
   results: ReadonlyMap<string, BufferRange>,
 ): Promise<InferenceNetwork> {
   const { device } = state;
-  assertAlive(device, 'compile');
+  state.assertUsable('compile');
   const { batch, logits = false } = options;
   const network = logits ? withoutSoftmax(state.network) : state.network;
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
@@ -107,14 +114,32 @@ export async function compileForward(
   }
   const folding = fold;
   const output = { ...forward.range(plan.output), size: tensorBytes(...plan.outputShape) };
-  let foldedVersion: number | undefined;
+  const life = lifetime(
+    device,
+    'network',
+    () => {
+      folding.dispose();
+      forward.dispose();
+      destroyBuffer(device, input);
+    },
+    state,
+  );
+  /** The version of the state from which the rest was derived by what is submitted. */
+  let preparedVersion: number | undefined;
+
+  function prepare(pass: GPUComputePassEncoder): void {
+    folding.encode(pass);
+    forward.prepare(pass);
+  }
 
   function encode(pass: GPUComputePassEncoder): void {
-    if (foldedVersion !== state.version) {
-      folding.encode(pass);
-      forward.prepare(pass);
+    life.assertUsable('encode');
+    // Whether what changes the state comes before this pass or behind it is not known: it prepares for itself.
+    if (state.unsubmitted) prepare(pass);
+    else if (preparedVersion !== state.version) {
+      submitPass(device, `${network.name}: prepare`, prepare);
+      preparedVersion = state.version;
     }
-    foldedVersion = state.version;
     forward.encode(pass);
   }
 
@@ -128,8 +153,9 @@ export async function compileForward(
     output,
     encode,
     async run(images) {
-      assertAlive(device, 'run');
+      life.assertUsable('run');
       checkFree('run', { thing: state, name: 'state', use: 'look' });
+      requireKind('run', 'images', images, 'Float32Array');
       const perImage = tensorBytes(...inputShape.slice(1)) / 4;
       const count = images.length / perImage;
       if (!Number.isInteger(count) || count < 1 || count > batch) {
@@ -137,22 +163,17 @@ export async function compileForward(
         throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
       }
       const submitted = guard(device, 'run', () => {
-        device.queue.writeBuffer(input, 0, images as Float32Array<ArrayBuffer>);
-        const encoder = device.createCommandEncoder({ label: network.name });
-        const pass = encoder.beginComputePass({ label: network.name });
-        encode(pass);
-        pass.end();
-        device.queue.submit([encoder.finish()]);
+        writeBuffer(device, input, images as Float32Array<ArrayBuffer>);
+        submitPass(device, network.name, encode);
+      });
+      submitted.catch(() => {
+        preparedVersion = undefined;
       });
       const bytes = (output.size / batch) * count;
       // The copy is asked for at once, so that it comes ahead of the next run.
       const [logits] = await Promise.all([readBuffer(device, output.buffer, output.offset, bytes), submitted]);
       return new Float32Array(logits);
     },
-    dispose() {
-      folding.dispose();
-      forward.dispose();
-      destroyBuffer(device, input);
-    },
+    dispose: life.dispose,
   };
 }

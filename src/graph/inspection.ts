@@ -1,5 +1,5 @@
 import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
-import { assertAlive } from '../device/device.js';
+import { lifetime } from '../device/lifetime.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import type { CompileOptions } from './compile.js';
 import { isConvolution } from './fusion.js';
@@ -46,8 +46,8 @@ export interface Inspection {
   /**
    * Looks at up to `batch` images, NHWC and normalised. Any number of calls may go on at once, as of `InferenceNetwork.run`.
    *
-   * @throws ShapeError for another number of values, BusyError while weights are loaded into the state, DeviceLostError where
-   * the device is gone.
+   * @throws ShapeError for no Float32Array and another number of values, BusyError while weights are loaded into the state,
+   * DisposedError, DeviceLostError where the device is gone.
    */
   run(images: Float32Array): Promise<InspectionResult>;
   /** Frees what the inspection owns; the state stays. */
@@ -66,14 +66,14 @@ interface Place {
  * Compiles inference that also counts where the second term of every IC convolution fires. It takes the running statistics
  * for batch norm, as inference does.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when aborted.
+ * @throws ShapeError, LimitError, UnsupportedError, DisposedError, DeviceLostError; the signal's reason when aborted.
  */
 export async function compileInspection(
   state: NetworkState,
   options: CompileOptions & { readonly batch: number },
 ): Promise<Inspection> {
   const { device } = state;
-  assertAlive(device, 'compile');
+  state.assertUsable('compile');
   const { places, bytes } = placeCounts(state, options.batch);
   const counts = createBuffer(device, { label: 'activity', size: Math.max(bytes, 4), usage: 0x80 | 0x04 });
   const results = new Map<string, BufferRange>();
@@ -90,10 +90,20 @@ export async function compileInspection(
       throw error;
     },
   );
+  const life = lifetime(
+    device,
+    'inspection',
+    () => {
+      network.dispose();
+      destroyBuffer(device, counts);
+    },
+    state,
+  );
   return {
     batch: options.batch,
     inputShape: network.inputShape,
     async run(images) {
+      life.assertUsable('run');
       const running = network.run(images);
       // Asked for at once, so that the copy comes ahead of the next run; a refused run has nothing to read.
       const reading = readBuffer(device, counts);
@@ -102,10 +112,7 @@ export async function compileInspection(
       const count = images.length / (network.inputShape[1] * network.inputShape[2] * network.inputShape[3]);
       return { images: count, logits, layers: places.map((place) => activityOf(place, all, count)) };
     },
-    dispose() {
-      network.dispose();
-      destroyBuffer(device, counts);
-    },
+    dispose: life.dispose,
   };
 }
 

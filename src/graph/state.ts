@@ -1,4 +1,6 @@
-import { createBuffer, destroyBuffer, readBuffer, readBuffers } from '../device/buffers.js';
+import { kindOf, requireKind } from '../arrays.js';
+import { createBuffer, destroyBuffer, readBuffer, readBuffers, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { parameter, parameterGradient } from './names.js';
@@ -22,7 +24,16 @@ export interface NetworkState {
   batchesTracked: number;
   /** Counts the changes of the state, so that what was derived from it knows when it is stale. */
   version: number;
-  /** Frees parameters and statistics. */
+  /** Whether passes may change the state of which nobody has said yet that they are submitted: see `TrainingNetwork`. */
+  unsubmitted: boolean;
+  /**
+   * Refuses a state that is of no use any more.
+   *
+   * @param operation - named in the error
+   * @throws DisposedError, DeviceLostError
+   */
+  assertUsable(operation: string): void;
+  /** Frees parameters and statistics; whatever works on the state is refused from then on. */
   dispose(): void;
 }
 
@@ -39,30 +50,24 @@ export function createState(device: GPUDevice, network: Network): NetworkState {
     createBuffer(device, { label, size: tensorBytes(Math.max(count, 1)), usage: readableStorage });
   const trained = room(`${network.name} parameters`, layout.trainedCount);
   const statistics = room(`${network.name} statistics`, layout.statisticsCount);
-  return {
-    device,
-    network,
-    layout,
-    trained,
-    statistics,
-    batchesTracked: 0,
-    version: 0,
-    dispose() {
-      destroyBuffer(device, trained);
-      destroyBuffer(device, statistics);
-    },
-  };
+  const life = lifetime(device, 'state', () => {
+    destroyBuffer(device, trained);
+    destroyBuffer(device, statistics);
+  });
+  return { device, network, layout, trained, statistics, batchesTracked: 0, version: 0, unsubmitted: false, ...life };
 }
 
 /**
- * Writes a whole state, given in PyTorch's names and layouts.
+ * Writes a whole state, given in PyTorch's names and layouts, ahead of all work submitted later.
  *
- * @throws ShapeError listing the entries that are missing, unknown or of another size; BusyError while a training, an evaluation
- * or the loading of weights goes on with the state.
+ * @throws ShapeError listing the entries that are missing, unknown, of another size or no Float32Array; BusyError while a
+ *   training, an evaluation or the loading of weights goes on with the state; DisposedError, DeviceLostError.
  */
 export function writeState(state: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
   const { layout, device } = state;
+  state.assertUsable('writeState');
   checkFree('writeState', { thing: state, name: 'state', use: 'step' });
+  requireKind('writeState', 'values', values, 'Map');
   checkEntries(state, values);
   for (const [buffer, entries] of [
     [state.trained, layout.trained],
@@ -70,11 +75,18 @@ export function writeState(state: NetworkState, values: ReadonlyMap<string, Floa
   ] as const) {
     for (const entry of entries) {
       const data = toMemory(entry, values.get(entry.name)!);
-      device.queue.writeBuffer(buffer, entry.offset * 4, data as Float32Array<ArrayBuffer>);
+      writeBuffer(device, buffer, data as Float32Array<ArrayBuffer>, entry.offset * 4);
     }
   }
   state.batchesTracked = values.get(layout.counters[0] ?? '')?.[0] ?? 0;
   state.version++;
+}
+
+/** Notes that passes were submitted that change the state, on so many batches. */
+export function noteSubmitted(state: NetworkState, batches: number): void {
+  state.batchesTracked += batches;
+  state.version++;
+  state.unsubmitted = false;
 }
 
 function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
@@ -83,8 +95,10 @@ function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<str
   for (const name of layout.counters) known.set(name, 1);
   const missing = [...known.keys()].filter((name) => !values.has(name) && !layout.counters.includes(name));
   const unknown = [...values.keys()].filter((name) => !known.has(name));
-  const wrong = [...values].filter(([name, data]) => known.has(name) && known.get(name) !== data.length);
-  if (missing.length + unknown.length + wrong.length === 0) return;
+  const present = [...values].filter(([name]) => known.has(name));
+  const strange = present.filter(([, data]) => kindOf(data) !== 'Float32Array');
+  const wrong = present.filter(([name, data]) => known.get(name) !== data?.length);
+  if (missing.length + unknown.length + strange.length + wrong.length === 0) return;
   const list = (what: string, names: readonly string[]): string[] =>
     names.length > 0 ? [`${what}: ${names.join(', ')}`] : [];
   throw new ShapeError({
@@ -95,8 +109,12 @@ function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<str
       ...list('missing', missing),
       ...list('unknown', unknown),
       ...list(
+        'no Float32Array',
+        strange.map(([name, data]) => `${name} (${kindOf(data)})`),
+      ),
+      ...list(
         'of another size',
-        wrong.map(([name, data]) => `${name} (${data.length} instead of ${known.get(name)} elements)`),
+        wrong.map(([name, data]) => `${name} (${data?.length} instead of ${known.get(name)} elements)`),
       ),
     ].join('; '),
   });
@@ -106,7 +124,7 @@ function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<str
  * Reads the whole state back, in PyTorch's names and layouts, num_batches_tracked included: as it is behind all that was
  * submitted before the call, whatever goes on meanwhile. Any number of calls may go on at once.
  *
- * @throws BusyError while weights are loaded into it, DeviceLostError.
+ * @throws BusyError while weights are loaded into it, DisposedError, DeviceLostError.
  */
 export async function readState(state: NetworkState): Promise<Map<string, Float32Array>> {
   return stateValues(state, await readSnapshot(state, 'readState'));
@@ -123,13 +141,14 @@ export interface StateSnapshot {
 /**
  * Copies a state, and what belongs to it, as they are behind all that was submitted before the call.
  *
- * @throws BusyError while weights are loaded into it, DeviceLostError.
+ * @throws BusyError while weights are loaded into it, DisposedError, DeviceLostError.
  */
 export async function readSnapshot(
   state: NetworkState,
   operation: string,
   others: readonly GPUBuffer[] = [],
 ): Promise<StateSnapshot> {
+  state.assertUsable(operation);
   checkFree(operation, { thing: state, name: 'state', use: 'look' });
   const { device, batchesTracked } = state;
   const buffers = [state.trained, state.statistics, ...others];

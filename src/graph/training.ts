@@ -1,5 +1,5 @@
-import { destroyBuffer } from '../device/buffers.js';
-import { assertAlive } from '../device/device.js';
+import { destroyBuffer, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { type DistillationLoss, distillationWeightBytes, logitDistillation } from '../ops/distillation.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
@@ -15,7 +15,7 @@ import {
   teacherTensor,
 } from './names.js';
 import { inferShapes, type Shape } from './shapes.js';
-import { type NetworkState, stateRanges } from './state.js';
+import { type NetworkState, noteSubmitted, stateRanges } from './state.js';
 import { planTraining, type TrainingPlanOptions } from './trainingPlan.js';
 
 /** A network compiled for training steps on batches of one size: forward, loss, backward; no optimiser. */
@@ -43,10 +43,17 @@ export interface TrainingNetwork {
   /** The gradients of everything trained, laid out as the state's `trained`. */
   readonly gradients: GPUBuffer;
   /**
-   * Encodes one step, with or without the teacher. The running statistics move, and the state counts a batch, unless they
-   * lie elsewhere; the trained parameters stay.
+   * Encodes one step, with or without the teacher. The running statistics move, unless they lie elsewhere; the trained
+   * parameters stay.
+   *
+   * @throws DisposedError, DeviceLostError
    */
   encode(pass: GPUComputePassEncoder, distil?: boolean): void;
+  /**
+   * To be called behind the submit of a step's passes, which the network does not see: counts the batch. Until then, and for
+   * ever where it is left out, networks compiled for inference derive what they need from the state in every pass anew.
+   */
+  submitted(): void;
   /** Frees what the compiled network owns; the state stays. */
   dispose(): void;
 }
@@ -79,12 +86,12 @@ export interface TrainingOptions extends CompileOptions, Omit<TrainingPlanOption
 /**
  * Compiles forward and backward passes of a network with mean softmax cross entropy.
  *
- * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; the signal's reason when
- * aborted.
+ * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; DisposedError,
+ * DeviceLostError; the signal's reason when aborted.
  */
 export async function compileTraining(state: NetworkState, options: TrainingOptions): Promise<TrainingNetwork> {
   const { device, network } = state;
-  assertAlive(device, 'compile');
+  state.assertUsable('compile');
   const { batch, distillation } = options;
   const planner = (traits: DeviceTraits) => planTraining(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
@@ -115,6 +122,15 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     for (const buffer of own) destroyBuffer(device, buffer);
     throw error;
   }
+  const life = lifetime(
+    device,
+    'training',
+    () => {
+      bound.dispose();
+      for (const buffer of own) destroyBuffer(device, buffer);
+    },
+    state,
+  );
   return {
     batch,
     inputShape,
@@ -131,19 +147,17 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
         dispatches: bound.dispatchesOf(logitDistillation),
         distances: { ...bound.range(distancesTensor), size: tensorBytes(batch) },
         setWeight(weight: number) {
-          device.queue.writeBuffer(named('distillation weight'), 0, Float32Array.of(weight, 0, 0, 0));
+          writeBuffer(device, named('distillation weight'), Float32Array.of(weight, 0, 0, 0));
         },
       },
     }),
     encode(pass, distil = true) {
+      life.assertUsable('encode');
       bound.encode(pass, distil ? undefined : logitDistillation);
-      if (options.statistics) return;
-      state.batchesTracked++;
-      state.version++;
+      // Statistics that lie elsewhere leave the state as it is.
+      if (!options.statistics) state.unsubmitted = true;
     },
-    dispose() {
-      bound.dispose();
-      for (const buffer of own) destroyBuffer(device, buffer);
-    },
+    submitted: () => noteSubmitted(state, 1),
+    dispose: life.dispose,
   };
 }

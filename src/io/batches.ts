@@ -1,6 +1,7 @@
+import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
 import { requireInteger, requireLength } from './checks.js';
-import type { ImageDataset, Normalisation } from './dataset.js';
+import { type ImageDataset, type Normalisation, requireDataset } from './dataset.js';
 import { randomStream, shuffledOrder } from './random.js';
 
 /** How training batches are made of a data set. */
@@ -26,7 +27,7 @@ export interface Batcher {
    * @param images [batch, height, width, channels], (value / 255 - mean) / deviation
    * @param labels [batch]
    * @param examples [batch], which of the data set's examples they are; not told where left out
-   * @throws ShapeError for a buffer of another size or a step that is not an integer from 0 up
+   * @throws ShapeError for a buffer of another kind or size, or a step that is not an integer from 0 up
    */
   fill(step: number, images: Float32Array, labels: Uint32Array, examples?: Uint32Array): void;
 }
@@ -62,6 +63,7 @@ export function stepsPerEpoch(dataset: ImageDataset, batch: number): number {
  */
 export function createBatcher(dataset: ImageDataset, options: BatchOptions): Batcher {
   const { batch, seed, shuffle, padding = 0, flip = false } = options;
+  requireDataset('createBatcher', dataset);
   const steps = stepsPerEpoch(dataset, batch);
   if (!Number.isSafeInteger(seed)) throw failure('seed', 'an integer', `${seed}`);
   requireInteger('createBatcher', 'padding', padding, 0);
@@ -79,8 +81,7 @@ export function createBatcher(dataset: ImageDataset, options: BatchOptions): Bat
 
   function fill(step: number, images: Float32Array, labels: Uint32Array, examples?: Uint32Array): void {
     requireInteger('fill', 'step', step, 0);
-    requireLength('fill', 'images', images, batch * imageSize(dataset));
-    requireLength('fill', 'labels', labels, batch);
+    requireBuffers('fill', dataset, batch, images, labels);
     if (examples) requireLength('fill', 'examples', examples, batch);
     const epoch = Math.floor(step / steps);
     const order = orderOf(epoch);
@@ -103,7 +104,7 @@ export function createBatcher(dataset: ImageDataset, options: BatchOptions): Bat
  * @param images [count, height, width, channels], (value / 255 - mean) / deviation
  * @param labels [count]
  * @returns how many examples were written, 1 to `count`
- * @throws ShapeError for a start outside the data set or a buffer of another size
+ * @throws ShapeError for a start outside the data set, a buffer of another kind or size, or a data set that has not what it says
  */
 export function fillSequential(
   dataset: ImageDataset,
@@ -113,19 +114,32 @@ export function fillSequential(
   images: Float32Array,
   labels: Uint32Array,
 ): number {
+  requireDataset('fillSequential', dataset);
   requireInteger('fillSequential', 'start', start, 0);
   requireInteger('fillSequential', 'count', count, 1);
   if (start >= dataset.count) {
     const expected = `below the ${dataset.count} examples of ${dataset.name}`;
     throw new ShapeError({ operation: 'fillSequential', parameter: 'start', expected, got: `${start}` });
   }
-  requireLength('fillSequential', 'images', images, count * imageSize(dataset));
-  requireLength('fillSequential', 'labels', labels, count);
+  requireBuffers('fillSequential', dataset, count, images, labels);
   const table = normalisedValues('fillSequential', dataset, normalisation);
   const filled = Math.min(count, dataset.count - start);
   labels.set(dataset.labels.subarray(start, start + filled));
   for (let slot = 0; slot < filled; slot++) writeImage(dataset, start + slot, table, unmoved, images, slot);
   return filled;
+}
+
+function requireBuffers(
+  operation: string,
+  dataset: ImageDataset,
+  batch: number,
+  images: Float32Array,
+  labels: Uint32Array,
+): void {
+  requireKind(operation, 'images', images, 'Float32Array');
+  requireKind(operation, 'labels', labels, 'Uint32Array');
+  requireLength(operation, 'images', images, batch * imageSize(dataset));
+  requireLength(operation, 'labels', labels, batch);
 }
 
 function failure(parameter: string, expected: string, got: string): ShapeError {

@@ -1,4 +1,5 @@
-import { FormatError, ICError } from '../errors.js';
+import { kindOf } from '../arrays.js';
+import { FormatError, ICError, ShapeError } from '../errors.js';
 
 /** A file's bytes, read in order and in pieces: from memory, a `File`, a network connection, a disk. */
 export interface ByteSource {
@@ -30,12 +31,15 @@ export interface OpenOptions {
 /**
  * Opens a file for reading in pieces. The body of a URL is taken as it arrives, in one request.
  *
- * @throws FormatError where the server answers with an error; what `fetch` throws; the signal's reason
+ * @throws ShapeError for what is none of these; FormatError where the server answers with an error; what `fetch` throws; the signal's reason
  */
 export async function openBytes(file: FileLike, options: OpenOptions = {}): Promise<ByteSource> {
-  if (file instanceof Uint8Array) return memorySource(file, options.name ?? 'bytes');
+  if (kindOf(file) === 'Uint8Array') return memorySource(file as Uint8Array, options.name ?? 'bytes');
   if (file instanceof Blob) return blobSource(file, options.name ?? nameOfBlob(file));
-  return file instanceof URL ? urlSource(file, options) : file;
+  if (file instanceof URL) return urlSource(file, options);
+  if (typeof (file as Partial<ByteSource> | undefined)?.read === 'function') return file as ByteSource;
+  const expected = 'a Uint8Array, a Blob, a URL or a source of bytes';
+  throw new ShapeError({ operation: 'openBytes', parameter: 'file', expected, got: `a value of ${kindOf(file)}` });
 }
 
 function memorySource(bytes: Uint8Array, name: string): ByteSource {

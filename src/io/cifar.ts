@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { FormatError } from '../errors.js';
 import type { ImageDataset } from './dataset.js';
 
@@ -31,7 +32,8 @@ const cifar10Names = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'f
  * Reads the binary version of CIFAR-10 or CIFAR-100 (fine labels), all parts into one data set, the planes turned to
  * pixels [count, 32, 32, 3].
  *
- * @throws FormatError naming the part: not a whole number of records, 1 or more, or a label out of range, with its record
+ * @throws FormatError naming the part: not a whole number of records, 1 or more, or a label out of range, with its record;
+ *   ShapeError for a part that is no Uint8Array
  */
 export function readCifar(parts: readonly NamedBytes[], kind: CifarKind): ImageDataset {
   const { name, labelBytes, classes } = layouts[kind];
@@ -62,6 +64,7 @@ function failure(parameter: string, expected: string, got: string): FormatError 
 }
 
 function checkLength(part: NamedBytes, recordBytes: number): void {
+  requireKind('readCifar', part.name, part.bytes, 'Uint8Array');
   const { length } = part.bytes;
   if (length > 0 && length % recordBytes === 0) return;
   throw failure(part.name, `records of ${recordBytes} bytes, 1 or more`, `${length} bytes`);

@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
 import { requireInteger, requireLength } from './checks.js';
 import type { IdxArray } from './idx.js';
@@ -38,7 +39,7 @@ export interface Normalisation {
  * @param images [count, height, width] for one channel, or [count, height, width, channels]
  * @param labels [count]
  * @param classes 1 to 256; one more than the largest label where left out
- * @throws ShapeError for ranks or counts that do not fit, and for a label that is not below `classes`
+ * @throws ShapeError for ranks or counts that do not fit, data that is no Uint8Array, and a label that is not below `classes`
  */
 export function fromIdx(name: string, images: IdxArray, labels: IdxArray, classes?: number): ImageDataset {
   const [count, height, width, channels = 1] = images.shape;
@@ -48,6 +49,8 @@ export function fromIdx(name: string, images: IdxArray, labels: IdxArray, classe
   if (labels.shape.length !== 1 || labels.shape[0] !== count) {
     throw failure('labels', `[${count}], one for each image`, `[${labels.shape}]`);
   }
+  requireKind('fromIdx', 'images', images.data, 'Uint8Array');
+  requireKind('fromIdx', 'labels', labels.data, 'Uint8Array');
   requireLength('fromIdx', 'images', images.data, count! * height! * width! * channels);
   requireLength('fromIdx', 'labels', labels.data, count!);
   const largest = labels.data.reduce((a, b) => Math.max(a, b), 0);
@@ -75,11 +78,29 @@ function failure(parameter: string, expected: string, got: string): ShapeError {
 }
 
 /**
+ * Refuses a data set whose arrays are of another kind or length than it says.
+ *
+ * @throws ShapeError
+ */
+export function requireDataset(operation: string, dataset: ImageDataset): void {
+  requireKind(operation, 'dataset', dataset, 'Object');
+  const { name, count, height, width, channels, images, labels } = dataset;
+  for (const size of ['count', 'height', 'width', 'channels'] as const) {
+    requireInteger(operation, `${name}, ${size}`, dataset[size], 1);
+  }
+  requireKind(operation, `${name}, images`, images, 'Uint8Array', 'Uint8ClampedArray');
+  requireKind(operation, `${name}, labels`, labels, 'Uint8Array', 'Uint16Array');
+  requireLength(operation, `${name}, images`, images, count * height * width * channels);
+  requireLength(operation, `${name}, labels`, labels, count);
+}
+
+/**
  * Images `start` to `start + count - 1`, sharing the memory of `dataset`.
  *
- * @throws ShapeError where that is no range of 1 or more images within the data set
+ * @throws ShapeError where that is no range of 1 or more images within the data set, or the data set has not what it says
  */
 export function subset(dataset: ImageDataset, start: number, count: number): ImageDataset {
+  requireDataset('subset', dataset);
   requireInteger('subset', 'start', start, 0);
   requireInteger('subset', 'count', count, 1);
   const end = start + count;
@@ -99,8 +120,11 @@ export function subset(dataset: ImageDataset, start: number, count: number): Ima
 /**
  * Mean and standard deviation (over all pixels, not a sample of them) of each channel, in units of pixel value / 255. The
  * deviation is at least one step of the pixel values, 1 / 255, so that a channel of one value can be normalised.
+ *
+ * @throws ShapeError where the data set has not what it says
  */
 export function channelStatistics(dataset: ImageDataset): Normalisation {
+  requireDataset('channelStatistics', dataset);
   const { images, channels } = dataset;
   const mean: number[] = [];
   const deviation: number[] = [];

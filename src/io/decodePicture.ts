@@ -1,4 +1,5 @@
 import type { Sharp, SharpConstructor, SharpOptions } from 'sharp';
+import { requireKind } from '../arrays.js';
 import { FormatError, LimitError } from '../errors.js';
 import { allowance } from './allowance.js';
 import { loadSharp } from './loadSharp.js';
@@ -30,12 +31,13 @@ const pixels = allowance(2 ** 26);
  *
  * @param file its path, or its bytes
  * @throws FormatError where it is no such picture, or damaged or cut short anywhere; LimitError for more than `maxPixels`, before
- *   anything is decoded; ICError where sharp is not installed; what reading the file throws
+ *   anything is decoded; ShapeError for neither path nor bytes; ICError where sharp is not installed; what reading the file throws
  */
 export async function decodePicture(
   file: string | Uint8Array,
   { name = typeof file === 'string' ? file : 'picture', maxPixels = usualMaxPixels }: DecodePictureOptions = {},
 ): Promise<Picture> {
+  requireKind('decodePicture', name, file, 'String', 'Uint8Array');
   const sharp = await loadSharp();
   return files(1, async () => {
     const bytes =

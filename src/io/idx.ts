@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { FormatError, LimitError, UnsupportedError } from '../errors.js';
 
 /** An IDX array of unsigned bytes, the last index running fastest. */
@@ -40,12 +41,14 @@ export interface IdxOptions {
  * @throws FormatError for a file that is truncated, too long, or no IDX or gzip file
  * @throws LimitError for a gzip file whose header says that it expands to more than `maxBytes`, before it does
  * @throws UnsupportedError for an IDX file of another element type
+ * @throws ShapeError for no Uint8Array
  */
 export async function readIdx(
   bytes: Uint8Array,
   name: string,
   { maxBytes = usualMaxBytes }: IdxOptions = {},
 ): Promise<IdxArray> {
+  requireKind('readIdx', name, bytes, 'Uint8Array');
   const compressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const content = async (limit: number) => (compressed ? inflate(bytes, limit, name) : bytes);
   const { shape, start, end } = readHeader(await content(longestHeader), name);

@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
 import { requireInteger, requireLength } from './checks.js';
 import type { Normalisation } from './dataset.js';
@@ -43,7 +44,7 @@ export const imageNetNormalisation: Normalisation = {
  *
  * @param channels 1 or 3
  * @returns [crop height, crop width, channels]
- * @throws ShapeError for data that does not fit the picture's size, and a transform whose sizes are no positive integers or
+ * @throws ShapeError for data that is no bytes or does not fit the picture's size, and a transform whose sizes are no positive integers or
  *   whose crop is larger than what it is cut from
  */
 export function transformPicture(picture: Picture, transform: PictureTransform, channels: 1 | 3 = 3): Uint8Array {
@@ -85,6 +86,7 @@ export function pictureInput(
 ): Float32Array {
   const channels = channelCount(mean, deviation);
   const bytes = transformPicture(picture, transform, channels);
+  requireKind('pictureInput', 'target', target, 'Float32Array');
   requireLength('pictureInput', 'target', target, bytes.length);
   for (let channel = 0; channel < channels; channel++) {
     const values = Float32Array.from(
@@ -112,6 +114,7 @@ function channelCount(mean: readonly number[], deviation: readonly number[]): 1 
 function withChannels({ width, height, data }: Picture, channels: 1 | 3): Pixels {
   requireInteger('transformPicture', 'width', width, 1);
   requireInteger('transformPicture', 'height', height, 1);
+  requireKind('transformPicture', 'data', data, 'Uint8Array', 'Uint8ClampedArray');
   const own = data.length / (width * height);
   if (own !== 1 && own !== 3 && own !== 4) {
     const expected = `1, 3 or 4 values for each of ${height} x ${width} pixels`;

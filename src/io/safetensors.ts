@@ -1,3 +1,4 @@
+import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
 import { requireInteger, requireReadable } from './checks.js';
 import { decodeFloats } from './floats.js';
@@ -43,9 +44,10 @@ const dataAlignment = 8;
  * @throws FormatError saying where in the file: a header that is too long, not UTF-8, not JSON or not an object; a name
  *   given twice or `__proto__`; metadata that is no string; an unknown element type; a shape or offsets that are no
  *   counts, do not agree or lie outside the file; bytes that belong to two tensors or to none. LimitError for a header of
- *   more than 16 MiB, more than 100,000 tensors or metadata, or more than 8 dimensions
+ *   more than 16 MiB, more than 100,000 tensors or metadata, or more than 8 dimensions; ShapeError for no Uint8Array
  */
 export function readSafetensors(bytes: Uint8Array, name = 'file.safetensors'): Safetensors {
+  requireKind('readSafetensors', name, bytes, 'Uint8Array');
   const dataStart = lengthBytes + headerLength(bytes, bytes.byteLength, name);
   const data = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, bytes.byteLength - dataStart);
   const { metadata, tensors } = parseHeader(bytes.subarray(lengthBytes, dataStart), data.length, name);
@@ -108,7 +110,7 @@ export function planSafetensors(
 /**
  * Writes a safetensors file, laid out as `planSafetensors` says.
  *
- * @throws ShapeError for a tensor whose bytes do not fit its shape, and as `planSafetensors` does
+ * @throws ShapeError for a tensor whose bytes are no Uint8Array or do not fit its shape, and as `planSafetensors` does
  */
 export function writeSafetensors(
   tensors: Iterable<readonly [string, SafetensorsTensor]>,
@@ -131,9 +133,10 @@ export function writeSafetensors(
 /**
  * A tensor over `data`, which is not copied.
  *
- * @throws ShapeError where the shape does not hold as many elements as `data`
+ * @throws ShapeError for no Float32Array, and where the shape does not hold as many elements as `data`
  */
 export function float32Tensor(shape: readonly number[], data: Float32Array): SafetensorsTensor {
+  requireKind('float32Tensor', 'data', data, 'Float32Array');
   const count = elementCount(shape);
   if (count !== data.length) {
     throw new ShapeError({
@@ -150,9 +153,10 @@ export function float32Tensor(shape: readonly number[], data: Float32Array): Saf
  * The elements of a floating-point tensor as float32; F64 is rounded to nearest. An F32 tensor that lies at a multiple of
  * 4 bytes is returned as a view of its bytes, all others are copied.
  *
- * @throws UnsupportedError for other types
+ * @throws UnsupportedError for other types, ShapeError where the bytes are no Uint8Array
  */
 export function toFloat32(tensor: SafetensorsTensor): Float32Array {
+  requireKind('toFloat32', 'bytes', tensor.bytes, 'Uint8Array');
   return decodeFloats(tensor.dtype, tensor.bytes);
 }
 
@@ -180,6 +184,7 @@ function tensorBytes({ dtype, shape }: Pick<SafetensorsTensor, 'dtype' | 'shape'
 
 function checkBytes(name: string, tensor: SafetensorsTensor): void {
   const size = tensorBytes(tensor);
+  requireKind('writeSafetensors', `tensor ${quoted(name)}`, tensor.bytes, 'Uint8Array');
   if (tensor.bytes.length === size) return;
   const expected = `${size} bytes for ${tensor.dtype} ${describe(tensor.shape)}`;
   throw unwritable(`tensor ${quoted(name)}`, expected, `${tensor.bytes.length}`);

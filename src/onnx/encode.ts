@@ -7,6 +7,7 @@ import {
   ValueInfoProtoSchema,
   Version,
 } from 'onnx-buf';
+import { requireKind } from '../arrays.js';
 import { LimitError, ShapeError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
@@ -29,7 +30,7 @@ const largestFile = 2 ** 31 - 1;
  * names and layouts. An IC unit is written out as Conv, ReduceSum, Conv with ones, Mul, Sub, Relu and Add.
  *
  * @param values the network's state, by PyTorch's names and in its layouts; counters of batches have no place in the file
- * @throws ShapeError where the network is not well formed, where an entry of its state is missing or of another size,
+ * @throws ShapeError where the network is not well formed, where an entry of its state is missing, of another size or no Float32Array,
  *   and for what `decodeOnnx` would refuse in the options, as another number of classes or channels; LimitError above 2 GiB
  */
 export function encodeOnnx(
@@ -109,11 +110,13 @@ function checkValues(
   parameters: readonly ParameterSpec[],
   values: ReadonlyMap<string, Float32Array>,
 ): void {
+  requireKind('encodeOnnx', 'values', values, 'Map');
   const faults = parameters
     .map(({ name, shape }) => ({ name, expected: elementCount(shape), got: values.get(name)?.length ?? 0 }))
     .filter(({ expected, got }) => expected !== got)
     .map(({ name, expected, got }) => `${name} (${got} instead of ${expected} elements)`);
   if (faults.length > 0) throw refusal('values', `the state of ${network}`, faults.join(', '));
+  for (const { name } of parameters) requireKind('encodeOnnx', name, values.get(name), 'Float32Array');
   const bytes = parameters.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   if (bytes < largestFile) return;
   const expected = `weights below the ${largestFile} bytes of a protobuf message`;

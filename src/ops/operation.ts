@@ -1,7 +1,7 @@
 import { createBuffer, destroyBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
+import { lifetime } from '../device/lifetime.js';
 import { createTexture, destroyTexture, textureBytes } from '../device/textures.js';
-import { UnsupportedError } from '../errors.js';
 import {
   type BoundPlan,
   type BufferRange,
@@ -17,7 +17,7 @@ import {
 export interface Operation extends BoundPlan {
   /** Bytes of GPU memory that belong to the operation. */
   readonly scratchBytes: number;
-  /** Frees the operation's own scratch and nothing else; a second time does nothing. Encoding is refused from then on. */
+  /** Frees the operation's own scratch and nothing else; a second time does nothing. Encoding is a DisposedError from then on. */
   dispose(): void;
 }
 
@@ -41,8 +41,8 @@ export async function createOperation(
   const made: GPUBuffer[] = [];
   const madeTextures: GPUTexture[] = [];
   const free = (): void => {
-    for (const buffer of made.splice(0)) destroyBuffer(device, buffer);
-    for (const texture of madeTextures.splice(0)) destroyTexture(device, texture);
+    for (const buffer of made) destroyBuffer(device, buffer);
+    for (const texture of madeTextures) destroyTexture(device, texture);
   };
   try {
     const bound = await guard(device, plan.operation, () => {
@@ -58,7 +58,7 @@ export async function createOperation(
       return bindPlan(compiled, { ...resources, ...own, ...layout.ranges(buffer) });
     });
     const bytes = textures.reduce((sum, [, operand]) => sum + textureBytes(operand), layout.bytes);
-    return operationOf(plan, bound, bytes, free);
+    return operationOf(compiled, bound, bytes, free);
   } catch (error) {
     free();
     throw error;
@@ -66,21 +66,14 @@ export async function createOperation(
 }
 
 function operationOf(
-  { operation }: OperationPlan,
+  { operation, device }: CompiledPlan,
   bound: BoundPlan,
   scratchBytes: number,
   free: () => void,
 ): Operation {
-  let disposed = false;
+  const life = lifetime(device, 'operation', free);
   const whileAlive = (work: (pass: GPUComputePassEncoder) => void) => (pass: GPUComputePassEncoder) => {
-    if (disposed) {
-      throw new UnsupportedError({
-        operation,
-        parameter: 'encode',
-        expected: 'a working operation',
-        got: 'a disposed one',
-      });
-    }
+    life.assertUsable(operation);
     work(pass);
   };
   return {
@@ -88,10 +81,7 @@ function operationOf(
     scratchBytes,
     encode: whileAlive(bound.encode),
     prepare: whileAlive(bound.prepare),
-    dispose() {
-      disposed = true;
-      free();
-    },
+    dispose: life.dispose,
   };
 }
 

@@ -1,3 +1,4 @@
+import { writeBuffer } from '../device/buffers.js';
 import { ICError, NumericError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
@@ -216,6 +217,7 @@ export function restoreState(device: GPUDevice, checkpoint: Checkpoint): Network
  */
 export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
   const { training, moments } = checkpoint;
+  trainer.state.assertUsable('restoreTrainer');
   checkFree('restoreTrainer', { thing: trainer.state, name: 'trainer', use: 'step' });
   if (!training) throw refusal('checkpoint', 'a training to resume', 'a network without one');
   const current = trainingRecord(trainer);
@@ -237,7 +239,7 @@ export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
     }),
   );
   for (const { buffer, offset, data } of writes) {
-    device.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>);
+    writeBuffer(device, buffer, data as Float32Array<ArrayBuffer>, offset);
   }
   trainer.step = training.step;
 }

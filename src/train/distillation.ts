@@ -1,4 +1,4 @@
-import { destroyBuffer } from '../device/buffers.js';
+import { destroyBuffer, writeBuffer } from '../device/buffers.js';
 import { ShapeError, UnsupportedError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
 import { compileInference } from '../graph/inference.js';
@@ -170,7 +170,8 @@ function withMemory(teacher: Teacher, memory: LogitMemory, state: NetworkState, 
     dispatches: teacher.dispatches + memory.store.dispatches,
     announce(batch) {
       memory.setIndices(batch);
-      if (version !== state.version) known.fill(0);
+      // What is remembered are the logits of the state as it was.
+      if (state.unsubmitted || version !== state.version) known.fill(0);
       version = state.version;
       remembered = batch.every((example) => known[example] === 1);
       for (const example of batch) known[example] = 1;
@@ -218,7 +219,7 @@ async function compileMemory(
   return {
     store,
     load,
-    setIndices: (examples) => device.queue.writeBuffer(indices, 0, examples),
+    setIndices: (examples) => writeBuffer(device, indices, examples),
     dispose() {
       for (const buffer of buffers) destroyBuffer(device, buffer);
     },

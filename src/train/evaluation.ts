@@ -1,4 +1,6 @@
-import { destroyBuffer, readBuffer } from '../device/buffers.js';
+import { kindOf, requireKind } from '../arrays.js';
+import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { type BoundOperations, bindOperations, type CompileOptions, createBuffers } from '../graph/compile.js';
 import { compileInference, type InferenceNetwork } from '../graph/inference.js';
@@ -10,7 +12,7 @@ import { inferShapes } from '../graph/shapes.js';
 import type { NetworkState } from '../graph/state.js';
 import { using } from '../graph/uses.js';
 import { fillSequential } from '../io/batches.js';
-import type { ImageDataset, Normalisation } from '../io/dataset.js';
+import { type ImageDataset, type Normalisation, requireDataset } from '../io/dataset.js';
 import { planCrossEntropy, planEvaluationMetrics, planLabelRank } from '../ops/loss.js';
 import { tensorBytes } from '../ops/plan.js';
 import { stepQueue } from './stepQueue.js';
@@ -45,8 +47,9 @@ export interface Evaluation {
   /**
    * Evaluates the state as it is now.
    *
-   * @throws ShapeError for images of another size or more classes than the network has; BusyError while an earlier run has not
-   * ended, a training runs with the state, or weights are loaded into it; the signal's reason.
+   * @throws ShapeError for images of another size or more classes than the network has, and for a data set whose arrays are
+   * not what it says; BusyError while an earlier run has not ended, a training runs with the state, or weights are loaded into
+   * it; DisposedError, DeviceLostError; the signal's reason.
    */
   run(
     dataset: ImageDataset,
@@ -57,7 +60,7 @@ export interface Evaluation {
    * The same for batches that are made on the way; a batch's arrays may be used again when the next one is asked for.
    *
    * @throws ShapeError for a batch of other than 1 to `batch` images, for no batch at all, and for a label that the network
-   * has not; BusyError as `run` does; what making a batch throws; the signal's reason.
+   * has not; BusyError as `run` does; DisposedError, DeviceLostError; what making a batch throws; the signal's reason.
    */
   runBatches(
     batches: Iterable<EvaluationBatch> | AsyncIterable<EvaluationBatch>,
@@ -74,7 +77,8 @@ const totalsTensor = 'totals';
 /**
  * Compiles a network for evaluation in batches of one size; `top` defaults to 5, or all classes where there are fewer.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when compiling is aborted.
+ * @throws ShapeError, LimitError, UnsupportedError, DisposedError, DeviceLostError; the signal's reason when compiling is
+ * aborted.
  */
 export async function compileEvaluation(
   state: NetworkState,
@@ -90,6 +94,16 @@ export async function compileEvaluation(
     inference.dispose();
     throw error;
   });
+  const life = lifetime(
+    device,
+    'evaluation',
+    () => {
+      inference.dispose();
+      metrics.dispose();
+      for (const buffer of [labels, totals]) destroyBuffer(device, buffer);
+    },
+    state,
+  );
   const [, height, width, channels] = inference.inputShape;
   const imageSize = height * width * channels;
   const labelData = new Uint32Array(batch);
@@ -100,17 +114,18 @@ export async function compileEvaluation(
   }
 
   const runAlone: Evaluation['runBatches'] = async (batches, { signal, onProgress } = {}) => {
-    device.queue.writeBuffer(totals, 0, new Float32Array(4));
-    const queue = stepQueue(device);
+    writeBuffer(device, totals, new Float32Array(4));
+    const queue = stepQueue(device, 'evaluate', life);
     let done = 0;
     for await (const { images, labels: given } of batches) {
       signal?.throwIfAborted();
+      requireKind(network.name, 'images', images, 'Float32Array');
       checkBatch(network, given, images.length / imageSize, batch, classes);
       labelData.fill(emptyPlace);
       labelData.set(given);
       await queue.room();
-      device.queue.writeBuffer(inference.input.buffer, inference.input.offset, images as Float32Array<ArrayBuffer>);
-      device.queue.writeBuffer(labels, 0, labelData);
+      writeBuffer(device, inference.input.buffer, images as Float32Array<ArrayBuffer>, inference.input.offset);
+      writeBuffer(device, labels, labelData);
       queue.submit('evaluation', encode);
       done += given.length;
       onProgress?.(done);
@@ -119,6 +134,7 @@ export async function compileEvaluation(
       const details = { operation: network.name, parameter: 'batches', expected: 'an image or more', got: 'none' };
       throw new ShapeError(details);
     }
+    await queue.end();
     const read = new Float32Array(await readBuffer(device, totals));
     const [loss, right, topRight, images] = read as unknown as [number, number, number, number];
     return { images, loss: loss / images, accuracy: right / images, topAccuracy: topRight / images, top };
@@ -128,8 +144,11 @@ export async function compileEvaluation(
     { thing: totals, name: 'evaluation', use: 'write' },
     { thing: state, name: 'state', use: 'read' },
   ] as const;
-  const runBatches: Evaluation['runBatches'] = (batches, options) =>
-    using('evaluate', used, () => runAlone(batches, options));
+  const runBatches: Evaluation['runBatches'] = async (batches, options) => {
+    life.assertUsable('evaluate');
+    checkIterable(batches);
+    return using('evaluate', used, () => runAlone(batches, options));
+  };
 
   function* batchesOf(dataset: ImageDataset, normalisation: Normalisation): Generator<EvaluationBatch> {
     const images = new Float32Array(batch * imageSize);
@@ -146,13 +165,14 @@ export async function compileEvaluation(
       checkDataset(network, dataset);
       return runBatches(batchesOf(dataset, normalisation), options);
     },
-    dispose() {
-      inference.dispose();
-      metrics.dispose();
-      destroyBuffer(device, labels);
-      destroyBuffer(device, totals);
-    },
+    dispose: life.dispose,
   };
+}
+
+function checkIterable(batches: object): void {
+  if (Symbol.iterator in batches || Symbol.asyncIterator in batches) return;
+  const expected = 'batches one behind the other, as a generator gives them';
+  throw new ShapeError({ operation: 'evaluate', parameter: 'batches', expected, got: kindOf(batches) });
 }
 
 function checkBatch(
@@ -227,6 +247,7 @@ function classCount(network: Network): number {
  * @throws ShapeError
  */
 export function checkDataset(network: Network, dataset: ImageDataset): void {
+  requireDataset(network.name, dataset);
   const { height, width, channels } = network.input;
   const classes = classCount(network);
   const fits = dataset.height === height && dataset.width === width && dataset.channels === channels;
@@ -246,4 +267,12 @@ export function checkDataset(network: Network, dataset: ImageDataset): void {
       got: String(dataset.classes),
     });
   }
+  const strange = dataset.labels.findIndex((label) => label >= dataset.classes);
+  if (strange < 0) return;
+  throw new ShapeError({
+    operation: network.name,
+    parameter: `${dataset.name}, labels`,
+    expected: `labels below ${dataset.classes}`,
+    got: `${dataset.labels[strange]} for image ${strange}`,
+  });
 }

@@ -1,4 +1,5 @@
-import { destroyBuffer } from '../device/buffers.js';
+import { destroyBuffer, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { createBuffers } from '../graph/compile.js';
 import type { NetworkState } from '../graph/state.js';
@@ -72,9 +73,15 @@ export interface Optimiser {
   /**
    * Clips the gradients, and notes the step in the status where its update would leave a parameter or a moment that is not
    * finite: goes ahead of every update.
+   *
+   * @throws DisposedError, DeviceLostError
    */
   encodeCheck(pass: GPUComputePassEncoder): void;
-  /** Puts one update of all parameters into a compute pass, which does nothing where the status has noted a step. */
+  /**
+   * Puts one update of all parameters into a compute pass, which does nothing where the status has noted a step.
+   *
+   * @throws DisposedError, DeviceLostError
+   */
   encode(pass: GPUComputePassEncoder): void;
   /** Frees the optimiser's own state. */
   dispose(): void;
@@ -87,7 +94,8 @@ const storage = 0x80 | 0x04 | 0x08;
  * half as many again, and one.
  *
  * @param shared - buffers of the training: gradients, the step's uniform, and the status [2] that stops updates
- * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments.
+ * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments, DisposedError,
+ *   DeviceLostError.
  */
 export async function compileOptimiser(
   state: NetworkState,
@@ -95,6 +103,7 @@ export async function compileOptimiser(
   shared: { readonly gradients: GPUBuffer; readonly stepState: GPUBuffer; readonly status: GPUBuffer },
 ): Promise<Optimiser> {
   const { device, layout } = state;
+  state.assertUsable('compile');
   checkOptions(options);
   const adam = options.kind === 'adamW';
   const tables = groupTables(layout, options.groups ?? defaultGroups(), {
@@ -142,8 +151,12 @@ export async function compileOptimiser(
     const gradients = parts.map((part, index) => [gradientsPart(index), flatRange(shared.gradients, part)]);
     checking.unshift(bindPlan(clipper, { ...ranges, ...Object.fromEntries(gradients) }));
   }
-  device.queue.writeBuffer(own.get('groups')!, 0, tables.blocks);
-  device.queue.writeBuffer(own.get('settings')!, 0, tables.settings);
+  writeBuffer(device, own.get('groups')!, tables.blocks);
+  writeBuffer(device, own.get('settings')!, tables.settings);
+  const free = (): void => {
+    for (const buffer of own.values()) destroyBuffer(device, buffer);
+  };
+  const life = lifetime(device, 'optimiser', free, state);
 
   const clipping = own.get('clipping');
   return {
@@ -158,15 +171,15 @@ export async function compileOptimiser(
       return data;
     },
     encodeCheck(pass) {
+      life.assertUsable('encode');
       for (const plan of checking) plan.encode(pass);
     },
     encode(pass) {
+      life.assertUsable('encode');
       for (const plan of updating) plan.encode(pass);
-      state.version++;
+      state.unsubmitted = true;
     },
-    dispose() {
-      for (const buffer of own.values()) destroyBuffer(device, buffer);
-    },
+    dispose: life.dispose,
   };
 }
 

@@ -1,4 +1,6 @@
-import { assertAlive } from '../device/device.js';
+import { submitPass } from '../device/device.js';
+import { guard } from '../device/errorScopes.js';
+import type { Lifetime } from '../device/lifetime.js';
 
 /** Submits steps to a device, a bounded number of them ahead of the GPU. */
 export interface StepQueue {
@@ -10,6 +12,8 @@ export interface StepQueue {
     encode: (pass: GPUComputePassEncoder) => void,
     encodeAhead?: (encoder: GPUCommandEncoder) => void,
   ): void;
+  /** Waits until everything is done. */
+  end(): Promise<void>;
 }
 
 /**
@@ -18,23 +22,29 @@ export interface StepQueue {
  */
 const mostInFlight = 2;
 
-/** @throws DeviceLostError from both of its functions once the device is gone. */
-export function stepQueue(device: GPUDevice): StepQueue {
-  const inFlight: Promise<undefined>[] = [];
+/**
+ * @param life - of what is submitted
+ * @throws from `room` and `end` what the device found in a step, LimitError or UnsupportedError; from all of its functions
+ *   DisposedError, and DeviceLostError once the device is gone.
+ */
+export function stepQueue(device: GPUDevice, operation: string, life: Pick<Lifetime, 'assertUsable'>): StepQueue {
+  const inFlight: Promise<unknown>[] = [];
   return {
     async room() {
       while (inFlight.length >= mostInFlight) await inFlight.shift();
-      assertAlive(device, 'train');
+      life.assertUsable(operation);
     },
     submit(label, encode, encodeAhead) {
-      assertAlive(device, 'train');
-      const encoder = device.createCommandEncoder({ label });
-      encodeAhead?.(encoder);
-      const pass = encoder.beginComputePass({ label });
-      encode(pass);
-      pass.end();
-      device.queue.submit([encoder.finish()]);
-      inFlight.push(device.queue.onSubmittedWorkDone().catch(() => undefined));
+      life.assertUsable(operation);
+      const submitted = guard(device, operation, () => submitPass(device, label, encode, encodeAhead));
+      const done = Promise.all([submitted, device.queue.onSubmittedWorkDone().catch(() => undefined)]);
+      // Thrown where it is waited for; until then a rejection is not unhandled.
+      done.catch(() => {});
+      inFlight.push(done);
+    },
+    async end() {
+      await Promise.all(inFlight);
+      life.assertUsable(operation);
     },
   };
 }

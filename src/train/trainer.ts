@@ -1,9 +1,10 @@
-import { destroyBuffer, readBuffer, readBuffers } from '../device/buffers.js';
+import { destroyBuffer, readBuffer, readBuffers, writeBuffer } from '../device/buffers.js';
+import { lifetime } from '../device/lifetime.js';
 import { NumericError, ShapeError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
 import type { Network } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
-import type { NetworkState } from '../graph/state.js';
+import { type NetworkState, noteSubmitted } from '../graph/state.js';
 import { compileTraining, type TrainingNetwork, type TrainingOptions } from '../graph/training.js';
 import { type Used, using } from '../graph/uses.js';
 import { createBatcher } from '../io/batches.js';
@@ -121,7 +122,8 @@ export interface Trainer {
    *
    * @throws NumericError where a step's loss, a running statistic, a parameter or a moment would not be finite, naming the
    * step: everything, `step` and what the optimiser carries included, then is as that step found it. BusyError while another
-   * run, an evaluation or the loading of weights goes on with the state. DeviceLostError where the device is gone.
+   * run, an evaluation or the loading of weights goes on with the state. DisposedError where trainer or state are disposed, or the
+   * teacher while it leads; DeviceLostError where the device is gone.
    */
   run(options?: RunOptions): Promise<void>;
   /** Frees what the trainer owns; the state stays. */
@@ -136,8 +138,8 @@ const storage = 0x80 | 0x04 | 0x08;
  * Compiles a training. It goes on from `trainer.step`, and since a step depends on state, options and its number alone, a
  * training that was stopped and restored gives bit for bit what an uninterrupted one gives on the same adapter.
  *
- * @throws ShapeError, also for names, numbers or layers that no checkpoint could hold; LimitError, UnsupportedError; the
- * signal's reason when compiling is aborted.
+ * @throws ShapeError, also for names, numbers or layers that no checkpoint could hold; LimitError, UnsupportedError,
+ * DisposedError, DeviceLostError; the signal's reason when compiling is aborted.
  */
 export async function createTrainer(state: NetworkState, options: TrainerOptions): Promise<Trainer> {
   const { device } = state;
@@ -151,6 +153,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   checkRecord(state.network, options);
   const compiled = await compileStep(state, options);
   const { training, optimiser, teacher, stepState, status, statistics, ring, distanceRing, parts } = compiled;
+  const life = lifetime(device, 'trainer', compiled.dispose, state);
   const imageSize = elementCount(training.inputShape.slice(1));
   const images = new Float32Array(batch * imageSize);
   const labels = new Uint32Array(batch);
@@ -189,11 +192,12 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     if (distil) training.distillation?.setWeight(weight);
     for (let part = 0; part < parts; part++) {
       await queue.room();
+      if (distil) distillation?.teacher.assertUsable('train');
       const [first, end] = [part * training.batch, (part + 1) * training.batch];
       const partImages = images.subarray(first * imageSize, end * imageSize);
-      device.queue.writeBuffer(training.input.buffer, training.input.offset, partImages);
-      device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels.subarray(first, end));
-      device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
+      writeBuffer(device, training.input.buffer, partImages, training.input.offset);
+      writeBuffer(device, training.labels.buffer, labels.subarray(first, end), training.labels.offset);
+      writeBuffer(device, stepState, optimiser.stepState(trainer.step, rateAt(trainer.step)));
       if (distil) teacher?.announce(examples.subarray(first, end));
       queue.submit(
         'training step',
@@ -204,7 +208,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
       );
     }
     trainer.step++;
-    state.batchesTracked += parts;
+    noteSubmitted(state, parts);
   }
 
   /** Sets the counters back to the last good step, where the GPU has left the rest. */
@@ -212,12 +216,12 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     const good = goodSteps(await readBuffer(device, status), trainer.step);
     state.batchesTracked -= parts * (trainer.step - good);
     trainer.step = good;
-    device.queue.writeBuffer(status, 0, new Uint32Array(2));
+    writeBuffer(device, status, new Uint32Array(2));
   }
 
   async function runAlone({ steps, signal, onStep, reportEvery = usualReportEvery }: RunOptions): Promise<void> {
     const end = Math.min(options.steps, steps === undefined ? options.steps : trainer.step + steps);
-    const queue = stepQueue(device);
+    const queue = stepQueue(device, 'train', life);
     let reported = trainer.step;
     let reading = Promise.resolve();
     try {
@@ -231,6 +235,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
         reported = trainer.step;
       }
       await reading;
+      await queue.end();
       await report(reported, trainer.step, onStep);
     } catch (error) {
       await reading.catch(() => {});
@@ -253,10 +258,11 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     parts,
     status,
     async run(runOptions = {}) {
+      life.assertUsable('train');
       checkReportEvery(runOptions.reportEvery ?? usualReportEvery);
       await using('train', used, () => runAlone(runOptions));
     },
-    dispose: compiled.dispose,
+    dispose: life.dispose,
   };
   return trainer;
 }

@@ -1,5 +1,7 @@
-import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { createBuffer, destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
+import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
+import { lifetime } from '../device/lifetime.js';
 import { createTexture, destroyTexture, textureBytes } from '../device/textures.js';
 import {
   type BoundPlan,
@@ -17,7 +19,7 @@ export interface Contestant extends BoundPlan {
   dispose(): void;
 }
 
-/** Buffers to measure the forms of one operation with. */
+/** Buffers to measure the forms of one operation with; refused with a DisposedError once disposed. */
 export interface Workbench {
   /**
    * Gives a plan buffers: its own for scratch, the same as others have for the rest.
@@ -37,6 +39,9 @@ const copyDestination = 0x02;
 
 export function createWorkbench(device: GPUDevice): Workbench {
   const shared = new Map<string, GPUBuffer>();
+  const life = lifetime(device, 'workbench', () => {
+    for (const buffer of shared.values()) destroyBuffer(device, buffer);
+  });
 
   function place(name: string, { bytes, use }: Operand): GPUBuffer {
     const known = shared.get(sharedName(name, bytes));
@@ -44,11 +49,12 @@ export function createWorkbench(device: GPUDevice): Workbench {
     const usage = use === 'uniform' ? uniform : readableStorage;
     const buffer = createBuffer(device, { label: `tune: ${name}`, size: bytes, usage });
     shared.set(sharedName(name, bytes), buffer);
-    device.queue.writeBuffer(buffer, 0, randomValues(bytes / 4, name));
+    writeBuffer(device, buffer, randomValues(bytes / 4, name));
     return buffer;
   }
 
   async function bind(compiled: CompiledPlan): Promise<Contestant> {
+    life.assertUsable(operation);
     const own: GPUBuffer[] = [];
     const textures: GPUTexture[] = [];
     const sharedBefore = new Set(shared.keys());
@@ -96,18 +102,17 @@ export function createWorkbench(device: GPUDevice): Workbench {
   }
 
   async function run({ plan, prepare, encode }: Contestant): Promise<Map<string, Float32Array>> {
+    life.assertUsable(operation);
     const written = Object.entries(plan.operands).filter(([, { use }]) => use === 'output' || use === 'inout');
     await guard(device, operation, () => {
       for (const [name, { bytes, use }] of written) {
         const values = use === 'inout' ? randomValues(bytes / 4, name) : new Float32Array(bytes / 4).fill(Number.NaN);
-        device.queue.writeBuffer(shared.get(sharedName(name, bytes))!, 0, values);
+        writeBuffer(device, shared.get(sharedName(name, bytes))!, values);
       }
-      const encoder = device.createCommandEncoder({ label: operation });
-      const pass = encoder.beginComputePass({ label: operation });
-      prepare(pass);
-      encode(pass);
-      pass.end();
-      device.queue.submit([encoder.finish()]);
+      submitPass(device, operation, (pass) => {
+        prepare(pass);
+        encode(pass);
+      });
     });
     const outputs = new Map<string, Float32Array>();
     for (const [name, { bytes, ofForm }] of written) {
@@ -117,13 +122,7 @@ export function createWorkbench(device: GPUDevice): Workbench {
     return outputs;
   }
 
-  return {
-    bind,
-    run,
-    dispose() {
-      for (const buffer of shared.values()) destroyBuffer(device, buffer);
-    },
-  };
+  return { bind, run, dispose: life.dispose };
 }
 
 /** The values that an operand of this name has in a buffer. */

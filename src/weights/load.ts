@@ -11,7 +11,7 @@ import { decodeFloatsInto } from '../io/floats.js';
 import { elementBytes, type SafetensorsEntry } from '../io/safetensorsHeader.js';
 import { initialParameters } from '../models/initialise.js';
 import { matchWeights, type WeightsMapping, type WeightsMatch } from './match.js';
-import { openWeights, type WeightsFile } from './weightsFile.js';
+import { isWeightsFile, openWeights, type WeightsFile } from './weightsFile.js';
 
 /** How far loading is. */
 export interface LoadProgress {
@@ -54,8 +54,8 @@ const queuedBytes = 8 * 2 ** 20;
  * or an opened file, meanwhile.
  *
  * @throws FormatError saying where the file is broken, and listing what does not match; a number that is not finite and a
- *   negative running variance are refused. UnsupportedError for a mapping that names what is not there, BusyError while
- *   another call is at work with the state or the opened file, DeviceLostError, what reading the file throws, and the signal's
+ *   negative running variance are refused. ShapeError where `file` is nothing that can be read, UnsupportedError for a mapping that names what is not there, BusyError while
+ *   another call is at work with the state or the opened file, DisposedError, DeviceLostError, what reading the file throws, and the signal's
  *   reason
  */
 export async function loadWeights(
@@ -80,11 +80,12 @@ async function openAndLoad(
 ): Promise<LoadReport> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const opened = 'tensors' in file ? file : await openWeights(file, signal ? { signal } : {});
+  const opened = isWeightsFile(file) ? file : await openWeights(file, signal ? { signal } : {});
   // Closing ends a read that waits for the network.
   const stop = (): void => void opened.source.close().catch(() => {});
   signal?.addEventListener('abort', stop);
   try {
+    state.assertUsable('loadWeights');
     const match = matchWeights(state.network, opened, options);
     await loadMatched(state, opened, match, options);
     return { ...match, loaded: match.loads.map(({ spec }) => spec.name) };

@@ -26,12 +26,14 @@ const operation = 'encodeWeights';
  *
  * @throws NumericError for a weight that is not finite and a negative running variance, ShapeError for a weight that the type
  *   cannot hold, LimitError where the device cannot hold the copy, BusyError while weights are loaded into the state,
+ *   DisposedError,
  *   DeviceLostError
  */
 export async function* encodeWeights(
   state: NetworkState,
   { type = 'F32', metadata = { format: 'pt' } }: SaveWeightsOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  state.assertUsable('encodeWeights');
   const specs = networkParameters(state.network);
   const { start, order } = planSafetensors(
     specs.map(({ name, shape, role }) => [name, { dtype: role === 'batchesTracked' ? 'I64' : type, shape }]),

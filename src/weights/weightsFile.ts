@@ -18,11 +18,16 @@ export interface WeightsFile {
   readonly source: ByteSource;
 }
 
+/** Whether a file is opened already. */
+export function isWeightsFile(file: FileLike | WeightsFile): file is WeightsFile {
+  return typeof file === 'object' && file !== null && 'tensors' in file;
+}
+
 /**
  * Opens a file of weights and reads its header. `loadWeights` closes it; who does not load closes its `source`.
  *
- * @throws FormatError where it is no safetensors file, saying where it is broken; what reading it throws; the signal's
- *   reason
+ * @throws FormatError where it is no safetensors file, saying where it is broken; ShapeError where `file` is nothing that can
+ *   be read; what reading it throws; the signal's reason
  */
 export async function openWeights(file: FileLike, options: OpenOptions = {}): Promise<WeightsFile> {
   const source = await openBytes(file, options);

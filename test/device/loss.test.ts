@@ -3,7 +3,7 @@ import { createBuffer, destroyBuffer, readBuffer, writeBuffer } from '../../src/
 import { assertAlive, requestDevice, subgroupSize, whenLost } from '../../src/device/device.js';
 import { guard } from '../../src/device/errorScopes.js';
 import { type NodeDevice, openDevice } from '../../src/device/node.js';
-import { DeviceLostError } from '../../src/errors.js';
+import { DeviceLostError, DisposedError } from '../../src/errors.js';
 
 let opened: NodeDevice;
 
@@ -22,12 +22,16 @@ describe('a lost device', () => {
     const buffer = createBuffer(device, description());
     opened.close();
 
-    expect(() => assertAlive(device, 'conv2d')).toThrow(DeviceLostError);
-    expect(() => assertAlive(device, 'conv2d')).toThrow(/^conv2d: device: .*\(destroyed: /);
-    expect(() => createBuffer(device, description())).toThrow(DeviceLostError);
-    expect(() => writeBuffer(device, buffer, new Uint8Array(16))).toThrow(DeviceLostError);
-    await expect(readBuffer(device, buffer)).rejects.toThrow(DeviceLostError);
-    await expect(guard(device, 'work', () => 1)).rejects.toThrow(DeviceLostError);
+    expect(() => assertAlive(device, 'conv2d')).toThrow(DisposedError);
+    expect(() => assertAlive(device, 'conv2d')).toThrow(
+      /^conv2d: device: expected a working device, got a closed one$/,
+    );
+    expect(() => createBuffer(device, description())).toThrow(DisposedError);
+    expect(() => writeBuffer(device, buffer, new Uint8Array(16))).toThrow(DisposedError);
+    await expect(readBuffer(device, buffer)).rejects.toThrow(DisposedError);
+    await expect(guard(device, 'work', () => 1)).rejects.toThrow(DisposedError);
+    opened.close();
+    expect(() => assertAlive(device, 'conv2d')).toThrow(DisposedError);
     destroyBuffer(device, buffer);
   });
 
@@ -38,6 +42,7 @@ describe('a lost device', () => {
 
     expect(await whenLost(device)).toMatchObject({ reason: 'destroyed' });
     expect(() => assertAlive(device, 'conv2d')).toThrow(DeviceLostError);
+    expect(() => assertAlive(device, 'conv2d')).toThrow(/^conv2d: device: .*\(destroyed: /);
   });
 
   it('ends a reading that is under way', async () => {
@@ -54,7 +59,7 @@ describe('a lost device', () => {
     const work = guard(device, 'work', () => device.lost.then(() => 'never seen'));
     opened.close();
 
-    await expect(work).rejects.toThrow(DeviceLostError);
+    await expect(work).rejects.toThrow(DisposedError);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bufferUsage, readBuffer } from '../../src/device/buffers.js';
 import { destroyDevice } from '../../src/device/device.js';
-import { DeviceLostError, LimitError, ShapeError } from '../../src/errors.js';
+import { DisposedError, LimitError, ShapeError } from '../../src/errors.js';
 import type { CompileOptions, CompileProgress } from '../../src/graph/compile.js';
 import { compileInference } from '../../src/graph/inference.js';
 import { planInference } from '../../src/graph/inferencePlan.js';
@@ -133,6 +133,7 @@ describe('a compiled network', () => {
     let early = bufferUsage(device);
     for (let step = 1; step <= 200; step++) {
       submit(device, (pass) => training.encode(pass));
+      training.submitted();
       if (step % 4 === 0) await device.queue.onSubmittedWorkDone();
       if (step === 5) early = bufferUsage(device);
     }
@@ -199,11 +200,11 @@ describe.each([
     expect(bufferUsage(device)).toEqual(before);
   });
 
-  it('refuses a device that is gone', async () => {
+  it('refuses a device that is closed', async () => {
     const lost = await modestDevice();
     const state = tinyState(lost);
     destroyDevice(lost);
-    await expect(compile(state, { batch: 2 })).rejects.toThrow(DeviceLostError);
+    await expect(compile(state, { batch: 2 })).rejects.toThrow(DisposedError);
   });
 
   it('names the layer whose tensor the device cannot bind, and leaves nothing behind', async () => {

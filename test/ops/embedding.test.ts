@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bufferUsage, readBuffer } from '../../src/device/buffers.js';
 import { type NodeDevice, openDevice } from '../../src/device/node.js';
-import { ShapeError, UnsupportedError } from '../../src/errors.js';
+import { DisposedError, ShapeError, UnsupportedError } from '../../src/errors.js';
 import { planConvolution } from '../../src/ops/convolutionForward.js';
 import { createOperation } from '../../src/ops/operation.js';
 import { bindPlan, compilePlan, type OperationPlan, type PlanResource } from '../../src/ops/plan.js';
@@ -162,7 +162,10 @@ describe('Scratch', () => {
     first.dispose();
     first.dispose();
     expect(bufferUsage(device)).toEqual({ count: before.count + 1, bytes: before.bytes + second.scratchBytes });
-    expect(() => submit(device, first.encode)).toThrow('expected a working operation, got a disposed one');
+    for (const work of [first.encode, first.prepare]) {
+      expect(() => submit(device, work)).toThrow(DisposedError);
+      expect(() => submit(device, work)).toThrow('operation: expected one in use, got a disposed one');
+    }
     submit(device, second.encode);
     expectConvolution(await floats(operands.output));
     second.dispose();

@@ -1,4 +1,3 @@
-import { destroyDevice } from '../../device/device.js';
 import { type Checkpoint, decodeCheckpoint } from '../../train/checkpoint.js';
 import type { CallArgument, CallMessage, CallName, CallReply, Role } from '../protocol.js';
 import { runBench, stopBench } from './bench/bench.js';
@@ -60,7 +59,7 @@ const handlers: Handlers = {
   runBench,
   stopBench,
   async destroyDevice() {
-    destroyDevice(await gpuDevice());
+    (await gpuDevice()).destroy();
   },
 };
 

@@ -1,5 +1,7 @@
 import {
+  BusyError,
   DeviceLostError,
+  DisposedError,
   FormatError,
   ICError,
   LimitError,
@@ -20,7 +22,16 @@ export function tell<Name extends NoticeName>(notice: Name, content: Notices[Nam
 }
 
 /** By name: a build shortens those of classes. */
-const errorKinds = { ShapeError, LimitError, UnsupportedError, DeviceLostError, FormatError, NumericError };
+const errorKinds = {
+  ShapeError,
+  LimitError,
+  UnsupportedError,
+  DeviceLostError,
+  FormatError,
+  NumericError,
+  DisposedError,
+  BusyError,
+};
 
 /** An error in a form that crosses to the page. */
 export function troubleOf(error: unknown): Trouble {
