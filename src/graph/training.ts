@@ -157,7 +157,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
       // Statistics that lie elsewhere leave the state as it is.
       if (!options.statistics) state.unsubmitted = true;
     },
-    submitted: () => noteSubmitted(state, 1),
+    submitted: () => noteSubmitted(state, options.statistics ? 0 : 1),
     dispose: life.dispose,
   };
 }

@@ -1,5 +1,4 @@
 import { type GraphProto, TensorProto_DataType, type ValueInfoProto } from 'onnx-buf';
-import { requireKind } from '../arrays.js';
 import { ICError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
 import { inferShapes } from '../graph/shapes.js';
@@ -52,7 +51,6 @@ export interface OnnxModel {
  */
 export function decodeOnnx(bytes: Uint8Array, options: DecodeOnnxOptions = {}): OnnxModel {
   const { name = 'file.onnx' } = options;
-  requireKind('decodeOnnx', name, bytes, 'Uint8Array');
   const file = parseModel(bytes, name);
   const { graph } = file;
   const state = startOf(file, options);
