@@ -1,4 +1,5 @@
 import { FormatError, ICError } from '../errors.js';
+import { systemWords } from './systemError.js';
 
 /** A file's bytes, read in order and in pieces: from memory, a `File`, a network connection, a disk. */
 export interface ByteSource {
@@ -30,7 +31,7 @@ export interface OpenOptions {
 /**
  * Opens a file for reading in pieces. The body of a URL is taken as it arrives, in one request.
  *
- * @throws FormatError where the server answers with an error; what `fetch` throws; the signal's reason
+ * @throws FormatError where the server answers with an error, ICError where none answers; the signal's reason
  */
 export async function openBytes(file: FileLike, options: OpenOptions = {}): Promise<ByteSource> {
   if (file instanceof Uint8Array) return memorySource(file, options.name ?? 'bytes');
@@ -73,7 +74,11 @@ async function urlSource(
   url: URL,
   { name = url.pathname.split('/').at(-1)!, signal }: OpenOptions,
 ): Promise<ByteSource> {
-  const response = await fetch(url, signal ? { signal } : {});
+  const response = await fetch(url, signal ? { signal } : {}).catch((cause: Error) => {
+    if (signal?.aborted) throw cause;
+    const got = systemWords(cause.cause ?? cause);
+    throw new ICError({ operation: 'openBytes', parameter: url.href, expected: 'an answer', got }, { cause });
+  });
   if (!response.ok || !response.body) {
     await response.body?.cancel();
     const got = `status ${response.status} ${response.statusText}`.trimEnd();
@@ -101,7 +106,7 @@ function streamSource(
     while (piece.length === 0) {
       const { done, value } = await reader.read().catch((cause: Error) => {
         throw new ICError(
-          { operation: 'read', parameter: name, expected: 'the rest of it', got: cause.message },
+          { operation: 'read', parameter: name, expected: 'the rest of it', got: systemWords(cause.cause ?? cause) },
           { cause },
         );
       });

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Metadata, Sharp } from 'sharp';
 import { FormatError } from '../errors.js';
+import { FileError, readWhole } from './fileError.js';
+import { fileKind } from './fileKind.js';
 import { loadSharp } from './loadSharp.js';
 import type { Picture } from './picture.js';
 
@@ -16,22 +17,24 @@ const formats = ['jpeg', 'png', 'webp'];
  * @param file its path, or its bytes
  * @param name for errors; the path where there is one
  * @throws FormatError where it is no such picture, or damaged or cut short anywhere; ICError where sharp is not installed;
- *   what reading the file throws
+ *   FileError where the file cannot be read
  */
 export async function decodePicture(
   file: string | Uint8Array,
   name = typeof file === 'string' ? file : 'picture',
 ): Promise<Picture> {
   const sharp = await loadSharp();
-  const bytes = typeof file === 'string' ? await readFile(file) : file;
+  const bytes = typeof file === 'string' ? await readWhole('decodePicture', file) : file;
   try {
     const image = sharp(bytes, { ignoreIcc: true, failOn: 'warning' });
     const metadata = await image.metadata();
     if (!formats.includes(metadata.format)) throw new Error(`${metadata.format}`);
     return await pixelsOf(image.autoOrient(), metadata);
   } catch (cause) {
+    const kind = fileKind(bytes);
+    const isPicture = kind === undefined || /PNG|JPEG|WebP/.test(kind);
     // The decoder may say the same many times.
-    const got = (cause as Error).message.split('\n')[0]!;
+    const got = isPicture ? (cause as Error).message.split('\n')[0]! : kind;
     throw new FormatError(
       { operation: 'decodePicture', parameter: name, expected: 'a JPEG, PNG or WebP picture', got },
       { cause },
@@ -60,11 +63,11 @@ function fromCmyk(inks: Uint8Array): Uint8Array {
 }
 
 /** What the system says of a file that is not there, must not be read or is a folder. */
-const unreadableCodes: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
+const unreadable: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 
 /** Whether a picture is to blame for an error of {@link decodePicture}, rather than what is missing to read any. */
-export function isUnreadable(error: Error & { readonly code?: unknown }): boolean {
-  return error instanceof FormatError || unreadableCodes.includes(error.code);
+export function isUnreadable(error: Error): boolean {
+  return error instanceof FormatError || (error instanceof FileError && unreadable.includes(error.code));
 }
 
 /**

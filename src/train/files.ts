@@ -1,4 +1,5 @@
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { readWhole } from '../io/fileError.js';
 import { type Checkpoint, decodeCheckpoint } from './checkpoint.js';
 
 /**
@@ -29,8 +30,8 @@ export async function writeAtomically(
 /**
  * Reads a checkpoint file.
  *
- * @throws FormatError where it is broken, and what the file system says.
+ * @throws FormatError where it is broken, FileError where it cannot be read
  */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
-  return decodeCheckpoint(await readFile(path), path);
+  return decodeCheckpoint(await readWhole('loadCheckpoint', path), path);
 }
