@@ -3,6 +3,7 @@ import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { parameter, parameterGradient } from './names.js';
 import type { Network } from './network.js';
+import { describeFaults } from './stateFaults.js';
 import { fromMemory, layoutState, type PlacedParameter, type StateLayout, toMemory } from './stateLayout.js';
 
 /** A network's state on the GPU: everything that is trained in one buffer, the running statistics in another. */
@@ -56,7 +57,7 @@ export function createState(device: GPUDevice, network: Network): NetworkState {
 /**
  * Writes a whole state, given in PyTorch's names and layouts.
  *
- * @throws ShapeError listing the entries that are missing, unknown or of another size.
+ * @throws ShapeError naming some of the entries that are missing, unknown or of another size.
  */
 export function writeState(state: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
   const { layout, device } = state;
@@ -82,20 +83,16 @@ function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<str
   const unknown = [...values.keys()].filter((name) => !known.has(name));
   const wrong = [...values].filter(([name, data]) => known.has(name) && known.get(name) !== data.length);
   if (missing.length + unknown.length + wrong.length === 0) return;
-  const list = (what: string, names: readonly string[]): string[] =>
-    names.length > 0 ? [`${what}: ${names.join(', ')}`] : [];
+  const faults = new Map([
+    ['missing', missing],
+    ['unknown', unknown],
+    ['of another size', wrong.map(([name, data]) => `${name} (${data.length} instead of ${known.get(name)} elements)`)],
+  ]);
   throw new ShapeError({
     operation: 'writeState',
     parameter: network.name,
     expected: `${known.size} entries of the network's state`,
-    got: [
-      ...list('missing', missing),
-      ...list('unknown', unknown),
-      ...list(
-        'of another size',
-        wrong.map(([name, data]) => `${name} (${data.length} instead of ${known.get(name)} elements)`),
-      ),
-    ].join('; '),
+    got: describeFaults(faults),
   });
 }
 

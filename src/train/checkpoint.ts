@@ -2,6 +2,7 @@ import { ICError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { createState, type NetworkState, readState, readTensors, writeState } from '../graph/state.js';
+import { describeFaults } from '../graph/stateFaults.js';
 import { toMemory } from '../graph/stateLayout.js';
 import {
   float32Tensor,
@@ -87,7 +88,7 @@ function counter(value: number): SafetensorsTensor {
 /**
  * Reads a checkpoint.
  *
- * @throws FormatError saying where the file is broken, and of the tensors listing what is missing, left over or of another
+ * @throws FormatError saying where the file is broken, and of the tensors naming some that are missing, left over or of another
  * shape.
  */
 export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkpoint {
@@ -135,10 +136,9 @@ function checkTensors(
   const reshaped = [...tensors]
     .filter(([key, { shape }]) => shapes.has(key) && shape.join() !== shapes.get(key)!.join())
     .map(([key, { shape }]) => `${key} ([${shape}] instead of [${shapes.get(key)}])`);
-  const faults = Object.entries({ missing, 'left over': leftOver, 'of another shape': reshaped })
-    .filter(([, list]) => list.length > 0)
-    .map(([what, list]) => `${what}: ${list.join(', ')}`);
-  if (faults.length > 0) throw refusal(name, `the state of ${network.name}`, faults.join('; '));
+  const faults = Object.entries({ missing, 'left over': leftOver, 'of another shape': reshaped });
+  if (faults.every(([, names]) => names.length === 0)) return;
+  throw refusal(name, `the state of ${network.name}`, describeFaults(new Map(faults)));
 }
 
 function stateValue(spec: ParameterSpec, tensor: SafetensorsTensor, name: string): Float32Array {
