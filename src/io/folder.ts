@@ -1,55 +1,32 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FormatError, ICError } from '../errors.js';
-import { type CifarKind, type NamedBytes, readCifar } from './cifar.js';
-import { fromIdx, type ImageDataset } from './dataset.js';
-import { readIdx } from './idx.js';
+import { type DataFile, type ImageFolder, readDataFiles } from './dataFiles.js';
+import { readWhole, withFile } from './fileError.js';
+import { isBeside } from './folderNames.js';
 
-/** A data set's two halves. */
-export interface ImageFolder {
-  /** To train on. */
-  readonly train: ImageDataset;
-  /** Set apart to test with. */
-  readonly test: ImageDataset;
+export type { ImageFolder };
+
+/** How a data set is loaded from a folder. */
+export interface LoadFolderOptions {
+  /** Told in a sentence of what was made of an incomplete data set. */
+  readonly onNote?: (note: string) => void;
 }
-
-/** A way in which data sets lie on disk. */
-interface Layout {
-  /** The files it takes, each under any one of the names it goes by. */
-  readonly files: readonly (readonly string[])[];
-  /** Makes the data set of those files, which come in the same order. */
-  build(name: string, files: readonly NamedBytes[]): Promise<ImageFolder>;
-}
-
-const layouts: readonly Layout[] = [
-  {
-    files: [
-      idxNames('train-images', 3),
-      idxNames('train-labels', 1),
-      idxNames('t10k-images', 3),
-      idxNames('t10k-labels', 1),
-    ],
-    build: buildIdx,
-  },
-  {
-    files: [...[1, 2, 3, 4, 5].map((part) => [`data_batch_${part}.bin`]), ['test_batch.bin']],
-    build: async (_, files) => buildCifar(files, 'cifar10'),
-  },
-  { files: [['train.bin'], ['test.bin']], build: async (_, files) => buildCifar(files, 'cifar100') },
-];
 
 /**
- * Loads a data set from a folder, or from a folder in it: MNIST and its like as IDX files (`train-images-idx3-ubyte`,
- * `train-labels-idx1-ubyte` and the same with `t10k`; also with `.idx` for `-idx`, also gzip with `.gz`), CIFAR-10
- * (`data_batch_1.bin` to `data_batch_5.bin`, `test_batch.bin`) or CIFAR-100 (`train.bin`, `test.bin`). IDX data takes the
- * folder's name.
+ * Loads a data set from a folder, or from a folder in it: MNIST and its like as IDX files, plain or gzip, whatever they are
+ * called (those to test with have `t10k`, `test` or `val` in their names, or are the smaller of two pairs), CIFAR-10
+ * (`data_batch_1.bin` to `data_batch_5.bin` or some of them, `test_batch.bin`) or CIFAR-100 (`train.bin`, `test.bin`). IDX
+ * data takes the folder's name. Where there is nothing to test with, every tenth image of a class is held out for that, and
+ * one at least of two or more.
  *
- * @throws FormatError where no such files are found, one of them is missing, or one is not what its name says
- * @throws ShapeError where images and labels do not fit each other
+ * @throws FileError where the folder cannot be read
+ * @throws FormatError where no such files are found, one is missing, or one is not what its name says
+ * @throws ShapeError where files do not fit each other
  */
-export async function loadImageFolder(path: string): Promise<ImageFolder> {
-  return loadNamed(path, basename(resolve(path)));
+export async function loadImageFolder(path: string, options: LoadFolderOptions = {}): Promise<ImageFolder> {
+  return loadNamed(path, basename(resolve(path)), options);
 }
 
 /**
@@ -58,7 +35,7 @@ export async function loadImageFolder(path: string): Promise<ImageFolder> {
  * @throws ICError where the package is not installed
  */
 export async function loadMnist(): Promise<ImageFolder> {
-  const { train, test } = await loadNamed(join(dirname(findMnist()), 'data'), 'MNIST');
+  const { train, test } = await loadNamed(join(dirname(findMnist()), 'data'), 'MNIST', {});
   const classNames = Array.from({ length: 10 }, (_, digit) => `${digit}`);
   return { train: { ...train, classNames }, test: { ...test, classNames } };
 }
@@ -79,57 +56,59 @@ function findMnist(): string {
   }
 }
 
-function failure(parameter: string, expected: string, got: string, options?: ErrorOptions): FormatError {
-  return new FormatError({ operation: 'loadImageFolder', parameter, expected, got }, options);
-}
-
-async function loadNamed(path: string, name: string): Promise<ImageFolder> {
+async function loadNamed(path: string, name: string, { onNote }: LoadFolderOptions): Promise<ImageFolder> {
   const { files, folders } = await list(path);
-  const found = await loadFiles(path, files, name);
-  if (found !== undefined) return found;
-  for (const folder of folders) {
-    const inner = join(path, folder);
-    const data = await loadFiles(inner, (await list(inner)).files, name);
-    if (data !== undefined) return data;
+  for (const folder of ['', ...folders]) {
+    const inner = folder === '' ? files : (await list(join(path, folder))).files;
+    const possible = await Promise.all(inner.map((file) => dataFile(join(path, folder, file))));
+    const data = await readDataFiles(
+      possible.filter((file) => file !== undefined),
+      name,
+    );
+    if (!data) continue;
+    for (const note of data.notes) onNote?.(note);
+    return { train: data.train, test: data.test };
   }
-  const looked = layouts.map((layout) => layout.files[0]![0]).join(', ');
-  throw failure(path, `a data set's files (${looked} or their like)`, 'none of them');
+  const expected =
+    'IDX files (train-images-idx3-ubyte, ...), CIFAR binaries (data_batch_1.bin, train.bin, ...) or pictures in a folder a class';
+  const got = describeStrange(files);
+  throw new FormatError({ operation: 'loadImageFolder', parameter: path, expected, got });
 }
 
 async function list(path: string): Promise<{ files: string[]; folders: string[] }> {
+  const use = { operation: 'loadImageFolder', path, expected: 'a folder that can be read' };
+  const entries = await withFile(use, () => readdir(path, { withFileTypes: true }));
+  const folders = entries.filter((entry) => entry.isDirectory() && !isBeside(entry.name)).map(({ name }) => name);
+  const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  return { files: files.sort(), folders: folders.sort() };
+}
+
+/** Undefined for what is no file: a link to nowhere, a pipe. */
+async function dataFile(path: string): Promise<DataFile | undefined> {
+  const use = { operation: 'loadImageFolder', path, expected: 'a file that can be read' };
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  return {
+    path,
+    size: found.size,
+    read: (limit) =>
+      limit === undefined ? readWhole(use.operation, path) : withFile(use, () => readStart(path, limit)),
+  };
+}
+
+async function readStart(path: string, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await open(path);
   try {
-    const entries = await readdir(path, { withFileTypes: true });
-    const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-    const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-    return { files, folders: folders.sort() };
-  } catch (cause) {
-    throw failure(path, 'a folder that can be read', 'none', { cause });
+    const { buffer, bytesRead } = await file.read(new Uint8Array(limit));
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
-/** The data set of a folder with these files, if any of them belongs to one. */
-async function loadFiles(folder: string, present: readonly string[], name: string): Promise<ImageFolder | undefined> {
-  const layout = layouts.find(({ files }) => files.flat().some((file) => present.includes(file)));
-  if (layout === undefined) return undefined;
-  const chosen = layout.files.map((names) => {
-    const file = names.find((candidate) => present.includes(candidate));
-    if (file === undefined) throw failure(join(folder, names[0]!), names.join(' or '), 'no such file');
-    return join(folder, file);
-  });
-  const files = await Promise.all(chosen.map(async (file) => ({ name: file, bytes: await readFile(file) })));
-  return layout.build(name, files);
-}
-
-function idxNames(role: string, rank: number): string[] {
-  return ['-', '.'].flatMap((mark) => ['', '.gz'].map((ending) => `${role}${mark}idx${rank}-ubyte${ending}`));
-}
-
-async function buildIdx(name: string, files: readonly NamedBytes[]): Promise<ImageFolder> {
-  const arrays = await Promise.all(files.map((file) => readIdx(file.bytes, file.name)));
-  const train = fromIdx(name, arrays[0]!, arrays[1]!);
-  return { train, test: fromIdx(name, arrays[2]!, arrays[3]!, train.classes) };
-}
-
-function buildCifar(files: readonly NamedBytes[], kind: CifarKind): ImageFolder {
-  return { train: readCifar(files.slice(0, -1), kind), test: readCifar(files.slice(-1), kind) };
+/** What people put into a folder in place of a data set that is read. */
+function describeStrange(files: readonly string[]): string {
+  const archive = files.find((file) => /\.(zip|tar|tgz|tar\.gz|7z|npz|parquet)$/.test(file));
+  if (archive !== undefined) return `${archive}, which is not unpacked here`;
+  return files.includes('data_batch_1') ? "CIFAR-10's Python version; its binary version is read" : 'none of them';
 }
