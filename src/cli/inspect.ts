@@ -10,9 +10,10 @@ import { decodePicture } from '../io/decodePicture.js';
 import { encodePng } from '../io/encodePng.js';
 import { pictureInput } from '../io/picture.js';
 import { type Checkpoint, restoreState } from '../train/checkpoint.js';
-import { loadCheckpoint, writeAtomically } from '../train/files.js';
+import { writeAtomically } from '../train/files.js';
 import { drawActivity } from './activityMap.js';
 import { openForCommand } from './adapter.js';
+import { readCheckpoint } from './checkpointFile.js';
 import { loadData } from './data.js';
 import { type Output, percent, table } from './output.js';
 
@@ -31,7 +32,7 @@ export async function inspect(
   flags: InspectFlags,
   output: Output,
 ): Promise<void> {
-  const checkpoint = await loadCheckpoint(path);
+  const checkpoint = await readCheckpoint(path, output);
   const { network, values } = checkpoint;
   const adjusts = adjustDistributions(network, values);
   if (adjusts.length === 0) throw withoutUnits(network);

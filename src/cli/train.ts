@@ -11,7 +11,7 @@ import { networkByName } from '../models/networkByName.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { compileEvaluation } from '../train/evaluation.js';
-import { loadCheckpoint, writeAtomically } from '../train/files.js';
+import { writeAtomically } from '../train/files.js';
 import type { OptimiserOptions } from '../train/optimiser.js';
 import { defaultGroups } from '../train/parameterGroups.js';
 import type { Schedule } from '../train/schedule.js';
@@ -19,13 +19,15 @@ import { createTrainer, type StepReport, type Trainer, type TrainerOptions } fro
 import { openWeights } from '../weights/weightsFile.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
+import { checkpointFile, checkpointName, readCheckpoint } from './checkpointFile.js';
 import { drawCurves } from './curves.js';
 import { checkClassNames, loadData } from './data.js';
 import { interruptSignal } from './interrupt.js';
 import { isMoment, loadWithBar, openSource } from './model.js';
-import { type Output, percent } from './output.js';
+import { type Output, percent, sayApart } from './output.js';
 import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
+import { terminalText } from './terminal.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
 export interface TrainFlags {
@@ -79,7 +81,7 @@ export interface Guidance {
 /** `icnet train`, and with a teacher `icnet distill`. */
 export async function train(flags: TrainFlags, output: Output, guidance?: Guidance): Promise<void> {
   const started = performance.now();
-  const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
+  const resumed = flags.resume === undefined ? undefined : await readCheckpoint(flags.resume, output);
   const like = resumed ?? guidance?.checkpoint;
   const size = flags.input ?? like?.network.input ?? networkByName(flags.network).input;
   const data = await loadData(flags.data, size, output);
@@ -97,12 +99,12 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
     const folder = flags.output ?? join('runs', state.network.name);
     await mkdir(folder, { recursive: true });
     const trainer = await compileTrainer(state, options, flags, output, resumed);
-    const run = await trainToTheEnd(trainer, join(folder, 'checkpoint.safetensors'), flags, output);
+    const run = await trainToTheEnd(trainer, join(folder, checkpointName), flags, output);
 
     const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
     const tests = accuracy === undefined ? [] : [{ step: trainer.step, accuracy }];
     const curves = join(folder, 'curves.svg');
-    const title = `${state.network.name} on ${data.train.name}`;
+    const title = terminalText(`${state.network.name} on ${data.train.name}`);
     if (run.history.length > 0) await writeAtomically(curves, drawCurves({ title, steps: run.history, tests }));
     const seconds = (performance.now() - started) / 1000;
     output.say(`Checkpoint: ${run.checkpoint}`);
@@ -166,7 +168,7 @@ async function freshState(
     return state;
   }
   const { seed, replaceHead = false, freshAdjust = false } = flags;
-  const file = await openWeights(await openSource(flags.weights));
+  const file = await openWeights(await openSource(await checkpointFile(flags.weights, output)));
   const fresh = (name: string): boolean => freshAdjust && name.endsWith('.adjust');
   await loadWithBar(state, file, { seed, replaceHead, fresh, unused: isMoment }, output);
   return state;
@@ -278,7 +280,7 @@ export async function trainToTheEnd(
       `Taught by ${teacher.network.name} for ${end} steps, ${trainer.distillationDispatches} dispatches more each`,
     );
   }
-  const interrupt = interruptSignal(() => output.say('\nStopping behind this step; again to end at once.'));
+  const interrupt = interruptSignal(() => sayApart('Stopping behind this step; again to end at once.', output));
   const bar = progressBar('Training', steps, output);
   const onStep = (report: StepReport): void => {
     history.push(report);
