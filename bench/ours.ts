@@ -11,7 +11,7 @@ import { planConvolutionFilterGradient } from '../src/ops/convolutionFilterGradi
 import { planConvolution } from '../src/ops/convolutionForward.js';
 import { planConvolutionInputGradient } from '../src/ops/convolutionInputGradient.js';
 import type { ChooseForm } from '../src/ops/forms.js';
-import { stepStateBytes } from '../src/ops/loss.js';
+import { statusBytes, stepStateBytes } from '../src/ops/loss.js';
 import { createOperation, type Operation as PlannedOperation } from '../src/ops/operation.js';
 import type { OperationPlan } from '../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../src/ops/traits.js';
@@ -201,7 +201,7 @@ export async function oursTraining(
   const choose = await tune?.(device, (traits) => planTraining(network, batch, {}, traits));
   const training = await compileTraining(state, { batch, ...(choose && { choose }) });
   const stepState = createBuffer(device, { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 });
-  const status = createBuffer(device, { label: 'status', size: 4, usage: 0x80 | 0x08 });
+  const status = createBuffer(device, { label: 'status', size: statusBytes, usage: 0x80 | 0x08 });
   const { gradients, losses, input } = training;
   // No groups: every parameter learns at the same rate.
   const optimiser = await compileOptimiser(
@@ -214,6 +214,7 @@ export async function oursTraining(
   device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels);
   const encode = (pass: GPUComputePassEncoder): void => {
     training.encode(pass);
+    optimiser.encodeCheck(pass);
     optimiser.encode(pass);
   };
   return {

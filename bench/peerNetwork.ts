@@ -84,6 +84,8 @@ function inferenceStep(
       });
     case 'concat':
       return step([], (...inputs) => tf.concat(inputs, -1));
+    case 'flatten':
+      return step([], (x) => flatten(x as tf.Tensor4D));
     case 'softmax':
       return step([], (x) => tf.softmax(x!));
     case 'relu':
@@ -214,4 +216,8 @@ export function dense(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefin
   const a = tf.reshape(x, [x.shape[0]!, -1]) as tf.Tensor2D;
   const b = weight as tf.Tensor2D;
   return bias ? (tf.fused.matMul({ a, b, bias }) as tf.Tensor2D) : tf.matMul(a, b);
+}
+
+export function flatten(x: tf.Tensor4D): tf.Tensor2D {
+  return tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [x.shape[0], -1]);
 }

@@ -5,7 +5,16 @@ import { inferShapes } from '../src/graph/shapes.js';
 import { layoutState } from '../src/graph/stateLayout.js';
 import type { TrainingSettings } from './ours.js';
 import type { Peer } from './peer.js';
-import { type Activations, dense, denseParameters, peerParameters, pool, rectify, windowSums } from './peerNetwork.js';
+import {
+  type Activations,
+  dense,
+  denseParameters,
+  flatten,
+  peerParameters,
+  pool,
+  rectify,
+  windowSums,
+} from './peerNetwork.js';
 import type { Contender } from './timing.js';
 import type { Values } from './values.js';
 
@@ -66,6 +75,8 @@ export function peerTraining(
         return rectify(x!, layer);
       case 'concat':
         return tf.concat(inputs, -1);
+      case 'flatten':
+        return flatten(x as tf.Tensor4D);
       case 'softmax':
         throw new Error(`${layer.name}: training works on the logits`);
       case 'add':

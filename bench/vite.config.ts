@@ -1,6 +1,6 @@
 import { defineConfig } from 'vite';
 
-/** The bench as Node runs it, in a folder that git ignores and npm does not publish. */
+/** The bench, and what else runs by hand, as Node runs it, in a folder that git ignores and npm does not publish. */
 export default defineConfig({
   build: {
     outDir: 'bench/dist',
@@ -13,11 +13,13 @@ export default defineConfig({
         coldOurs: 'bench/coldOurs.ts',
         machineCode: 'bench/machineCode.ts',
         coldPeer: 'bench/coldPeer.ts',
+        soak: 'bench/soak/main.ts',
         study: 'bench/study/main.ts',
+        fuzz: 'test/fuzz/main.ts',
       },
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
     },
   },
   // One instance of TensorFlow.js with the gradients that its Node build leaves out.
-  ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium'] },
+  ssr: { noExternal: true, external: ['webgpu', '@sparticuz/chromium', 'sharp'] },
 });

@@ -1,6 +1,6 @@
 // Mean and variance of the batch from the partial sums, the scale and shift that normalise it, and the running statistics.
 //
-//   mean = origin[c] + sum / PIXELS;  variance = squares / PIXELS - (sum / PIXELS)^2
+//   mean = origin[c] + sum / PIXELS;  variance = squares / PIXELS - (sum / PIXELS)^2, at least 0
 //   coefficients[0,c] = weight / sqrt(variance + EPSILON)     coefficients[1,c] = bias - mean * coefficients[0,c]
 //   coefficients[2,c] = mean                                  coefficients[3,c] = 1 / sqrt(variance + EPSILON)
 //   running_mean += MOMENTUM * (mean - running_mean)
@@ -34,7 +34,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let distance = sum / f32(PIXELS);
   let mean = origin[c] + distance;
-  let variance = max(squares / f32(PIXELS) - distance * distance, 0.0);
+  // Rounding may leave it below 0; max() may swallow NaN.
+  let difference = squares / f32(PIXELS) - distance * distance;
+  let variance = select(difference, 0.0, difference < 0.0);
   let inverse = 1.0 / sqrt(variance + EPSILON);
   let scale = weight[c] * inverse;
   coefficients[c] = scale;

@@ -7,14 +7,15 @@
 // subgroup: its lanes are output channels, VECTOR each, and every lane holds TAPS filter columns x CHUNKS * SUBGROUP input
 // channels in registers. For PIXELS neighbouring output pixels it loads one input channel a lane and chunk, which passes from
 // lane to lane, and VECTOR gradients. Channels are broadcast, or in subgroups of four swapped, which takes an instruction
-// instead of many: lane l then sums up what lane l ^ j has loaded.
+// instead of many: lane l then sums up what lane l ^ j has loaded. The last block of a row ends with the row; pixels that the
+// block before had count as zeros. A pixel behind the row would multiply inputs that its tap never meets, and NaN times 0 is NaN.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
 // output    [SLICES, FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], overwritten
 // Grid: blocks of filter columns, filter rows, blocks of input channels, blocks of output channels, groups, slices.
-// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH; CHUNK
-// is 4 in subgroups of four.
+// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH; PIXELS <= OUT_WIDTH;
+// CHUNK is 4 in subgroups of four.
 enable subgroups;
 @group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
@@ -63,13 +64,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   for (var turn = start * COLUMN_BLOCKS; turn < end * COLUMN_BLOCKS; turn++) {
     let row = n * OUT_HEIGHT + p;
     let input_row = (n * IN_HEIGHT + u32(i32(p * STRIDE_HEIGHT) - above)) * IN_WIDTH * IN_CHANNELS + group * GROUP_IN;
+    let first = min(q, OUT_WIDTH - PIXELS);
     var gradients: array<array<f32, VECTOR>, PIXELS>;
     /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-      let inside = (OUT_WIDTH % PIXELS == 0u) | (q + i < OUT_WIDTH);
-      let pixel = row * OUT_WIDTH + select(0u, q + i, inside);
-      gradients[i] = components(select(Vector(), gradient[pixel * OUT_VECTORS + k], inside));
+      let own = (OUT_WIDTH % PIXELS == 0u) | (first + i >= q);
+      gradients[i] = components(select(Vector(), gradient[(row * OUT_WIDTH + first + i) * OUT_VECTORS + k], own));
     }
-    let first_column = i32(q * STRIDE_WIDTH + s * DILATION_WIDTH) - PADDING_WIDTH;
+    let first_column = i32(first * STRIDE_WIDTH + s * DILATION_WIDTH) - PADDING_WIDTH;
     var values: array<f32, CHUNKS * COLUMNS>;
     /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
       let column = first_column + i32(j * COLUMN_STEP);

@@ -15,6 +15,8 @@ fn main() {
     total += partials[i];
   }
   let norm = sqrt(total);
-  clipping[0] = min(1.0, MOST / (norm + 1e-6));
+  let scale = MOST / (norm + 1e-6);
+  // Keeps NaN, which min() may swallow.
+  clipping[0] = select(scale, 1.0, scale > 1.0);
   clipping[1] = norm;
 }

@@ -4,11 +4,13 @@
 //   velocity = momentum * velocity + g
 //   parameter -= learning_rate * factor * (NESTEROV ? g + momentum * velocity : velocity)
 //
+// With CHECK nothing is updated: where one of the new values is not finite, status = (step + 1, 0xffffffff).
+//
 // parameters, gradients, velocities  [COUNT], parameters and velocities updated
 // groups      [COUNT / 64], u32: the parameter group of each block of 64 elements
 // settings    [groups] of (learning-rate factor, weight decay, momentum, unused)
 // clipping    (factor, norm), with CLIP
-// status      [1], u32: nothing is updated where it is not 0
+// status      [2], u32: nothing is updated where status[0] is not 0
 // step_state  uniform
 // Grid: one thread 4 elements, 64 a workgroup. COUNT is a multiple of 64.
 @group(0) @binding(0) var<storage, read_write> parameters: array<vec4<f32>>;
@@ -17,13 +19,13 @@
 @group(0) @binding(3) var<storage, read_write> groups: array<u32>;
 @group(0) @binding(4) var<storage, read_write> settings: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> clipping: array<f32>;
-@group(0) @binding(6) var<storage, read_write> status: array<u32>;
+@group(0) @binding(6) var<storage, read_write> status: array<atomic<u32>>;
 @group(0) @binding(7) var<uniform> step_state: StepState;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let element = workgroup_index(workgroup) * 64u + local;
-  if ((element >= COUNT / 4u) | (status[0] != 0u)) {
+  if ((element >= COUNT / 4u) | (atomicLoad(&status[0]) != 0u)) {
     return;
   }
   let setting = settings[groups[element / 16u]];
@@ -35,10 +37,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   gradient += setting.y * parameter;
   let velocity = momentum * velocities[element] + gradient;
-  velocities[element] = velocity;
   var step = velocity;
   if (NESTEROV) {
     step = gradient + momentum * velocity;
   }
-  parameters[element] = parameter - step_state.learning_rate * setting.x * step;
+  let updated = parameter - step_state.learning_rate * setting.x * step;
+  if (CHECK) {
+    if (!(all_finite(velocity) & all_finite(updated))) {
+      atomicStore(&status[0], step_state.step + 1u);
+      atomicStore(&status[1], 0xffffffffu);
+    }
+  } else {
+    velocities[element] = velocity;
+    parameters[element] = updated;
+  }
 }

@@ -10,7 +10,14 @@ export interface ErrorDetails {
   readonly got: string;
 }
 
-/** The base of every error this package throws on purpose. */
+/** Texts in errors are cut in their middle beyond this: what comes from a file may be of any length. */
+const longestText = 500;
+
+function shortened(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText - 150)} ... ${text.slice(-150)}` : text;
+}
+
+/** The base of every error this package throws on purpose. Parameter, expected and got have 505 characters at most. */
 export class ICError extends Error {
   /** The operation that refused, for example `conv2d`. */
   readonly operation: string;
@@ -22,12 +29,14 @@ export class ICError extends Error {
   readonly got: string;
 
   constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super(`${details.operation}: ${details.parameter}: expected ${details.expected}, got ${details.got}`, options);
+    const { operation } = details;
+    const [parameter, expected, got] = [details.parameter, details.expected, details.got].map(shortened);
+    super(`${operation}: ${parameter}: expected ${expected}, got ${got}`, options);
     this.name = new.target.name;
-    this.operation = details.operation;
-    this.parameter = details.parameter;
-    this.expected = details.expected;
-    this.got = details.got;
+    this.operation = operation;
+    this.parameter = parameter!;
+    this.expected = expected!;
+    this.got = got!;
   }
 
   /** The same error, its parameter prefixed with the layer it happened in. */
@@ -41,7 +50,10 @@ export class ICError extends Error {
 /** A rank, size, count or value that does not fit the operation. */
 export class ShapeError extends ICError {}
 
-/** Something the device cannot hold or run: names the limit, what it allows and what was asked for. */
+/**
+ * Something the device cannot hold or run, or more of a file than is read at once: names the limit, what it allows and what was
+ * asked for.
+ */
 export class LimitError extends ICError {}
 
 /** A combination that is valid in itself but not supported here. */

@@ -4,7 +4,7 @@ export { type ByteSource, type FileLike, type OpenOptions, openBytes } from './i
 export { type CifarKind, type NamedBytes, readCifar } from './io/cifar.js';
 export { channelStatistics, fromIdx, type ImageDataset, type Normalisation, subset } from './io/dataset.js';
 export type { FloatType } from './io/floats.js';
-export { type IdxArray, readIdx } from './io/idx.js';
+export { type IdxArray, type IdxOptions, readIdx } from './io/idx.js';
 export { type ImageNetClass, imageNetClasses } from './io/imageNetClasses.js';
 export {
   imageNetNormalisation,

@@ -46,6 +46,7 @@ export {
 export type { ReluOptions } from './ops/relu.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';
+export { planTranspose, type TransposeShape } from './ops/transpose.js';
 export type { KernelSource } from './wgsl/assemble.js';
 export type { BindingKind, KernelBinding } from './wgsl/bindings.js';
 export type { Constant, Constants } from './wgsl/constants.js';

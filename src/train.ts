@@ -25,6 +25,7 @@ export {
   planEvaluationMetrics,
   planLabelRank,
   planStepMetrics,
+  type StepMetricsOptions,
 } from './ops/loss.js';
 export {
   type FlatPart,
@@ -34,6 +35,7 @@ export {
   planAdamW,
   planGradientClip,
   planSgd,
+  type UpdateOptions,
 } from './ops/optimisers.js';
 export {
   type Checkpoint,

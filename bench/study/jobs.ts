@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { channelStatistics, type ImageDataset, type Normalisation, subset } from '../../src/io/dataset.js';
+import { fileName } from '../../src/io/fileName.js';
 import type { ImageFolder } from '../../src/io/folder.js';
 import { summarise } from '../../src/models/summary.js';
 import type { RunKey } from './records.js';
@@ -37,7 +38,7 @@ export function cutData({ train, test }: ImageFolder, { images, watched, tested 
 
 /** Where a training's checkpoint lies. */
 export function checkpointPath(folder: string, { data, variant, seed }: RunKey): string {
-  return join(folder, `${data}-${variant}-${seed}.safetensors`);
+  return join(folder, `${fileName(data)}-${variant}-${seed}.safetensors`);
 }
 
 /** The training whose network teaches. */

@@ -1,6 +1,7 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FormatError } from '../../src/errors.js';
+import { writeAtomically } from '../../src/io/writeAtomically.js';
 import type { StudySettings } from './settings.js';
 
 /** How a network does on test images. */
@@ -62,16 +63,16 @@ export function sameRun(one: RunKey, other: RunKey): boolean {
   return one.data === other.data && one.variant === other.variant && one.seed === other.seed;
 }
 
-/** Appends a record to a file of JSON lines, whose folder is made where it is missing. */
-export async function appendRecord(path: string, record: StudyRecord): Promise<void> {
+/** Writes records as a file of JSON lines, as a whole or not at all; its folder is made where it is missing. */
+export async function writeRecords(path: string, records: readonly StudyRecord[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await appendFile(path, `${JSON.stringify(record)}\n`);
+  await writeAtomically(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
 }
 
 /**
- * The records of a file, none where there is no file. A last line that was cut off is left out.
+ * The records of a file, none where there is no file.
  *
- * @throws FormatError for another line that is no JSON.
+ * @throws FormatError for a line that is no JSON.
  */
 export async function readRecords(path: string): Promise<StudyRecord[]> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

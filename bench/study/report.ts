@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { grouped } from '../../src/cli/output.js';
-import { writeAtomically } from '../../src/train/files.js';
+import { fileName } from '../../src/io/fileName.js';
+import { writeAtomically } from '../../src/io/writeAtomically.js';
 import { escaped, htmlPage, htmlTable } from '../report/html.js';
 import { drawCurves, drawErrors } from './charts.js';
 import type { StartRecord, StudyRecord } from './records.js';
@@ -50,17 +51,16 @@ export async function writeReports(records: readonly StudyRecord[], folder: stri
 
 function sectionOf(results: readonly VariantResult[], { steps }: StudySettings): Section {
   const { data } = results[0]!;
+  const name = fileName(data.toLowerCase());
   return {
     data,
     rows: results.map((result) => rowOf(result, steps)),
     charts: new Map([
-      [`study-${fileName(data)}-curves.svg`, drawCurves(results)],
-      [`study-${fileName(data)}-errors.svg`, drawErrors(results)],
+      [`study-${name}-curves.svg`, drawCurves(results)],
+      [`study-${name}-errors.svg`, drawErrors(results)],
     ]),
   };
 }
-
-const fileName = (text: string): string => text.toLowerCase().replace(/[^\w-]+/g, '-');
 
 function rowOf(result: VariantResult, steps: number): string[] {
   const { label, seeds, parameters, multiplyAdds, error, difference, loss, stepsToPlain, stepsToTwice, step } = result;

@@ -7,7 +7,7 @@ import type { Output } from '../../src/cli/output.js';
 import { UnsupportedError } from '../../src/errors.js';
 import { currentCommit, versionsOf } from '../provenance.js';
 import { cutData, type Job, type StudyData, workOf } from './jobs.js';
-import { appendRecord, type RunKey, readRecords, type StudyRecord, sameRun } from './records.js';
+import { type RunKey, readRecords, type StudyRecord, sameRun, writeRecords } from './records.js';
 import { remaining } from './remaining.js';
 import type { StudySettings } from './settings.js';
 import { takeTimes } from './times.js';
@@ -45,7 +45,7 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
   const interrupt = interruptSignal(() => output.say('Stopping; the same command goes on from here.'));
   const keep = async (record: StudyRecord): Promise<void> => {
     records.push(record);
-    await appendRecord(file, record);
+    await writeRecords(file, records);
   };
   try {
     await mkdir(folder, { recursive: true });

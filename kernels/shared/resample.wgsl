@@ -19,7 +19,8 @@ fn resample(x: f32, y: f32) -> vec4<f32> {
     let weight_y = max(1.0 - abs(f32(v) + 0.5 - y) / SUPPORT_Y, 0.0);
     for (var u = first_x; u < last_x; u++) {
       let weight = weight_y * max(1.0 - abs(f32(u) + 0.5 - x) / SUPPORT_X, 0.0);
-      sum += weight * load_pixel(u, v);
+      // A pixel without weight takes no part: 0 times NaN or infinity would be NaN.
+      sum += select(vec4<f32>(), weight * load_pixel(u, v), weight > 0.0);
       weights += weight;
     }
   }

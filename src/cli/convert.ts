@@ -1,18 +1,20 @@
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
+import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
 import { type DecodeOnnxOptions, decodeOnnx, type OnnxModel } from '../onnx/decode.js';
 import { encodeOnnx } from '../onnx/encode.js';
 import { encodeNetwork } from '../train/checkpoint.js';
-import { writeAtomically } from '../train/files.js';
 import { readWeights } from '../weights/read.js';
 import { checkpointFile } from './checkpointFile.js';
-import { isMoment, type ModelFlags, openModel } from './model.js';
+import { addressOf, isMoment, type ModelFlags, openModel } from './model.js';
 import { grouped, type Output } from './output.js';
+import { requireWritable, writeResult } from './writing.js';
 
 /** What a network can be converted to, with the end of its files' names. */
 export const conversions = { onnx: '.onnx', safetensors: '.safetensors' } as const;
@@ -36,10 +38,12 @@ export async function convert(given: string, flags: ConvertFlags, output: Output
     const expected = 'to be given, as the file beside it is there already';
     throw new UnsupportedError({ operation: 'convert', parameter: '--output', expected, got: target });
   }
+  await requireWritable('convert', '--output', target);
   const { network, bytes } = flags.to === 'onnx' ? await toOnnx(path, flags, output) : await toSafetensors(path, flags);
-  await writeAtomically(target, bytes);
-  output.emit({ event: 'done', network: network.name, input: path, output: target, bytes: bytes.length });
-  output.say(`${network.name}: ${target}, ${grouped(bytes.length)} bytes`);
+  await mkdir(dirname(target), { recursive: true });
+  const written = await writeResult(target, bytes, output);
+  output.emit({ event: 'done', network: network.name, input: path, output: written, bytes: bytes.length });
+  output.say(`${network.name}: ${written}, ${grouped(bytes.length)} bytes`);
 }
 
 interface Converted {
@@ -86,7 +90,9 @@ function decode(file: Uint8Array, options: DecodeOnnxOptions & { readonly name: 
   }
 }
 
-/** A file of the same name with another end. */
+/** A file of the same name with another end; here for a file at an address, which has no place here. */
 function beside(path: string, end: string): string {
-  return join(dirname(path), basename(path).replace(/\.[^.]+$/, '') + end);
+  const stem = (name: string): string => basename(name).replace(/\.[^.]+$/, '');
+  const address = addressOf(path);
+  return address ? fileName(stem(address.pathname)) + end : join(dirname(path), stem(path) + end);
 }

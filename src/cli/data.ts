@@ -14,20 +14,33 @@ import type { Output } from './output.js';
 import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
 
+/** How much of one file is read; what is left out is as usual. */
+export interface ReadLimits {
+  /** Of a picture. */
+  readonly maxPixels?: number;
+  /** Of another file of a data set, and of what it expands to. */
+  readonly maxBytes?: number;
+}
+
 /**
  * The data set that `--data` names: `mnist`, a folder of a data set's files, or one of pictures.
  *
  * @param size of the images that pictures become; other data has its own
  */
-export async function loadData(source: string, size: Network['input'], output: Output): Promise<ImageFolder> {
+export async function loadData(
+  source: string,
+  size: Network['input'],
+  output: Output,
+  limits: ReadLimits,
+): Promise<ImageFolder> {
   const pictures = await findPictureData(source, output);
-  return pictures ? loadPictures(pictures, size, output) : loadKnownData(source, output);
+  return pictures ? loadPictures(pictures, size, output, limits) : loadKnownData(source, output, limits);
 }
 
 /** The data set that `mnist` or a folder of a data set's files names. */
-export async function loadKnownData(source: string, output: Output): Promise<ImageFolder> {
+export async function loadKnownData(source: string, output: Output, limits: ReadLimits = {}): Promise<ImageFolder> {
   if (await isMnist(source)) return loadMnist();
-  if (await isFolder(source)) return loadImageFolder(source, { onNote: (note) => output.say(note) });
+  if (await isFolder(source)) return loadImageFolder(source, { ...limits, onNote: (note) => output.say(note) });
   const found = await stat(source).then(
     () => 'a file; archives are to be unpacked',
     (error: unknown) => systemWords(error) + didYouMean(source, ['mnist']),
@@ -120,13 +133,15 @@ async function loadPictures(
   { train, test }: PictureData,
   size: Network['input'],
   output: Output,
+  { maxPixels }: ReadLimits,
 ): Promise<ImageFolder> {
+  const options = { size, ...(maxPixels !== undefined && { maxPixels }) };
   const skips = skipCounter(output);
   const load = async (folders: PictureFolders): Promise<ImageDataset> => {
     const total = folders.classes.reduce((sum, { pictures }) => sum + pictures.length, 0);
     const bar = progressBar('Reading', total, output);
     const onProgress = (done: number): void => bar.update(done);
-    return loadPictureDataset(folders, { size, onProgress, onSkipped: skips.skip }).finally(() => bar.stop());
+    return loadPictureDataset(folders, { ...options, onProgress, onSkipped: skips.skip }).finally(() => bar.stop());
   };
   const data = { train: await load(train), test: await load(test) };
   skips.say(data.train.count + data.test.count);

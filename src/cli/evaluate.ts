@@ -8,7 +8,7 @@ import { compileEvaluation, type EvaluationBatch, type EvaluationResult } from '
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
 import { checkpointFile } from './checkpointFile.js';
-import { isMnist, loadKnownData, sayLeftOut } from './data.js';
+import { isMnist, loadKnownData, type ReadLimits, sayLeftOut } from './data.js';
 import { folderLabels } from './folderLabels.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output, percent } from './output.js';
@@ -17,7 +17,7 @@ import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface EvaluateFlags extends ModelFlags {
+export interface EvaluateFlags extends ModelFlags, ReadLimits {
   readonly adapter: string;
   readonly data: string;
   readonly batch?: number;
@@ -89,7 +89,7 @@ async function prepare(
 }
 
 async function prepareDataset({ record }: Model, flags: EvaluateFlags, output: Output) {
-  const { train, test } = await loadKnownData(flags.data, output);
+  const { train, test } = await loadKnownData(flags.data, output, flags);
   const normalisation = record?.normalisation ?? channelStatistics(train);
   return async (state: NetworkState): Promise<Evaluated> => {
     const evaluation = await compile(state, batchOf(state.network, test.count, flags), flags, output);
@@ -111,11 +111,10 @@ async function preparePictures(folders: PictureFolders, model: Model, flags: Eva
   const skips = skipCounter(output);
   const batch = batchOf(model.network, pictures.length, flags);
   const before = performance.now();
-  const made = await firstBatchMade(pictureBatches(pictures, { batch, ...pictureOptions(model, flags), skips }), {
-    operation: 'eval',
-    parameter: folders.name,
-    total: pictures.length,
-  });
+  const made = await firstBatchMade(
+    pictureBatches(pictures, { batch, ...pictureOptions(model, flags), skips, limits: flags }),
+    { operation: 'eval', parameter: folders.name, total: pictures.length },
+  );
   const firstBatch = performance.now() - before;
   async function* batches(): AsyncGenerator<EvaluationBatch> {
     for await (const { items, images } of made) yield { images, labels: items.map(({ label }) => label) };

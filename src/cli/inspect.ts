@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import { type AdjustDistribution, adjustDistributions } from '../graph/adjustDistribution.js';
 import { compileInspection, type InspectionResult, type LayerActivity } from '../graph/inspection.js';
@@ -8,16 +8,17 @@ import { fillSequential } from '../io/batches.js';
 import { channelStatistics, type Normalisation } from '../io/dataset.js';
 import { decodePicture } from '../io/decodePicture.js';
 import { encodePng } from '../io/encodePng.js';
+import { fileName } from '../io/fileName.js';
 import { pictureInput } from '../io/picture.js';
 import { type Checkpoint, restoreState } from '../train/checkpoint.js';
-import { writeAtomically } from '../train/files.js';
 import { drawActivity } from './activityMap.js';
 import { openForCommand } from './adapter.js';
 import { readCheckpoint } from './checkpointFile.js';
-import { loadData } from './data.js';
+import { loadData, type ReadLimits } from './data.js';
 import { type Output, percent, table } from './output.js';
+import { requireWritable, writeResult } from './writing.js';
 
-export interface InspectFlags {
+export interface InspectFlags extends ReadLimits {
   readonly adapter: string;
   readonly data: string;
   /** Of the test image to look at, where no picture is given. */
@@ -36,8 +37,9 @@ export async function inspect(
   const { network, values } = checkpoint;
   const adjusts = adjustDistributions(network, values);
   if (adjusts.length === 0) throw withoutUnits(network);
+  await requireWritable('inspect', '--output', join(flags.output, 'map.png'));
   const image =
-    picture === undefined ? await testImage(checkpoint, flags, output) : await pictureImage(checkpoint, picture);
+    picture === undefined ? await testImage(checkpoint, flags, output) : await pictureImage(checkpoint, picture, flags);
   const { device, close } = await openForCommand(flags.adapter, output);
   try {
     const state = restoreState(device, checkpoint);
@@ -46,8 +48,8 @@ export async function inspect(
     inspection.dispose();
     state.dispose();
     report(result, adjusts, output);
-    const files = await writeMaps(result.layers, flags.output);
-    output.say(`Maps of where the second term fires, dark for no filter, bright for all: ${flags.output}`);
+    const files = await writeMaps(result.layers, flags.output, output);
+    output.say(`Maps of where the second term fires, dark for no filter, bright for all: ${dirname(files[0]!)}`);
     output.emit({ event: 'done', logits: [...result.logits], files });
   } finally {
     close();
@@ -61,10 +63,10 @@ function withoutUnits(network: Network): UnsupportedError {
 
 async function testImage(
   { network, normalisation }: Checkpoint,
-  { data, index }: InspectFlags,
+  { data, index, ...limits }: InspectFlags,
   output: Output,
 ): Promise<Float32Array> {
-  const { train, test } = await loadData(data, network.input, output);
+  const { train, test } = await loadData(data, network.input, output, limits);
   const { height, width, channels } = network.input;
   const image = new Float32Array(height * width * channels);
   fillSequential(test, index, 1, normalisation ?? channelStatistics(train), image, new Uint32Array(1));
@@ -72,10 +74,14 @@ async function testImage(
 }
 
 /** The middle of a picture, as large as the network's input. */
-async function pictureImage({ network, normalisation }: Checkpoint, path: string): Promise<Float32Array> {
+async function pictureImage(
+  { network, normalisation }: Checkpoint,
+  path: string,
+  limits: ReadLimits,
+): Promise<Float32Array> {
   const { height, width, channels } = network.input;
   const transform = { resize: Math.max(height, width), crop: { height, width } };
-  return pictureInput(await decodePicture(path), transform, normalisation ?? evenly(channels));
+  return pictureInput(await decodePicture(path, limits), transform, normalisation ?? evenly(channels));
 }
 
 /** Pixels from -1 to 1, for checkpoints that do not say what they were trained with. */
@@ -128,14 +134,13 @@ function histogram(adjusts: readonly AdjustDistribution[]): string[] {
   return table([['adjust', 'filters', ''.padEnd(widestBar)], ...rows]);
 }
 
-async function writeMaps(layers: readonly LayerActivity[], folder: string): Promise<string[]> {
+async function writeMaps(layers: readonly LayerActivity[], folder: string, output: Output): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   const files: string[] = [];
   for (const [index, { layer, maps, height, width }] of layers.entries()) {
-    const name = `${String(index + 1).padStart(2, '0')}-${layer.replace(/[^\w.-]/g, '_')}.png`;
-    const file = join(folder, name);
-    await writeAtomically(file, await encodePng(drawActivity(maps, height, width)));
-    files.push(file);
+    const name = `${String(index + 1).padStart(2, '0')}-${fileName(layer)}.png`;
+    const picture = await encodePng(drawActivity(maps, height, width));
+    files.push(await writeResult(join(folder, name), picture, output));
   }
   return files;
 }

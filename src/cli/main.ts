@@ -8,6 +8,7 @@ import { evaluate } from './evaluate.js';
 import { reportFailure } from './failure.js';
 import { info } from './info.js';
 import { inspect } from './inspect.js';
+import { endUnread } from './interrupt.js';
 import { choice, withShortErrors } from './options.js';
 import { createOutput } from './output.js';
 import { type PredictFlags, predict } from './predict.js';
@@ -74,6 +75,17 @@ function withShape(given: Command): Command {
     );
 }
 
+function maxPixelsOption(): Option {
+  return new Option('--max-pixels <count>', 'that a picture may have; 100 million by default').argParser(count);
+}
+
+/** How much of a file of a data set is read. */
+function withLimits(given: Command): Command {
+  return given
+    .addOption(maxPixelsOption())
+    .option('--max-bytes <count>', 'that another file may have, or expand to; 1 GiB by default', count);
+}
+
 function inputOption(): Option {
   return new Option('--input <size>', 'HEIGHTxWIDTHxCHANNELS; 32x32x3 or 224x224x3 by default').argParser(sizeOf);
 }
@@ -117,8 +129,7 @@ program.addCommand(
 
 /** How a network is trained, whatever it starts from. */
 function withTraining(given: Command, defaults: { readonly learningRate: string }): Command {
-  return given
-    .option('--data <source>', dataSources, 'mnist')
+  return withLimits(given.option('--data <source>', dataSources, 'mnist'))
     .option('--steps <count>', 'training steps', count)
     .addOption(
       new Option('--epochs <count>', 'passes over the training images, in place of --steps')
@@ -224,7 +235,7 @@ program.addCommand(
 );
 
 program.addCommand(
-  withTune(withAdapter(withModel(command('eval', 'evaluate a checkpoint or weights'))))
+  withLimits(withTune(withAdapter(withModel(command('eval', 'evaluate a checkpoint or weights')))))
     .argument('<weights>', 'a checkpoint, or weights in safetensors with --model')
     .option('--data <source>', dataSources, 'mnist')
     .option('--batch <images>', 'images a step; 200, or 32 for large inputs, by default', count)
@@ -236,6 +247,7 @@ program.addCommand(
     .argument('<picture...>', 'JPEG, PNG or WebP files, or folders of them')
     .requiredOption('--weights <file>', 'a checkpoint, or weights in safetensors with --model; a path or an address')
     .option('--top <count>', 'answers for each picture', count, 5)
+    .addOption(maxPixelsOption())
     .option('--batch <images>', 'images a step', count, 8)
     .action((pictures, flags: PredictFlags & { readonly json: boolean }) =>
       predict(pictures, flags, createOutput(flags.json)),
@@ -260,7 +272,9 @@ program.addCommand(
 );
 
 program.addCommand(
-  withAdapter(command('inspect', 'where the second term of IC convolutions fires, and how their weights are spread'))
+  withLimits(
+    withAdapter(command('inspect', 'where the second term of IC convolutions fires, and how their weights are spread')),
+  )
     .argument('<checkpoint>', 'of an IC network')
     .argument('[picture]', 'a JPEG, PNG or WebP file; a test image of --data where left out')
     .option('--data <source>', dataSources, 'mnist')
@@ -283,11 +297,13 @@ program.addCommand(
     .action((flags: TuneFlags & { readonly json: boolean }) => tune(flags, createOutput(flags.json))),
 );
 
-// Whoever reads may have enough before the end, as `head` has.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
-});
+// Whoever reads may have enough before the end, as `head` has, or end by the same Ctrl-C, as `tee` does.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    endUnread();
+  });
+}
 
 try {
   await program.parseAsync();

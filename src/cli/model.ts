@@ -8,6 +8,7 @@ import type { Normalisation } from '../io/dataset.js';
 import { readWhole } from '../io/fileError.js';
 import { fileKind } from '../io/fileKind.js';
 import { imageNetClasses } from '../io/imageNetClasses.js';
+import { parseJson } from '../io/json.js';
 import { openFile } from '../io/openFile.js';
 import { imageNetNormalisation, imageNetTransform, type PictureTransform } from '../io/picture.js';
 import type { ResampleFilter } from '../io/resample.js';
@@ -49,11 +50,21 @@ export interface Model {
   readonly classNames: readonly NamedClass[] | undefined;
 }
 
+/**
+ * Where a file is that is elsewhere.
+ *
+ * @throws UnsupportedError for an address that leads nowhere
+ */
+export function addressOf(path: string): URL | undefined {
+  if (!/^https?:\/\//i.test(path)) return undefined;
+  if (URL.canParse(path)) return new URL(path);
+  throw new UnsupportedError({ operation: 'open', parameter: 'address', expected: 'an address of a host', got: path });
+}
+
 /** Opens a file on disk or at an address. */
 export async function openSource(path: string): Promise<ByteSource> {
-  if (!/^https?:\/\//i.test(path)) return openFile(path);
-  if (URL.canParse(path)) return openBytes(new URL(path));
-  throw new UnsupportedError({ operation: 'open', parameter: 'address', expected: 'an address of a host', got: path });
+  const address = addressOf(path);
+  return address ? openBytes(address) : openFile(path);
 }
 
 /**
@@ -141,21 +152,15 @@ async function namesOf(
 async function readNames(path: string, classes: number): Promise<readonly NamedClass[]> {
   const bytes = await readWhole('readNames', path);
   const text = bytes.toString('utf8');
-  const names: unknown = text.trimStart().startsWith('[') ? parseNames(text, path) : text.trim().split(/\r?\n/);
+  const names: unknown = text.trimStart().startsWith('[')
+    ? parseJson(text, 'readNames', path)
+    : text.trim().split(/\r?\n/);
   if (Array.isArray(names) && names.length === classes && names.every((name) => typeof name === 'string')) {
     return names.map((name) => ({ name }));
   }
   const kind = fileKind(bytes);
   const found = Array.isArray(names) ? `${names.length}` : 'none';
   throw nameFailure(path, `${classes} names`, kind === undefined || kind === 'JSON' ? found : kind);
-}
-
-function parseNames(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw nameFailure(path, 'JSON', (error as Error).message);
-  }
 }
 
 function nameFailure(parameter: string, expected: string, got: string): FormatError {

@@ -3,6 +3,7 @@ import type { Normalisation } from '../io/dataset.js';
 import { decodePicture, isUnreadable } from '../io/decodePicture.js';
 import { inOrder } from '../io/inOrder.js';
 import { type PictureTransform, pictureInput } from '../io/picture.js';
+import type { ReadLimits } from './data.js';
 import type { SkipCounter } from './skips.js';
 
 /** A batch of pictures, ready for a network. */
@@ -18,6 +19,7 @@ export interface PictureBatchOptions {
   readonly transform: PictureTransform;
   readonly normalisation: Normalisation;
   readonly skips: SkipCounter;
+  readonly limits: ReadLimits;
 }
 
 /** Pictures that are being decoded at once, at the least. */
@@ -26,7 +28,7 @@ const decodedAtOnce = 8;
 /** Decodes pictures, while the network works on those before, into batches of those that can be read. */
 export async function* pictureBatches<Item extends { readonly path: string }>(
   pictures: Iterable<Item>,
-  { batch, transform, normalisation, skips }: PictureBatchOptions,
+  { batch, transform, normalisation, skips, limits }: PictureBatchOptions,
 ): AsyncGenerator<PictureBatch<Item>, void, undefined> {
   const { height, width } = transform.crop;
   const imageSize = height * width * normalisation.mean.length;
@@ -34,7 +36,7 @@ export async function* pictureBatches<Item extends { readonly path: string }>(
   let items: Item[] = [];
   const read = async (item: Item): Promise<{ item: Item; input?: Float32Array; error?: Error }> => {
     try {
-      return { item, input: pictureInput(await decodePicture(item.path), transform, normalisation) };
+      return { item, input: pictureInput(await decodePicture(item.path, limits), transform, normalisation) };
     } catch (error) {
       return { item, error: error as Error };
     }

@@ -4,13 +4,14 @@ import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { checkpointFile } from './checkpointFile.js';
+import type { ReadLimits } from './data.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output } from './output.js';
 import { firstBatchMade, pictureBatches } from './pictures.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface PredictFlags extends ModelFlags {
+export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'> {
   readonly adapter: string;
   readonly weights: string;
   readonly batch: number;
@@ -44,7 +45,7 @@ async function predictPictures(
   const batches = await firstBatchMade(
     pictureBatches(
       pictures.map((path) => ({ path })),
-      { batch, ...pictureOptions(model, flags), skips },
+      { batch, ...pictureOptions(model, flags), skips, limits: flags },
     ),
     { operation: 'predict', parameter: 'pictures', total: pictures.length },
   );

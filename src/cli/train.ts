@@ -5,13 +5,14 @@ import type { Network } from '../graph/network.js';
 import { createState, type NetworkState, writeState } from '../graph/state.js';
 import { stepsPerEpoch } from '../io/batches.js';
 import { channelStatistics, type ImageDataset, type Normalisation } from '../io/dataset.js';
+import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
+import { writeAtomically } from '../io/writeAtomically.js';
 import { initialParameters } from '../models/initialise.js';
 import { networkByName } from '../models/networkByName.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { compileEvaluation } from '../train/evaluation.js';
-import { writeAtomically } from '../train/files.js';
 import type { OptimiserOptions } from '../train/optimiser.js';
 import { defaultGroups } from '../train/parameterGroups.js';
 import type { Schedule } from '../train/schedule.js';
@@ -21,7 +22,7 @@ import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
 import { checkpointFile, checkpointName, readCheckpoint } from './checkpointFile.js';
 import { drawCurves } from './curves.js';
-import { checkClassNames, loadData } from './data.js';
+import { checkClassNames, loadData, type ReadLimits } from './data.js';
 import { interruptSignal } from './interrupt.js';
 import { isMoment, loadWithBar, openSource } from './model.js';
 import { type Output, percent, sayApart } from './output.js';
@@ -29,8 +30,9 @@ import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
 import { terminalText } from './terminal.js';
 import { measuringBar, tuningOptions } from './tuning.js';
+import { reasonOf, requireWritable, writeResult } from './writing.js';
 
-export interface TrainFlags {
+export interface TrainFlags extends ReadLimits {
   readonly json: boolean;
   readonly adapter: string;
   readonly network: string;
@@ -84,7 +86,10 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
   const resumed = flags.resume === undefined ? undefined : await readCheckpoint(flags.resume, output);
   const like = resumed ?? guidance?.checkpoint;
   const size = flags.input ?? like?.network.input ?? networkByName(flags.network).input;
-  const data = await loadData(flags.data, size, output);
+  const folder = flags.output ?? join('runs', fileName(resumed?.network.name ?? networkByName(flags.network).name));
+  const [checkpoint, curves] = [join(folder, checkpointName), join(folder, 'curves.svg')];
+  for (const path of [checkpoint, curves]) await requireWritable('train', '--output', path);
+  const data = await loadData(flags.data, size, output, flags);
   checkClassNames(data.train, like?.classNames);
   if (flags.input) checkInput(data.train, flags.input);
   const opened = await openForCommand(flags.adapter, output);
@@ -96,19 +101,18 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
       : await freshState(opened.device, flags, data.train, output, guidance?.start);
     const teacher = guidance && restoreState(opened.device, guidance.checkpoint);
     const options = withTeacher(trainerOptions(flags, data.train, normalisation), guidance, teacher);
-    const folder = flags.output ?? join('runs', state.network.name);
     await mkdir(folder, { recursive: true });
     const trainer = await compileTrainer(state, options, flags, output, resumed);
-    const run = await trainToTheEnd(trainer, join(folder, checkpointName), flags, output);
+    const run = await trainToTheEnd(trainer, checkpoint, flags, output);
 
     const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
     const tests = accuracy === undefined ? [] : [{ step: trainer.step, accuracy }];
-    const curves = join(folder, 'curves.svg');
     const title = terminalText(`${state.network.name} on ${data.train.name}`);
-    if (run.history.length > 0) await writeAtomically(curves, drawCurves({ title, steps: run.history, tests }));
+    const drawn = run.history.length > 0 ? drawCurves({ title, steps: run.history, tests }) : undefined;
+    const drawnAt = drawn && (await writeResult(curves, drawn, output));
     const seconds = (performance.now() - started) / 1000;
     output.say(`Checkpoint: ${run.checkpoint}`);
-    if (run.history.length > 0) output.say(`Curves: ${curves}`);
+    if (drawnAt) output.say(`Curves: ${drawnAt}`);
     output.say(
       accuracy === undefined
         ? `Stopped behind step ${trainer.step} of ${trainer.options.steps}; go on with --resume ${run.checkpoint}`
@@ -253,6 +257,7 @@ export async function compileTrainer(
 /** A training that was run to its end, or to where it was interrupted. */
 export interface Run {
   readonly history: StepReport[];
+  /** Where it lies, which is elsewhere than asked where it could not be written there. */
   readonly checkpoint: string;
   readonly interrupted: boolean;
 }
@@ -291,20 +296,35 @@ export async function trainToTheEnd(
   };
   const { normalisation } = trainer.options;
   let lastGood = flags.resume;
+  /** Where the checkpoint behind the last step lies. */
+  let saved: string | undefined;
   try {
-    do {
+    while (saved === undefined) {
       const untilSave = flags.saveEvery - (trainer.step % flags.saveEvery);
       await trainer.run({ steps: untilSave, signal: interrupt.signal, onStep });
-      await writeAtomically(checkpoint, await encodeCheckpoint(trainer.state, { trainer, normalisation }));
-      lastGood = checkpoint;
-    } while (trainer.step < steps && !interrupt.signal.aborted);
+      const isLast = trainer.step >= steps || interrupt.signal.aborted;
+      const bytes = await encodeCheckpoint(trainer.state, { trainer, normalisation });
+      if (isLast) saved = await writeResult(checkpoint, bytes, output);
+      else if (await isSaved(checkpoint, bytes, output)) lastGood = checkpoint;
+    }
   } catch (error) {
     throw error instanceof NumericError && lastGood !== undefined ? withLastGood(error, lastGood) : error;
   } finally {
     bar.stop();
     interrupt.release();
   }
-  return { history, checkpoint, interrupted: trainer.step < steps };
+  return { history, checkpoint: saved, interrupted: interrupt.signal.aborted };
+}
+
+/** Saves on the way; what hinders that is said, and may be gone at the next time. */
+async function isSaved(checkpoint: string, bytes: Uint8Array, output: Output): Promise<boolean> {
+  try {
+    await writeAtomically(checkpoint, bytes);
+    return true;
+  } catch (error) {
+    sayApart(`${checkpoint} cannot be written (${reasonOf(error)}); the training goes on and tries again`, output);
+    return false;
+  }
 }
 
 /** Says which checkpoint is the last good one: what was saved before is left as it is. */

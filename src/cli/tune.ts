@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import { planInference } from '../graph/inferencePlan.js';
 import type { Network } from '../graph/network.js';
@@ -6,7 +8,6 @@ import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
 import { type ChooseForm, chooseByCost, type Form } from '../ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
-import { writeAtomically } from '../train/files.js';
 import { sameForm, type TunedForm, tuningScope } from '../tune/record.js';
 import { exportTuning, importTuning, type TuningStore } from '../tune/store.js';
 import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
@@ -15,6 +16,7 @@ import { interruptSignal } from './interrupt.js';
 import { type Output, sayApart, table } from './output.js';
 import { findNetwork, type SummaryFlags } from './summary.js';
 import { cachedTuning, measuringBar } from './tuning.js';
+import { requireWritable, writeResult } from './writing.js';
 
 export interface TuneFlags extends SummaryFlags {
   readonly adapter: string;
@@ -33,6 +35,7 @@ export async function tune(flags: TuneFlags, output: Output): Promise<void> {
     const expected = 'at least one of --network, --import and --export';
     throw new UnsupportedError({ operation: 'tune', parameter: 'options', expected, got: 'none' });
   }
+  if (flags.export !== undefined) await requireWritable('tune', '--export', flags.export);
   const network = flags.network === undefined ? undefined : await findNetwork(flags.network, flags);
   const opened = await openForCommand(flags.adapter, output);
   try {
@@ -41,9 +44,10 @@ export async function tune(flags: TuneFlags, output: Output): Promise<void> {
     if (flags.import !== undefined) await importFile(device, store, flags.import, output);
     if (network) await tuneNetwork(device, store, network, flags, output);
     if (flags.export !== undefined) {
-      await writeAtomically(flags.export, await exportTuning(device, store));
-      output.emit({ event: 'export', file: flags.export });
-      output.say(`Exported: ${flags.export}`);
+      await mkdir(dirname(flags.export), { recursive: true });
+      const file = await writeResult(flags.export, await exportTuning(device, store), output);
+      output.emit({ event: 'export', file });
+      output.say(`Exported: ${file}`);
     }
   } finally {
     opened.close();
@@ -87,7 +91,6 @@ async function tuneNetwork(
     output.emit({ event: 'done', network: network.name, batch, training, measured });
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    process.exitCode = 130;
   } finally {
     bar.stop();
     interrupt.release();

@@ -16,6 +16,7 @@ import { type TeachingFlags, teachingOptions } from './distill.js';
 import { grouped, type Output, percent, table } from './output.js';
 import { asIC } from './summary.js';
 import { compileTrainer, type TrainFlags, test, trainerOptions, trainToTheEnd } from './train.js';
+import { requireWritable } from './writing.js';
 
 export type UpgradeFlags = Omit<TrainFlags, 'network' | 'resume' | 'width' | 'stemStride'> & TeachingFlags;
 
@@ -25,7 +26,9 @@ export async function upgrade(given: string, flags: UpgradeFlags, output: Output
   const path = await checkpointFile(given, output);
   const checkpoint = await loadCheckpoint(path);
   const network = icFormOf(checkpoint.network, flags.adjust);
-  const data = await loadData(flags.data, network.input, output);
+  const file = outputFile(path, flags.output);
+  await requireWritable('upgrade', '--output', file);
+  const data = await loadData(flags.data, network.input, output, flags);
   checkClassNames(data.train, checkpoint.classNames);
   const opened = await openForCommand(flags.adapter, output);
   try {
@@ -39,7 +42,6 @@ export async function upgrade(given: string, flags: UpgradeFlags, output: Output
     const options = trainerOptions(flags, data.train, normalisation);
     const distillation = teachingOptions(flags, teacher, options.steps);
     const trainer = await compileTrainer(state, { ...options, distillation }, flags, output);
-    const file = outputFile(path, flags.output);
     await mkdir(dirname(file), { recursive: true });
     const run = await trainToTheEnd(trainer, file, flags, output);
     const after = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
@@ -50,13 +52,13 @@ export async function upgrade(given: string, flags: UpgradeFlags, output: Output
       { words: `${network.name}, behind ${trainer.step} steps`, network, accuracy: after },
     ];
     for (const line of accuracyTable(rows)) output.say(line);
-    output.say(`Checkpoint: ${file}`);
+    output.say(`Checkpoint: ${run.checkpoint}`);
     output.emit({
       event: 'done',
       accuracy: { plain, before, after: after ?? null },
       steps: trainer.step,
       seconds: (performance.now() - started) / 1000,
-      checkpoint: file,
+      checkpoint: run.checkpoint,
       adapter: adapterName(opened.adapter),
     });
     for (const one of [trainer, teacher, state]) one.dispose();

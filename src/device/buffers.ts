@@ -29,6 +29,24 @@ const owners = new WeakMap<GPUBuffer, GPUDevice>();
 export function countMemory(device: GPUDevice, buffers: 1 | -1, bytes: number): void {
   const before = bufferUsage(device);
   usages.set(device, { count: before.count + buffers, bytes: before.bytes + buffers * bytes });
+  if (buffers < 0 && bytes >= largeBytes) submitSoon(device);
+}
+
+/** What is worth a submit to be rid of. */
+const largeBytes = 2 ** 20;
+const submitting = new WeakSet<GPUDevice>();
+
+/**
+ * Submits nothing, once for all that is destroyed in a row: Dawn keeps the memory until the next submit, and a program that
+ * loads networks and disposes of them may submit none for a long time.
+ */
+function submitSoon(device: GPUDevice): void {
+  if (submitting.has(device)) return;
+  submitting.add(device);
+  queueMicrotask(() => {
+    submitting.delete(device);
+    device.queue.submit([]);
+  });
 }
 
 /** How many buffers and tensors' textures live on the device, and their bytes; those that this package created alone are counted. */
@@ -89,7 +107,8 @@ function checkRange(operation: string, buffer: GPUBuffer, usage: number, offset:
 }
 
 /**
- * Copies bytes of a buffer with usage `COPY_SRC` to the CPU, after all work submitted before.
+ * Copies bytes of a buffer with usage `COPY_SRC` to the CPU, after all work submitted before. Any number of calls may go on at
+ * once.
  *
  * @param offset - First byte, a multiple of 4.
  * @param size - Bytes, a multiple of 4; up to the buffer's end where left out.
@@ -101,24 +120,39 @@ export async function readBuffer(
   offset = 0,
   size = buffer.size - offset,
 ): Promise<ArrayBuffer> {
+  const [bytes] = await readBuffers(device, [{ buffer, offset, size }]);
+  return bytes!;
+}
+
+/**
+ * Copies ranges of buffers to the CPU as they are at one moment: after all work submitted before the call, ahead of all that
+ * is submitted later.
+ *
+ * @throws as {@link readBuffer}
+ */
+export async function readBuffers(
+  device: GPUDevice,
+  ranges: readonly { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number }[],
+): Promise<ArrayBuffer[]> {
   const operation = 'readBuffer';
   assertAlive(device, operation);
-  checkRange(operation, buffer, GPUBufferUsage.COPY_SRC, offset, size);
+  for (const { buffer, offset, size } of ranges) checkRange(operation, buffer, GPUBufferUsage.COPY_SRC, offset, size);
 
-  const label = `${buffer.label} read back`;
-  // Kept outside of the guarded work, so that it is freed when that fails.
+  // Kept outside of the guarded work, so that they are freed when that fails.
   const made: GPUBuffer[] = [];
   try {
-    const staging = await guard(device, operation, () => {
-      const target = createBuffer(device, { label, size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-      made.push(target);
-      const encoder = device.createCommandEncoder({ label });
-      encoder.copyBufferToBuffer(buffer, offset, target, 0, size);
+    await guard(device, operation, () => {
+      const encoder = device.createCommandEncoder({ label: operation });
+      for (const { buffer, offset, size } of ranges) {
+        const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+        const staging = createBuffer(device, { label: `${buffer.label} read back`, size, usage });
+        made.push(staging);
+        encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      }
       device.queue.submit([encoder.finish()]);
-      return target;
     });
-    await map(device, operation, staging);
-    return staging.getMappedRange(0, size).slice(0);
+    await Promise.all(made.map((staging) => map(device, operation, staging)));
+    return made.map((staging) => staging.getMappedRange().slice(0));
   } finally {
     for (const buffer of made) destroyBuffer(device, buffer);
   }

@@ -11,6 +11,7 @@ import { inputTensor } from './names.js';
 import { type Network, withoutSoftmax } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
+import { checkFree } from './uses.js';
 
 /** A network compiled for inference on batches of one size. */
 export interface InferenceNetwork {
@@ -32,9 +33,11 @@ export interface InferenceNetwork {
    * filters transformed, beforehand. */
   encode(pass: GPUComputePassEncoder): void;
   /**
-   * The output for up to `batch` images: logits, or probabilities of a network that ends in a softmax.
+   * The output for up to `batch` images: logits, or probabilities of a network that ends in a softmax. Any number of calls may
+   * go on at once, beside a training of the state, too: each is of the state as it is behind what was submitted before.
    *
-   * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
+   * @throws ShapeError for another number of values, BusyError while weights are loaded into the state, DeviceLostError where
+   * the device is gone.
    */
   run(images: Float32Array): Promise<Float32Array>;
   /** Frees what the compiled network owns; the state stays. */
@@ -126,6 +129,7 @@ export async function compileForward(
     encode,
     async run(images) {
       assertAlive(device, 'run');
+      checkFree('run', { thing: state, name: 'state', use: 'look' });
       const perImage = tensorBytes(...inputShape.slice(1)) / 4;
       const count = images.length / perImage;
       if (!Number.isInteger(count) || count < 1 || count > batch) {

@@ -7,12 +7,14 @@ import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
+import { planTranspose } from '../ops/transpose.js';
 import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from './fusion.js';
 import {
   batchNormShape,
   concatShape,
   convolutionShape,
   denseShape,
+  flattenShape,
   meanPoolOptions,
   poolShape,
   reluBound,
@@ -131,6 +133,9 @@ export function planInference(
         append(planDense(denseShape(group.head, input), { bias }, traits), denseParameters(name, bias));
         break;
       }
+      case 'flatten':
+        append(planTranspose(flattenShape(input)), {});
+        break;
       case 'softmax':
         append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), {});
         break;

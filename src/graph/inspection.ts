@@ -44,9 +44,10 @@ export interface Inspection {
   /** [batch, height, width, channels] */
   readonly inputShape: Shape;
   /**
-   * Looks at up to `batch` images, NHWC and normalised.
+   * Looks at up to `batch` images, NHWC and normalised. Any number of calls may go on at once, as of `InferenceNetwork.run`.
    *
-   * @throws ShapeError for another number of values, DeviceLostError where the device is gone.
+   * @throws ShapeError for another number of values, BusyError while weights are loaded into the state, DeviceLostError where
+   * the device is gone.
    */
   run(images: Float32Array): Promise<InspectionResult>;
   /** Frees what the inspection owns; the state stays. */

@@ -4,6 +4,7 @@ import type { ConvolutionShape } from '../ops/convolution.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
 import type { ReluOptions } from '../ops/relu.js';
+import type { TransposeShape } from '../ops/transpose.js';
 import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
@@ -25,6 +26,11 @@ export function poolShape(layer: PoolLayer, input: Shape): PoolShape {
 /** A fully connected layer on an input of a shape. */
 export function denseShape(layer: DenseLayer, [batch, ...rest]: Shape): DenseShape {
   return { batch, inFeatures: elementCount(rest), outFeatures: layer.outFeatures };
+}
+
+/** A flatten of an input of a shape: pixels by channels turned into channels by pixels. */
+export function flattenShape([batch, height, width, channels]: Shape): TransposeShape {
+  return { batch, rows: height * width, columns: channels };
 }
 
 /** Batch normalisation on an input of a shape. */

@@ -89,6 +89,12 @@ export interface DenseLayer extends LayerBase {
   readonly bias: boolean;
 }
 
+/** An image as a row of its elements in the order channels, height, width, as PyTorch's flatten and ONNX's have it. */
+export interface FlattenLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'flatten';
+}
+
 /** Probabilities out of logits, the last layer where there is one. Training and evaluation work on the logits ahead of it. */
 export interface SoftmaxLayer extends LayerBase {
   /** Says which layer it is. */
@@ -104,6 +110,7 @@ export type Layer =
   | ConcatLayer
   | PoolLayer
   | DenseLayer
+  | FlattenLayer
   | SoftmaxLayer;
 
 /** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */

@@ -1,8 +1,11 @@
-import { FormatError } from '../errors.js';
+import { FormatError, LimitError } from '../errors.js';
 import type { Layer, Network } from './network.js';
 import { inferShapes } from './shapes.js';
 
 type Check = (value: unknown) => boolean;
+
+/** Of a network, ten times those of the deepest ones there are; and inputs of a layer. */
+const mostLayers = 10_000;
 
 const text: Check = (value) => typeof value === 'string';
 const integer: Check = (value) => Number.isSafeInteger(value);
@@ -10,7 +13,7 @@ const number: Check = (value) => typeof value === 'number' && Number.isFinite(va
 const flag: Check = (value) => typeof value === 'boolean';
 const pair: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(integer);
 const window: Check = (value) => value === 'global' || pair(value);
-const names: Check = (value) => Array.isArray(value) && value.every(text);
+const names: Check = (value) => Array.isArray(value) && value.length <= mostLayers && value.every(text);
 const adjust: Check = (value) => value === 'none' || value === 'output' || value === 'input';
 
 /** A field that may be left out. */
@@ -40,6 +43,7 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
   maxPool: poolFields,
   meanPool: { ...poolFields, countPadding: optional(flag) },
   dense: { outFeatures: integer, bias: flag },
+  flatten: {},
   softmax: {},
 };
 
@@ -47,12 +51,18 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
  * A network from JSON that is not trusted; a network as JSON is just `JSON.stringify(network)`.
  *
  * @param where - the place in the file, for errors
- * @throws FormatError for a field that is missing, unknown or of another type, and for layers that do not fit together.
+ * @throws FormatError for a field that is missing, unknown or of another type, and for layers that do not fit together;
+ * LimitError for more than 10,000 layers.
  */
 export function parseNetwork(value: unknown, where: string): Network {
   const network = record(value, where, { name: text, input: isRecord, layers: Array.isArray });
   const input = record(network.input, `${where}.input`, { height: integer, width: integer, channels: integer });
-  const layers = (network.layers as unknown[]).map((layer, index) => parseLayer(layer, `${where}.layers[${index}]`));
+  const given = network.layers as unknown[];
+  if (given.length > mostLayers) {
+    const expected = `at most ${mostLayers}`;
+    throw new LimitError({ operation: 'network', parameter: `${where}.layers`, expected, got: `${given.length}` });
+  }
+  const layers = given.map((layer, index) => parseLayer(layer, `${where}.layers[${index}]`));
   const parsed = { name: network.name, input, layers } as unknown as Network;
   try {
     inferShapes(parsed, 1);
@@ -83,11 +93,11 @@ function record(value: unknown, where: string, fields: Readonly<Record<string, C
   return value;
 }
 
-/** A value from a file in short. Nesting is not followed, as it may be deeper than the stack. */
+/** A value from a file. Nesting is not followed, as it may be deeper than the stack. */
 export function describeJson(value: unknown): string {
   if (value === undefined) return 'nothing';
   const flat = !isObject(value) || !Object.values(value).some(isObject);
-  if (flat) return JSON.stringify(value).slice(0, 200);
+  if (flat) return JSON.stringify(value);
   return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
 }
 
@@ -100,5 +110,5 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function refusal(parameter: string, expected: string, got: string): FormatError {
-  return new FormatError({ operation: 'network', parameter, expected, got: got.slice(0, 200) });
+  return new FormatError({ operation: 'network', parameter, expected, got });
 }

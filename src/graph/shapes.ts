@@ -38,15 +38,21 @@ export function inferShapes(network: Network, batch: number): Map<string, Shape>
       got: 'none',
     });
   }
-  const shapes = new Map<string, Shape>([['input', [batch, height, width, channels]]]);
+  const shapes = new Map([['input', exact([batch, height, width, channels], 'inferShapes', 'input')]]);
   for (const layer of network.layers) {
     if (shapes.has(layer.name)) throw layerError(layer, 'name', 'a name used once, and not `input`', layer.name);
-    shapes.set(layer.name, outputShape(layer, shapes));
+    shapes.set(layer.name, exact(outputShape(layer, shapes), layer.kind, `${layer.name}.output`));
     if (layer.kind === 'softmax' && layer !== network.layers.at(-1)) {
       throw layerError(layer, 'name', 'a softmax as the last layer alone', layer.name);
     }
   }
   return shapes;
+}
+
+/** Beyond 2^53 bytes sizes are not exact, and no device holds so much. */
+function exact(shape: Shape, operation: string, parameter: string): Shape {
+  if (Number.isSafeInteger(tensorBytes(...shape))) return shape;
+  throw new ShapeError({ operation, parameter, expected: 'less than 2^53 bytes', got: list(shape) });
 }
 
 /** Bytes of the two largest neighbouring activations: a layer's inputs together with its output, at most. */
@@ -74,6 +80,8 @@ export function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): S
       return poolShape(layer, onlyInput(layer, shapes));
     case 'dense':
       return denseShape(layer, onlyInput(layer, shapes));
+    case 'flatten':
+      return flattenShape(onlyInput(layer, shapes));
     default:
       return refuseKind(layer);
   }
@@ -115,6 +123,10 @@ function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): S
 function denseShape(layer: DenseLayer, [batch]: Shape): Shape {
   requireInteger(layer.outFeatures, 1, 'outFeatures', placeOf(layer));
   return [batch, 1, 1, layer.outFeatures];
+}
+
+function flattenShape([batch, height, width, channels]: Shape): Shape {
+  return [batch, 1, 1, height * width * channels];
 }
 
 function addShape(layer: AddLayer, shapes: ReadonlyMap<string, Shape>): Shape {
@@ -168,7 +180,7 @@ function refuseKind(layer: never): never {
   throw new UnsupportedError({
     operation: 'inferShapes',
     parameter: `${name}.kind`,
-    expected: 'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense or softmax',
+    expected: 'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense, flatten or softmax',
     got: String(kind),
   });
 }

@@ -1,10 +1,11 @@
-import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { createBuffer, destroyBuffer, readBuffer, readBuffers } from '../device/buffers.js';
 import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { parameter, parameterGradient } from './names.js';
 import type { Network } from './network.js';
 import { describeFaults } from './stateFaults.js';
 import { fromMemory, layoutState, type PlacedParameter, type StateLayout, toMemory } from './stateLayout.js';
+import { checkFree } from './uses.js';
 
 /** A network's state on the GPU: everything that is trained in one buffer, the running statistics in another. */
 export interface NetworkState {
@@ -57,10 +58,12 @@ export function createState(device: GPUDevice, network: Network): NetworkState {
 /**
  * Writes a whole state, given in PyTorch's names and layouts.
  *
- * @throws ShapeError naming some of the entries that are missing, unknown or of another size.
+ * @throws ShapeError naming some of the entries that are missing, unknown or of another size; BusyError while a training, an
+ * evaluation or the loading of weights goes on with the state.
  */
 export function writeState(state: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
   const { layout, device } = state;
+  checkFree('writeState', { thing: state, name: 'state', use: 'step' });
   checkEntries(state, values);
   for (const [buffer, entries] of [
     [state.trained, layout.trained],
@@ -96,15 +99,50 @@ function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<str
   });
 }
 
-/** Reads the whole state back, in PyTorch's names and layouts, num_batches_tracked included. */
+/**
+ * Reads the whole state back, in PyTorch's names and layouts, num_batches_tracked included: as it is behind all that was
+ * submitted before the call, whatever goes on meanwhile. Any number of calls may go on at once.
+ *
+ * @throws BusyError while weights are loaded into it, DeviceLostError.
+ */
 export async function readState(state: NetworkState): Promise<Map<string, Float32Array>> {
-  const { layout } = state;
-  const [trained, statistics] = await Promise.all([
-    readTensors(state.device, state.trained, layout.trained),
-    readTensors(state.device, state.statistics, layout.statistics),
+  return stateValues(state, await readSnapshot(state, 'readState'));
+}
+
+/** The bytes of a state at one moment, and of other buffers at the same. */
+export interface StateSnapshot {
+  readonly trained: ArrayBuffer;
+  readonly statistics: ArrayBuffer;
+  readonly batchesTracked: number;
+  readonly others: readonly ArrayBuffer[];
+}
+
+/**
+ * Copies a state, and what belongs to it, as they are behind all that was submitted before the call.
+ *
+ * @throws BusyError while weights are loaded into it, DeviceLostError.
+ */
+export async function readSnapshot(
+  state: NetworkState,
+  operation: string,
+  others: readonly GPUBuffer[] = [],
+): Promise<StateSnapshot> {
+  checkFree(operation, { thing: state, name: 'state', use: 'look' });
+  const { device, batchesTracked } = state;
+  const buffers = [state.trained, state.statistics, ...others];
+  const ranges = buffers.map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
+  const [trained, statistics, ...rest] = await readBuffers(device, ranges);
+  return { trained: trained!, statistics: statistics!, batchesTracked, others: rest };
+}
+
+/** What a snapshot holds, in PyTorch's names and layouts. */
+export function stateValues({ layout }: NetworkState, snapshot: StateSnapshot): Map<string, Float32Array> {
+  const counters = layout.counters.map((name) => [name, Float32Array.of(snapshot.batchesTracked)] as const);
+  return new Map([
+    ...tensorsOf(layout.trained, snapshot.trained),
+    ...tensorsOf(layout.statistics, snapshot.statistics),
+    ...counters,
   ]);
-  const counters = layout.counters.map((name) => [name, Float32Array.of(state.batchesTracked)] as const);
-  return new Map([...trained, ...statistics, ...counters]);
 }
 
 /** Reads tensors of one buffer, in PyTorch's layouts. */
@@ -113,16 +151,28 @@ export async function readTensors(
   buffer: GPUBuffer,
   entries: readonly PlacedParameter[],
 ): Promise<[string, Float32Array][]> {
-  if (entries.length === 0) return [];
-  const data = new Float32Array(await readBuffer(device, buffer));
+  return tensorsOf(entries, await readBuffer(device, buffer));
+}
+
+/** The tensors that a buffer's bytes hold, in PyTorch's layouts. */
+export function tensorsOf(entries: readonly PlacedParameter[], bytes: ArrayBuffer): [string, Float32Array][] {
+  const data = new Float32Array(bytes);
   return entries.map((entry) => [
     entry.name,
     fromMemory(entry, data.subarray(entry.offset, entry.offset + entry.count)),
   ]);
 }
 
-/** The ranges of the state's entries, by the names of their tensors; with gradients those of their gradients too. */
-export function stateRanges(state: NetworkState, gradients?: GPUBuffer): Map<string, BufferRange> {
+/**
+ * The ranges of the state's entries, by the names of their tensors; with gradients those of their gradients too.
+ *
+ * @param runningStatistics - a buffer in place of the state's own, laid out alike
+ */
+export function stateRanges(
+  state: NetworkState,
+  gradients?: GPUBuffer,
+  runningStatistics = state.statistics,
+): Map<string, BufferRange> {
   const ranges = new Map<string, BufferRange>();
   const { trained, statistics } = state.layout;
   const range = (buffer: GPUBuffer, { offset, count }: PlacedParameter): BufferRange => ({
@@ -134,6 +184,6 @@ export function stateRanges(state: NetworkState, gradients?: GPUBuffer): Map<str
     ranges.set(parameter(entry.name), range(state.trained, entry));
     if (gradients) ranges.set(parameterGradient(entry.name), range(gradients, entry));
   }
-  for (const entry of statistics) ranges.set(parameter(entry.name), range(state.statistics, entry));
+  for (const entry of statistics) ranges.set(parameter(entry.name), range(runningStatistics, entry));
   return ranges;
 }

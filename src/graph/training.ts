@@ -42,7 +42,10 @@ export interface TrainingNetwork {
   readonly distillation?: TrainingDistillation;
   /** The gradients of everything trained, laid out as the state's `trained`. */
   readonly gradients: GPUBuffer;
-  /** Encodes one step, with or without the teacher. The running statistics move; the trained parameters stay. */
+  /**
+   * Encodes one step, with or without the teacher. The running statistics move, and the state counts a batch, unless they
+   * lie elsewhere; the trained parameters stay.
+   */
   encode(pass: GPUComputePassEncoder, distil?: boolean): void;
   /** Frees what the compiled network owns; the state stays. */
   dispose(): void;
@@ -64,6 +67,8 @@ export interface TrainingOptions extends CompileOptions, Omit<TrainingPlanOption
   readonly batch: number;
   /** Where the images are read from; a buffer of its own where left out. */
   readonly input?: BufferRange;
+  /** Running statistics that are read and moved instead of the state's, laid out as these. */
+  readonly statistics?: GPUBuffer;
   /** A loss beside cross entropy, and where the teacher's logits of the batch lie. */
   readonly distillation?: DistillationLoss & {
     /** [batch, classes] */
@@ -95,7 +100,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
   const named = (label: string): GPUBuffer => own.find((buffer) => buffer.label === label)!;
   const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });
   const gradients = named('gradients');
-  const external = stateRanges(state, gradients);
+  const external = stateRanges(state, gradients, options.statistics);
   external.set(inputTensor, options.input ?? whole(named('input')));
   external.set(labelsTensor, whole(named('labels')));
   if (distillation) {
@@ -132,6 +137,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     }),
     encode(pass, distil = true) {
       bound.encode(pass, distil ? undefined : logitDistillation);
+      if (options.statistics) return;
       state.batchesTracked++;
       state.version++;
     },

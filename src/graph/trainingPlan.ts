@@ -14,6 +14,7 @@ import { type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { planAdd, planAddGradient, planRelu, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPool, planMaxPoolGradient, planMeanPool, planMeanPoolGradient } from '../ops/pool.js';
 import type { DeviceTraits } from '../ops/traits.js';
+import { planTranspose } from '../ops/transpose.js';
 import { type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
 import { concatInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
 import {
@@ -21,6 +22,7 @@ import {
   concatShape,
   convolutionShape,
   denseShape,
+  flattenShape,
   meanPoolOptions,
   poolShape,
   reluBound,
@@ -231,6 +233,9 @@ function appendForward(planner: Planner, group: FusedLayers): void {
     case 'meanPool':
       append(planMeanPool(poolShape(head, shape), meanPoolOptions(head)));
       return;
+    case 'flatten':
+      append(planTranspose(flattenShape(shape)));
+      return;
     case 'dense':
       append(planDense(denseShape(head, shape), { bias: head.bias }, traits), denseParameters(head.name, head.bias));
   }
@@ -271,6 +276,16 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
         );
       });
       return;
+    case 'flatten': {
+      const { batch, rows, columns } = flattenShape(shape);
+      contribute(planner, head.inputs[0]!, (output, accumulate) =>
+        list.append(head.name, planTranspose({ batch, rows: columns, columns: rows }, { accumulate }), {
+          input: gradient(planner, head.name),
+          output,
+        }),
+      );
+      return;
+    }
     default:
       contribute(planner, head.inputs[0]!, (inputGradient, accumulate) => {
         const tensors = { gradient: gradient(planner, head.name), inputGradient };

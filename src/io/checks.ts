@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.js';
+import { FormatError, ShapeError } from '../errors.js';
 
 /**
  * Refuses a number that is not an integer from `minimum` up.
@@ -18,4 +18,19 @@ export function requireInteger(operation: string, parameter: string, value: numb
 export function requireLength(operation: string, parameter: string, buffer: { length: number }, length: number): void {
   if (buffer.length === length) return;
   throw new ShapeError({ operation, parameter, expected: `${length} elements`, got: `${buffer.length}` });
+}
+
+/**
+ * Has what is about to be written read as its reader does, so that nothing is written that cannot be read again.
+ *
+ * @throws ShapeError in the words of the reader's FormatError
+ */
+export function requireReadable(operation: string, read: () => unknown): void {
+  try {
+    read();
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    const { parameter, expected, got } = cause;
+    throw new ShapeError({ operation, parameter, expected, got }, { cause });
+  }
 }

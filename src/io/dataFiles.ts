@@ -3,7 +3,7 @@ import { type CifarKind, cifarKind, readCifar } from './cifar.js';
 import { fromIdx, type ImageDataset } from './dataset.js';
 import { isBeside } from './folderNames.js';
 import { heldOutWords, holdOut } from './holdOut.js';
-import { idxShape, readIdx } from './idx.js';
+import { type IdxOptions, idxShape, readIdx } from './idx.js';
 
 /** A file that may be one of a data set's. */
 export interface DataFile {
@@ -39,10 +39,14 @@ const isPicture = /\.(jpe?g|png|webp|gif|bmp|avif)$/i;
  *
  * @param name of a data set of IDX files
  * @returns undefined where no file is one of such a data set
- * @throws FormatError where a file is missing that belongs to another one, or one is broken; ShapeError where they do not fit
- *   each other
+ * @throws FormatError where a file is missing that belongs to another one, or one is broken; LimitError for a gzip file that
+ *   expands to more than `maxBytes`; ShapeError where they do not fit each other
  */
-export async function readDataFiles(files: readonly DataFile[], name: string): Promise<DataFiles | undefined> {
+export async function readDataFiles(
+  files: readonly DataFile[],
+  name: string,
+  options: IdxOptions = {},
+): Promise<DataFiles | undefined> {
   const possible = files.filter(({ path }) => !isBeside(nameOf(path)) && !isPicture.test(path));
   const found: IdxFile[] = [];
   // One after another: a system opens so many files at once.
@@ -51,7 +55,7 @@ export async function readDataFiles(files: readonly DataFile[], name: string): P
     if (shape) found.push({ file, shape });
   }
   const idx = withoutCopies(found);
-  if (idx.length > 0) return readPairs(idx, name);
+  if (idx.length > 0) return readPairs(idx, name, options);
   const binaries = possible.filter(({ path }) => path.endsWith('.bin'));
   const kind = cifarKind(binaries.map(({ path, size }) => ({ name: nameOf(path), size })));
   return kind && readBinaries(binaries, kind);
@@ -88,15 +92,16 @@ function isForTesting({ path }: DataFile): boolean {
 
 const isLabels = ({ shape }: IdxFile): boolean => shape.length === 1;
 
-async function readPairs(idx: readonly IdxFile[], name: string): Promise<DataFiles> {
+async function readPairs(idx: readonly IdxFile[], name: string, options: IdxOptions): Promise<DataFiles> {
   const named = idx.filter(({ file }) => isForTesting(file));
   const testing = named.length > 0 ? named : smallerPair(idx);
   const train = await readPair(
     idx.filter((one) => !testing.includes(one)),
     name,
+    options,
   );
   if (testing.length === 0) return heldOut(train);
-  const test = await readPair(testing, name, train.classes);
+  const test = await readPair(testing, name, options, train.classes);
   checkSize(train, test);
   const files = testing.map(({ file }) => file);
   return { train, test, notes: named.length > 0 ? [] : [`The smaller pair of files is to test with: ${list(files)}`] };
@@ -108,7 +113,12 @@ function smallerPair(idx: readonly IdxFile[]): IdxFile[] {
   return idx.length === 4 && counts.length === 2 ? idx.filter(({ shape }) => shape[0] === counts[0]) : [];
 }
 
-async function readPair(files: readonly IdxFile[], name: string, classes?: number): Promise<ImageDataset> {
+async function readPair(
+  files: readonly IdxFile[],
+  name: string,
+  options: IdxOptions,
+  classes?: number,
+): Promise<ImageDataset> {
   const [images, labels] = [files.filter((one) => !isLabels(one)), files.filter(isLabels)];
   if (images.length !== 1 || labels.length !== 1) {
     const half = classes === undefined ? 'to train with' : 'to test with (t10k, test or val in their names)';
@@ -116,7 +126,7 @@ async function readPair(files: readonly IdxFile[], name: string, classes?: numbe
     throw failure(name, expected, list(files.map(({ file }) => file)));
   }
   const [first, second] = await Promise.all(
-    [images[0]!, labels[0]!].map(async ({ file }) => readIdx(await file.read(), file.path)),
+    [images[0]!, labels[0]!].map(async ({ file }) => readIdx(await file.read(), file.path, options)),
   );
   return fromIdx(name, first!, second!, classes);
 }

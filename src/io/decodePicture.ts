@@ -1,51 +1,111 @@
-import type { Metadata, Sharp } from 'sharp';
-import { FormatError } from '../errors.js';
-import { FileError, readWhole } from './fileError.js';
+import type { Sharp, SharpConstructor, SharpOptions } from 'sharp';
+import { FormatError, LimitError } from '../errors.js';
+import { allowance } from './allowance.js';
+import { FileError } from './fileError.js';
 import { fileKind } from './fileKind.js';
 import { loadSharp } from './loadSharp.js';
+import { orientationOf } from './orientation.js';
 import type { Picture } from './picture.js';
+import { latin1, pictureFormat } from './pictureFormat.js';
+import { readWithin } from './readWithin.js';
 
-/** The formats that are read, as sharp calls them. */
-const formats = ['jpeg', 'png', 'webp'];
+/** How a picture is decoded. */
+export interface DecodePictureOptions {
+  /** For errors; the path where there is one. */
+  readonly name?: string;
+  /** Pixels that a picture may have, 100 million where left out; a file may have four bytes for each of them. */
+  readonly maxPixels?: number;
+}
+
+const usualMaxPixels = 100_000_000;
+const fileBytesPerPixel = 4;
+
+/** Files that are held, and pixels that are decoded, at once in the whole process, however many pictures are asked for. */
+const files = allowance(8);
+const pixels = allowance(2 ** 26);
 
 /**
  * Reads a picture file: JPEG, PNG or WebP, turned upright where it says which side is up. Alpha is dropped; CMYK is converted
  * without a profile, and profiles of other pictures are left alone, as Pillow does. 16 bits are cut to the upper 8, of grey
- * pictures too, which Pillow would clip to white.
+ * pictures too, which Pillow would clip to white. Bytes of a JPEG that belong to nothing are stepped over.
  * It takes the npm package `sharp`, whose JPEG decoder gives the bytes that Pillow's gives.
  *
  * @param file its path, or its bytes
- * @param name for errors; the path where there is one
- * @throws FormatError where it is no such picture, or damaged or cut short anywhere; ICError where sharp is not installed;
- *   FileError where the file cannot be read
+ * @throws FormatError where it is no such picture, or damaged or cut short anywhere; LimitError for more than `maxPixels`, before
+ *   anything is decoded; ICError where sharp is not installed; FileError where the file cannot be read
  */
 export async function decodePicture(
   file: string | Uint8Array,
-  name = typeof file === 'string' ? file : 'picture',
+  { name = typeof file === 'string' ? file : 'picture', maxPixels = usualMaxPixels }: DecodePictureOptions = {},
 ): Promise<Picture> {
   const sharp = await loadSharp();
-  const bytes = typeof file === 'string' ? await readWhole('decodePicture', file) : file;
-  try {
-    const image = sharp(bytes, { ignoreIcc: true, failOn: 'warning' });
-    const metadata = await image.metadata();
-    if (!formats.includes(metadata.format)) throw new Error(`${metadata.format}`);
-    return await pixelsOf(image.autoOrient(), metadata);
-  } catch (cause) {
-    const kind = fileKind(bytes);
-    const isPicture = kind === undefined || /PNG|JPEG|WebP/.test(kind);
-    // The decoder may say the same many times.
-    const got = isPicture ? (cause as Error).message.split('\n')[0]! : kind;
-    throw new FormatError(
-      { operation: 'decodePicture', parameter: name, expected: 'a JPEG, PNG or WebP picture', got },
-      { cause },
+  return files(1, async () => {
+    const bytes =
+      typeof file === 'string'
+        ? await readWithin(
+            file,
+            maxPixels * fileBytesPerPixel,
+            'decodePicture',
+            ', or more by maxPixels (--max-pixels)',
+          )
+        : file;
+    const format = pictureFormat(bytes);
+    if (!format) {
+      const start = JSON.stringify(latin1(bytes.subarray(0, 16)));
+      throw unreadable(name, fileKind(bytes) ?? `a file that starts with ${start}`);
+    }
+    const { width, height, space, hasAlpha } = await readable(name, open(sharp, bytes, 'none').metadata());
+    if (width * height > maxPixels) {
+      const expected = `at most ${maxPixels} pixels, or more by maxPixels (--max-pixels)`;
+      throw new LimitError({ operation: 'decodePicture', parameter: name, expected, got: `${width} x ${height}` });
+    }
+    const decode = (failOn: SharpOptions['failOn']): Promise<Picture> =>
+      pixelsOf(upright(open(sharp, bytes, failOn), orientationOf(bytes, format)), space === 'cmyk', hasAlpha);
+    return pixels(width * height, () =>
+      readable(
+        name,
+        decode('warning').catch((error: Error) => {
+          if (!error.message.split('\n').every((line) => extraneous.test(line))) throw error;
+          return decode('truncated');
+        }),
+      ),
     );
-  }
+  });
 }
 
-async function pixelsOf(image: Sharp, { space, hasAlpha }: Metadata): Promise<Picture> {
-  const isCmyk = space === 'cmyk';
-  const upright = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
-  const opaque = hasAlpha ? upright.removeAlpha() : upright;
+/** What libjpeg says of bytes that it steps over. */
+const extraneous = /^VipsJpeg: Corrupt JPEG data: \d+ extraneous bytes before marker 0x[0-9a-f]{2}$/;
+
+function open(sharp: SharpConstructor, bytes: Uint8Array, failOn: SharpOptions['failOn']): Sharp {
+  return sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn });
+}
+
+/** What the decoder makes of a picture, or an error that names it. */
+async function readable<Result>(name: string, decoding: Promise<Result>): Promise<Result> {
+  return decoding.catch((cause: Error) => {
+    // The decoder may say the same many times.
+    throw unreadable(name, cause.message.split('\n')[0]!, { cause });
+  });
+}
+
+function unreadable(parameter: string, got: string, options?: ErrorOptions): FormatError {
+  return new FormatError(
+    { operation: 'decodePicture', parameter, expected: 'a JPEG, PNG or WebP picture', got },
+    options,
+  );
+}
+
+/** Turned and mirrored as EXIF's numbers want it; mirroring comes first. */
+function upright(image: Sharp, orientation: number): Sharp {
+  const quarters = { 3: 180, 5: 90, 6: 90, 7: 90, 8: 270 }[orientation] ?? 0;
+  const leftRight = orientation === 2 || orientation === 7;
+  const topBottom = orientation === 4 || orientation === 5;
+  return image.flop(leftRight).flip(topBottom).rotate(quarters);
+}
+
+async function pixelsOf(image: Sharp, isCmyk: boolean, hasAlpha: boolean): Promise<Picture> {
+  const coloured = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
+  const opaque = hasAlpha ? coloured.removeAlpha() : coloured;
   const { data, info } = await opaque.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, data: isCmyk ? fromCmyk(data) : data };
 }
@@ -63,11 +123,15 @@ function fromCmyk(inks: Uint8Array): Uint8Array {
 }
 
 /** What the system says of a file that is not there, must not be read or is a folder. */
-const unreadable: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
+const unreadableCodes: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 
 /** Whether a picture is to blame for an error of {@link decodePicture}, rather than what is missing to read any. */
 export function isUnreadable(error: Error): boolean {
-  return error instanceof FormatError || (error instanceof FileError && unreadable.includes(error.code));
+  return (
+    error instanceof FormatError ||
+    error instanceof LimitError ||
+    (error instanceof FileError && unreadableCodes.includes(error.code))
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import { elementBytes, type SafetensorsType } from './safetensorsHeader.js';
 
 /** The element types that weights can be stored in. */
@@ -13,7 +13,7 @@ export const largestFloat: Readonly<Record<FloatType, number>> = {
 
 const floatTypes: readonly SafetensorsType[] = ['F64', 'F32', 'F16', 'BF16'];
 
-/** Whether elements of a type are floating-point numbers. */
+/** Whether elements of a type become numbers to compute with. */
 export function isFloatType(type: SafetensorsType): boolean {
   return floatTypes.includes(type);
 }
@@ -22,13 +22,13 @@ export function isFloatType(type: SafetensorsType): boolean {
  * The elements of floating-point bytes, little-endian, as float32: exactly, but for F64, which is rounded to nearest. F32 at
  * a multiple of 4 bytes is returned as a view of its bytes, all others are copied.
  *
- * @throws FormatError for integers and booleans
+ * @throws UnsupportedError for other types
  */
 export function decodeFloats(type: SafetensorsType, bytes: Uint8Array): Float32Array {
   if (type === 'F32') return view(Float32Array, bytes);
   if (!isFloatType(type)) {
     const expected = 'F64, F32, F16 or BF16';
-    throw new FormatError({ operation: 'toFloat32', parameter: 'dtype', expected, got: type });
+    throw new UnsupportedError({ operation: 'toFloat32', parameter: 'dtype', expected, got: type });
   }
   return decodeFloatsInto(type, bytes, new Float32Array(bytes.length / elementBytes[type]));
 }

@@ -3,13 +3,17 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FormatError, ICError } from '../errors.js';
 import { type DataFile, type ImageFolder, readDataFiles } from './dataFiles.js';
-import { readWhole, withFile } from './fileError.js';
+import { withFile } from './fileError.js';
 import { isBeside } from './folderNames.js';
+import { usualMaxBytes } from './idx.js';
+import { readWithin } from './readWithin.js';
 
 export type { ImageFolder };
 
 /** How a data set is loaded from a folder. */
-export interface LoadFolderOptions {
+export interface ImageFolderOptions {
+  /** Bytes that a file may have, and that a gzip file may expand to; 1 GiB where left out. */
+  readonly maxBytes?: number;
   /** Told in a sentence of what was made of an incomplete data set. */
   readonly onNote?: (note: string) => void;
 }
@@ -23,9 +27,10 @@ export interface LoadFolderOptions {
  *
  * @throws FileError where the folder cannot be read
  * @throws FormatError where no such files are found, one is missing, or one is not what its name says
+ * @throws LimitError for a file that has, or expands to, more than `maxBytes`
  * @throws ShapeError where files do not fit each other
  */
-export async function loadImageFolder(path: string, options: LoadFolderOptions = {}): Promise<ImageFolder> {
+export async function loadImageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   return loadNamed(path, basename(resolve(path)), options);
 }
 
@@ -56,14 +61,19 @@ function findMnist(): string {
   }
 }
 
-async function loadNamed(path: string, name: string, { onNote }: LoadFolderOptions): Promise<ImageFolder> {
+async function loadNamed(
+  path: string,
+  name: string,
+  { maxBytes = usualMaxBytes, onNote }: ImageFolderOptions,
+): Promise<ImageFolder> {
   const { files, folders } = await list(path);
   for (const folder of ['', ...folders]) {
     const inner = folder === '' ? files : (await list(join(path, folder))).files;
-    const possible = await Promise.all(inner.map((file) => dataFile(join(path, folder, file))));
+    const possible = await Promise.all(inner.map((file) => dataFile(join(path, folder, file), maxBytes)));
     const data = await readDataFiles(
       possible.filter((file) => file !== undefined),
       name,
+      { maxBytes },
     );
     if (!data) continue;
     for (const note of data.notes) onNote?.(note);
@@ -84,7 +94,7 @@ async function list(path: string): Promise<{ files: string[]; folders: string[] 
 }
 
 /** Undefined for what is no file: a link to nowhere, a pipe. */
-async function dataFile(path: string): Promise<DataFile | undefined> {
+async function dataFile(path: string, maxBytes: number): Promise<DataFile | undefined> {
   const use = { operation: 'loadImageFolder', path, expected: 'a file that can be read' };
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) return undefined;
@@ -92,7 +102,9 @@ async function dataFile(path: string): Promise<DataFile | undefined> {
     path,
     size: found.size,
     read: (limit) =>
-      limit === undefined ? readWhole(use.operation, path) : withFile(use, () => readStart(path, limit)),
+      limit === undefined
+        ? readWithin(path, maxBytes, use.operation, ', or more by maxBytes (--max-bytes)')
+        : withFile(use, () => readStart(path, limit)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { FormatError, UnsupportedError } from '../errors.js';
+import { FormatError, LimitError, UnsupportedError } from '../errors.js';
 import { fileKind } from './fileKind.js';
 
 /** An IDX array of unsigned bytes, the last index running fastest. */
@@ -22,28 +22,47 @@ const otherTypes = new Map([
 const longestHeader = 4 + 4 * 255;
 /** Magic and as many dimensions as images have. */
 const shapeBytes = 4 + 4 * 4;
-const largestData = 2 ** 31;
+/** One GiB. */
+export const usualMaxBytes = 2 ** 30;
 /** Deflate cannot do better than 258 bytes for two bits. */
 const greatestExpansion = 1032;
 /** Fed in slices: an engine may expand a whole chunk before it can be stopped. */
 const sliceBytes = 1 << 16;
+
+/** How much is read. */
+export interface IdxOptions {
+  /** Bytes that a gzip file may expand to, 1 GiB where left out. */
+  readonly maxBytes?: number;
+}
 
 /**
  * Reads an IDX file of unsigned bytes, plain or gzip. A gzip file is expanded no further than its header says. The data of
  * a plain file is a view into `bytes`.
  *
  * @param name the file's name, for errors
- * @throws FormatError for a file that is truncated, too long, no IDX or gzip file, or larger than 2 GiB
+ * @throws FormatError for a file that is truncated, too long, or no IDX or gzip file
+ * @throws LimitError for a gzip file whose header says that it expands to more than `maxBytes`, before it does
  * @throws UnsupportedError for an IDX file of another element type
  */
-export async function readIdx(bytes: Uint8Array, name: string): Promise<IdxArray> {
+export async function readIdx(
+  bytes: Uint8Array,
+  name: string,
+  { maxBytes = usualMaxBytes }: IdxOptions = {},
+): Promise<IdxArray> {
   const compressed = isGzip(bytes);
   const content = async (limit: number) => (compressed ? inflate(bytes, limit, name) : bytes);
   const { shape, start, end } = readHeader(await content(longestHeader), name);
+  const where = `${name}, data`;
+  const largest = bytes.length * greatestExpansion;
+  if (end > largest) throw failure(where, `${end} bytes in all for [${shape}]`, `at most ${largest}`);
+  if (compressed && end > maxBytes) {
+    const expected = `at most ${maxBytes} bytes, or more by maxBytes (--max-bytes)`;
+    throw new LimitError({ operation: 'readIdx', parameter: where, expected, got: `${end}` });
+  }
   const file = await content(end + 1);
   if (file.length !== end) {
     const got = file.length < end ? `${file.length}` : 'more';
-    throw failure(`${name}, data`, `${end} bytes in all for [${shape}]`, got);
+    throw failure(where, `${end} bytes in all for [${shape}]`, got);
   }
   return { shape, data: new Uint8Array(file.buffer, file.byteOffset + start, end - start) };
 }
@@ -82,10 +101,8 @@ function readHeader(bytes: Uint8Array, name: string): { shape: number[]; start: 
   const words = new DataView(bytes.buffer, bytes.byteOffset);
   const shape = Array.from({ length: rank }, (_, index) => words.getUint32(4 + 4 * index));
   const size = shape.reduce((product, length) => product * length, 1);
-  // Every length is 1 or more, so a product that loses bits is far beyond the limit.
-  if (shape.includes(0) || size > largestData) {
-    throw failure(`${name}, dimensions`, `1 or more each, at most ${largestData} bytes in all`, `[${shape}]`);
-  }
+  // Every length is 1 or more, so a product that loses bits is far beyond any file.
+  if (shape.includes(0)) throw failure(`${name}, dimensions`, '1 or more each', `[${shape}]`);
   return { shape, start, end: start + size };
 }
 

@@ -1,21 +1,42 @@
-import { FormatError } from '../errors.js';
+import { FormatError, LimitError } from '../errors.js';
 
-/** A JSON value whose objects are maps: names keep their order, and none of them (`__proto__`, `0`) is special. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | ReadonlyMap<string, JsonValue>;
+/** A JSON value that holds no others. */
+export type JsonScalar = null | boolean | number | string;
 
 /** What the files read here nest is a handful; a bound keeps a hostile `[[[[...` from exhausting the stack. */
 const deepest = 16;
+/** Members of one object. */
+const mostMembers = 100_000;
+/** Of a text that becomes values as a whole, which takes many times the memory of the text. */
+const mostValues = 1_000_000;
 
 /**
- * Parses JSON as RFC 8259 has it, but refuses a name that occurs twice in one object and keeps the order of names,
- * neither of which JSON.parse does.
- *
+ * JSON read from its start to its end: at every place, the caller says what to do with the value that comes next, and nothing is
+ * kept that it does not keep itself. Each call takes one value; all throw FormatError for anything that RFC 8259 does not have
+ * there, a name given twice in one object, which JSON.parse lets pass, and nesting deeper than 16 levels, with the character
+ * that is at fault, and LimitError for an object of more than 100,000 members.
+ */
+export interface JsonReader {
+  /** What kind of value comes next, which it does not take. */
+  next(): 'object' | 'array' | 'scalar';
+  /** Takes an object; `member` takes the value that belongs to `name`. */
+  object(member: (name: string) => void): void;
+  /** Takes an array; `item` takes one of its values. */
+  array(item: () => void): void;
+  scalar(): JsonScalar;
+  /** Takes any value. */
+  skip(): void;
+  /** Makes sure that nothing follows. */
+  end(): void;
+}
+
+/**
  * @param operation named in errors
  * @param where named in errors, with the character that is at fault
- * @throws FormatError for anything that is not JSON, a name given twice, or nesting deeper than 16 levels
  */
-export function parseJson(text: string, operation: string, where: string): JsonValue {
+export function jsonReader(text: string, operation: string, where: string): JsonReader {
   let position = 0;
+  let depth = 0;
 
   function failure(at: number, expected: string, got: string): FormatError {
     return new FormatError({ operation, parameter: `${where}, character ${at}`, expected, got });
@@ -38,13 +59,13 @@ export function parseJson(text: string, operation: string, where: string): JsonV
     return true;
   }
 
-  function scalar(start: number, end: number, expected: string): JsonValue {
+  function parse(end: number, expected: string): JsonScalar {
+    const start = position;
+    position = end;
     try {
-      const value = JSON.parse(text.slice(start, end)) as JsonValue;
-      position = end;
-      return value;
+      return JSON.parse(text.slice(start, end)) as JsonScalar;
     } catch {
-      throw failure(start, expected, `${JSON.stringify(text.slice(start, Math.min(end, start + 40)))}`);
+      throw failure(start, expected, JSON.stringify(text.slice(start, end)));
     }
   }
 
@@ -52,48 +73,104 @@ export function parseJson(text: string, operation: string, where: string): JsonV
     if (text[position] !== '"') throw unexpected('a string');
     let end = position + 1;
     while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
-    return scalar(position, end + 1, 'a string') as string;
+    return parse(end + 1, 'a string') as string;
   }
 
-  function word(): JsonValue {
+  function word(): JsonScalar {
     let end = position;
-    while (end < text.length && !' \t\n\r,:]}'.includes(text[end]!)) end++;
+    while (end < text.length && !' \t\n\r,:[]{}"'.includes(text[end]!)) end++;
     if (end === position) throw unexpected('a value');
-    return scalar(position, end, 'a value');
+    return parse(end, 'a value');
   }
 
-  function array(depth: number): JsonValue {
-    const items: JsonValue[] = [];
-    if (take(']')) return items;
-    do items.push(value(depth));
-    while (take(','));
-    if (!take(']')) throw unexpected('"," or "]"');
-    return items;
+  /** What stands between two brackets, with commas between. */
+  function list(open: string, close: string, entry: () => void): void {
+    if (depth === deepest) throw unexpected(`at most ${deepest} levels`);
+    if (!take(open)) throw unexpected(JSON.stringify(open));
+    depth++;
+    if (!take(close)) {
+      do entry();
+      while (take(','));
+      if (!take(close)) throw unexpected(`"," or ${JSON.stringify(close)}`);
+    }
+    depth--;
   }
 
-  function object(depth: number): JsonValue {
-    const entries = new Map<string, JsonValue>();
-    if (take('}')) return entries;
-    do {
+  function next(): 'object' | 'array' | 'scalar' {
+    skipSpace();
+    if (text[position] === '{') return 'object';
+    return text[position] === '[' ? 'array' : 'scalar';
+  }
+
+  function object(member: (name: string) => void): void {
+    const names = new Set<string>();
+    list('{', '}', () => {
       const start = position;
       const name = string();
-      if (entries.has(name)) throw failure(start, 'every name once', `${JSON.stringify(name.slice(0, 80))} again`);
+      if (names.has(name)) throw failure(start, 'every name once', `${JSON.stringify(name)} again`);
+      if (names.size === mostMembers) throw beyond(operation, where, `${mostMembers} members of an object`);
+      names.add(name);
       if (!take(':')) throw unexpected('":"');
-      entries.set(name, value(depth));
-    } while (take(','));
-    if (!take('}')) throw unexpected('"," or "}"');
-    return entries;
+      member(name);
+    });
   }
 
-  function value(depth: number): JsonValue {
-    if (depth > deepest) throw unexpected(`at most ${deepest} levels`);
-    if (take('{')) return object(depth + 1);
-    if (take('[')) return array(depth + 1);
+  function array(item: () => void): void {
+    list('[', ']', item);
+  }
+
+  function scalar(): JsonScalar {
+    skipSpace();
     return text[position] === '"' ? string() : word();
   }
 
-  const result = value(1);
-  skipSpace();
-  if (position < text.length) throw unexpected('the end');
+  function skip(): void {
+    const kind = next();
+    if (kind === 'object') object(skip);
+    else if (kind === 'array') array(skip);
+    else scalar();
+  }
+
+  function end(): void {
+    skipSpace();
+    if (position < text.length) throw unexpected('the end');
+  }
+
+  return { next, object, array, scalar, skip, end };
+}
+
+function beyond(operation: string, parameter: string, most: string): LimitError {
+  return new LimitError({ operation, parameter, expected: `at most ${most}`, got: 'more' });
+}
+
+/**
+ * What JSON.parse gives of a text that is not trusted.
+ *
+ * @param operation named in errors
+ * @param where named in errors, with the character that is at fault
+ * @throws FormatError for anything that is not JSON, a name given twice, or nesting deeper than 16 levels; LimitError for more than
+ *   a million values or 100,000 members of an object
+ */
+export function parseJson(text: string, operation: string, where: string): unknown {
+  const json = jsonReader(text, operation, where);
+  let values = 0;
+
+  function value(): unknown {
+    if (values++ === mostValues) throw beyond(operation, where, `${mostValues} values`);
+    const kind = json.next();
+    if (kind === 'scalar') return json.scalar();
+    if (kind === 'array') {
+      const items: unknown[] = [];
+      json.array(() => items.push(value()));
+      return items;
+    }
+    const members: [string, unknown][] = [];
+    json.object((name) => members.push([name, value()]));
+    // Not by assignment, to which a name such as __proto__ is special.
+    return Object.fromEntries(members);
+  }
+
+  const result = value();
+  json.end();
   return result;
 }

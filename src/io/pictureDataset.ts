@@ -1,4 +1,5 @@
-import { FormatError, LimitError } from '../errors.js';
+import { FormatError } from '../errors.js';
+import { allocate } from './allocate.js';
 import type { ImageDataset } from './dataset.js';
 import { decodePicture, isUnreadable } from './decodePicture.js';
 import { inOrder } from './inOrder.js';
@@ -8,6 +9,8 @@ import type { PictureFolders } from './pictureFiles.js';
 export interface PictureDatasetOptions {
   /** Of the images that the pictures become; 1 or 3 channels. */
   readonly size: { readonly height: number; readonly width: number; readonly channels: number };
+  /** Pixels that a picture may have, as of `decodePicture`. */
+  readonly maxPixels?: number;
   /** Called for each picture that cannot be read, which is left out; where this is left out, the first one is thrown. */
   readonly onSkipped?: (path: string, error: Error) => void;
   readonly onProgress?: (done: number) => void;
@@ -23,19 +26,20 @@ const decodedAtOnce = 8;
  */
 export async function loadPictureDataset(
   { name, classes }: Pick<PictureFolders, 'name' | 'classes'>,
-  { size, onSkipped, onProgress }: PictureDatasetOptions,
+  { size, onSkipped, onProgress, ...limits }: PictureDatasetOptions,
 ): Promise<ImageDataset> {
   const { height, width } = size;
   const channels = size.channels === 1 ? 1 : 3;
   if (size.channels !== channels) throw failure('channels', '1 or 3, as pictures have', `${size.channels}`);
   const all = classes.flatMap(({ pictures }, label) => pictures.map((path) => ({ path, label })));
   const imageSize = height * width * channels;
-  const images = room(all.length * imageSize, `${all.length} pictures of ${height} x ${width} x ${channels}`);
+  const what = `${all.length} pictures of ${height} x ${width} x ${channels}; smaller images may fit`;
+  const images = new Uint8Array(allocate(all.length * imageSize, 'loadPictureDataset', what));
   const labels = new Uint16Array(all.length);
   const transform: PictureTransform = { resize: Math.max(height, width), crop: { height, width } };
   const read = async ({ path, label }: (typeof all)[number]) => {
     try {
-      return { path, label, image: transformPicture(await decodePicture(path), transform, channels) };
+      return { path, label, image: transformPicture(await decodePicture(path, limits), transform, channels) };
     } catch (error) {
       return { path, label, error: error as Error };
     }
@@ -64,15 +68,6 @@ export async function loadPictureDataset(
     images: images.subarray(0, count * imageSize),
     labels: labels.subarray(0, count),
   };
-}
-
-function room(bytes: number, what: string): Uint8Array {
-  try {
-    return new Uint8Array(bytes);
-  } catch (cause) {
-    const expected = `${bytes} bytes for ${what}; smaller images may fit`;
-    throw new LimitError({ operation: 'loadPictureDataset', parameter: 'memory', expected, got: 'less' }, { cause });
-  }
 }
 
 function failure(parameter: string, expected: string, got: string): FormatError {

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.js';
-import { requireInteger } from './checks.js';
+import { requireInteger, requireReadable } from './checks.js';
 import { kindBytes, namingKind } from './fileKind.js';
 import { decodeFloats } from './floats.js';
 import {
@@ -41,9 +41,11 @@ const dataAlignment = 8;
  * Reads a safetensors file. The tensors' bytes are views into `bytes`: nothing is copied.
  *
  * @param name the file's name, for errors
- * @throws FormatError saying what the file is where it is of another kind, else where in it: a header that is too long, not UTF-8, not JSON or not an object; a name
- *   given twice or `__proto__`; metadata that is no string; an unknown element type; a shape or offsets that are no
- *   counts, do not agree or lie outside the file; bytes that belong to two tensors or to none
+ * @throws FormatError saying what the file is where it is of another kind, else where in it: a header that is too
+ *   long, not UTF-8, not JSON or not an object; a name given twice or `__proto__`; metadata that is no string; an
+ *   unknown element type; a shape or offsets that are no counts, do not agree or lie outside the file; bytes that
+ *   belong to two tensors or to none. LimitError for a header of more than 16 MiB, more than 100,000 tensors or
+ *   metadata, or more than 8 dimensions
  */
 export function readSafetensors(bytes: Uint8Array, name = 'file.safetensors'): Safetensors {
   try {
@@ -78,16 +80,17 @@ export interface SafetensorsPlan {
  * starts at a multiple of 8 bytes. The data is ordered by the size of the elements, largest first and else as given,
  * so that every element lies at a multiple of its size.
  *
- * @throws ShapeError for a shape of other than counts, and for a name that a file cannot hold: given twice,
- *   `__metadata__`, `__proto__`, or with half of a surrogate pair
+ * @throws ShapeError for a shape of other than counts, or of packed elements that fill no whole bytes, and for a name that a
+ *   file cannot hold: given twice, `__metadata__`, `__proto__`, or with half of a surrogate pair; for
+ *   whatever else `readSafetensors` would refuse
  */
 export function planSafetensors(
   tensors: readonly (readonly [string, Pick<SafetensorsTensor, 'dtype' | 'shape'>])[],
   metadata?: Readonly<Record<string, string>>,
 ): SafetensorsPlan {
   const names = new Set<string>();
-  for (const [name, { shape }] of tensors) {
-    checkWritable(name, shape, names);
+  for (const [name, tensor] of tensors) {
+    checkWritable(name, tensor, names);
     names.add(name);
   }
   const sizeAt = (index: number): number => elementBytes[tensors[index]![1].dtype];
@@ -104,7 +107,12 @@ export function planSafetensors(
     return [name, JSON.stringify({ dtype, shape, data_offsets })];
   });
   if (metadata !== undefined) members.unshift([metadataName, metadataText(metadata)]);
-  return { start: startBytes(members), order, dataBytes: end };
+  const start = startBytes(members);
+  requireReadable('writeSafetensors', () => {
+    headerLength(start, start.length + end, 'file');
+    parseHeader(start.subarray(lengthBytes), end, 'file');
+  });
+  return { start, order, dataBytes: end };
 }
 
 /**
@@ -152,7 +160,7 @@ export function float32Tensor(shape: readonly number[], data: Float32Array): Saf
  * The elements of a floating-point tensor as float32; F64 is rounded to nearest. An F32 tensor that lies at a multiple of
  * 4 bytes is returned as a view of its bytes, all others are copied.
  *
- * @throws FormatError for integers and booleans
+ * @throws UnsupportedError for other types
  */
 export function toFloat32(tensor: SafetensorsTensor): Float32Array {
   return decodeFloats(tensor.dtype, tensor.bytes);
@@ -162,11 +170,18 @@ function unwritable(parameter: string, expected: string, got: string): ShapeErro
   return new ShapeError({ operation: 'writeSafetensors', parameter, expected, got });
 }
 
-function checkWritable(name: string, shape: readonly number[], names: ReadonlySet<string>): void {
+function checkWritable(
+  name: string,
+  tensor: Pick<SafetensorsTensor, 'dtype' | 'shape'>,
+  names: ReadonlySet<string>,
+): void {
+  const { dtype, shape } = tensor;
   const fault = name === metadataName ? 'a name other than the metadata has' : nameFault(name);
   if (fault !== undefined) throw unwritable('tensors', fault, quoted(name));
   if (names.has(name)) throw unwritable('tensors', 'every name once', `${quoted(name)} again`);
   for (const size of shape) requireInteger('writeSafetensors', `tensor ${quoted(name)}, shape`, size, 0);
+  if (Number.isInteger(tensorBytes(tensor))) return;
+  throw unwritable(`tensor ${quoted(name)}, shape`, `a whole number of bytes for ${dtype}`, describe(shape));
 }
 
 function tensorBytes({ dtype, shape }: Pick<SafetensorsTensor, 'dtype' | 'shape'>): number {

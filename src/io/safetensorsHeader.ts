@@ -1,12 +1,21 @@
-import { FormatError } from '../errors.js';
-import { type JsonValue, parseJson } from './json.js';
+import { FormatError, LimitError } from '../errors.js';
+import { type JsonReader, type JsonScalar, jsonReader } from './json.js';
 
-/** Bytes of an element. */
+/** Bytes of an element, of all types that the format has; elements of less than a byte are packed. */
 export const elementBytes = {
   F64: 8,
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E4M3: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2: 1,
+  F8_E5M2FNUZ: 1,
+  F8_E8M0: 1,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
+  F4: 0.5,
+  C64: 8,
   I64: 8,
   I32: 4,
   I16: 2,
@@ -18,7 +27,7 @@ export const elementBytes = {
   BOOL: 1,
 } as const;
 
-/** The element types of a safetensors file. */
+/** The element types of a safetensors file. Only F64, F32, F16 and BF16 become numbers to compute with. */
 export type SafetensorsType = keyof typeof elementBytes;
 
 /** What a header says of a tensor. */
@@ -46,39 +55,49 @@ export const lengthBytes = 8;
 export const metadataName = '__metadata__';
 
 /** What the reference implementation allows. */
-const longestHeader = 100_000_000;
+const longestOfFormat = 100_000_000;
+/** What is read of it: room for the 100,000 members that an object may have. */
+const longestHeader = 2 ** 24;
+const highestRank = 8;
 
 /**
  * The length that the first eight bytes of a file give its header.
  *
  * @param fileBytes of the whole file, where that is known
- * @throws FormatError where that is longer than the file or than 100 MB
+ * @throws FormatError where that is longer than the file or than the format's 100 MB, LimitError for more than 16 MiB
  */
 export function headerLength(bytes: Uint8Array, fileBytes: number | undefined, name: string): number {
   const where = `${name}, header length`;
   if (bytes.byteLength < lengthBytes) throw failure(where, `${lengthBytes} bytes`, `${bytes.byteLength}`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  const longest = Math.min((fileBytes ?? Number.POSITIVE_INFINITY) - lengthBytes, longestHeader);
+  const longest = Math.min((fileBytes ?? Number.POSITIVE_INFINITY) - lengthBytes, longestOfFormat);
   if (length > BigInt(longest)) throw failure(where, `at most ${longest}`, `${length}`);
+  if (length > BigInt(longestHeader)) throw beyond(where, `at most ${longestHeader} bytes`, `${length}`);
   return Number(length);
 }
 
 /**
- * Parses the header of a safetensors file.
+ * Parses the header of a safetensors file, which takes no more memory than a small multiple of the header.
  *
  * @param dataBytes behind the header, where that is known
  * @param name the file's name, for errors
  * @throws FormatError saying where in the file: a header that is not UTF-8, not JSON or not an object; a name given twice
  *   or `__proto__`; metadata that is no string; an unknown element type; a shape or offsets that are no counts, do not
- *   agree or lie outside the file; bytes that belong to two tensors or to none
+ *   agree or lie outside the file; bytes that belong to two tensors or to none. LimitError for more than 100,000 tensors or
+ *   metadata, or more than 8 dimensions
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number | undefined, name: string): SafetensorsHeader {
+  const where = `${name}, header`;
+  if (bytes[0] !== '{'.charCodeAt(0)) throw failure(where, '"{" as its first byte', `${bytes[0] ?? 'nothing'}`);
+  const json = jsonReader(decodeText(bytes, where), 'readSafetensors', where);
   const tensors = new Map<string, SafetensorsEntry>();
   let metadata: Record<string, string> = {};
-  for (const [key, value] of members(bytes, name)) {
-    if (key === metadataName) metadata = parseMetadata(value, name);
-    else tensors.set(key, parseTensor(key, value, dataBytes, name));
-  }
+  json.object((key) => {
+    checkName(key, where);
+    if (key === metadataName) metadata = parseMetadata(json, name);
+    else tensors.set(key, parseTensor(json, dataBytes, `${name}, tensor ${quoted(key)}`));
+  });
+  json.end();
   return { metadata, tensors, dataBytes: checkCoverage(tensors, dataBytes, name) };
 }
 
@@ -86,29 +105,17 @@ function failure(parameter: string, expected: string, got: string): FormatError 
   return new FormatError({ operation: 'readSafetensors', parameter, expected, got });
 }
 
-/** Names and values come from the file: they are quoted, and cut where they are long. */
+function beyond(parameter: string, expected: string, got: string): LimitError {
+  return new LimitError({ operation: 'readSafetensors', parameter, expected, got });
+}
+
+/** Names come from the file and may hold anything. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+  return JSON.stringify(text);
 }
 
-export function describe(value: JsonValue | undefined): string {
-  if (value === undefined) return 'nothing';
-  if (value instanceof Map) return 'an object';
-  if (Array.isArray(value)) return describeArray(value);
-  return typeof value === 'string' ? quoted(value) : `${value}`;
-}
-
-function describeArray(items: readonly JsonValue[]): string {
-  const short = items.length <= 8 && !items.some(Array.isArray);
-  return short ? `[${items.map(describe)}]` : `an array of ${items.length}`;
-}
-
-function members(bytes: Uint8Array, name: string): ReadonlyMap<string, JsonValue> {
-  const where = `${name}, header`;
-  if (bytes[0] !== '{'.charCodeAt(0)) throw failure(where, '"{" as its first byte', `${bytes[0] ?? 'nothing'}`);
-  const header = parseJson(decodeText(bytes, where), 'readSafetensors', where) as ReadonlyMap<string, JsonValue>;
-  for (const key of header.keys()) checkName(key, where);
-  return header;
+export function describe(shape: readonly number[]): string {
+  return `[${shape}]`;
 }
 
 function decodeText(bytes: Uint8Array, where: string): string {
@@ -119,14 +126,31 @@ function decodeText(bytes: Uint8Array, where: string): string {
   }
 }
 
-function parseMetadata(value: JsonValue, name: string): Record<string, string> {
+/** Takes the string, number or word that comes next; where there is none it is undefined and nothing is taken. */
+function takeScalar(json: JsonReader): JsonScalar | undefined {
+  return json.next() === 'scalar' ? json.scalar() : undefined;
+}
+
+/** In words, what {@link takeScalar} found. */
+function shown(json: JsonReader, taken: JsonScalar | undefined): string {
+  return taken === undefined ? `an ${json.next()}` : JSON.stringify(taken);
+}
+
+function requireKind(json: JsonReader, kind: 'object' | 'array', where: string, expected: string): void {
+  if (json.next() !== kind) throw failure(where, expected, shown(json, takeScalar(json)));
+}
+
+function parseMetadata(json: JsonReader, name: string): Record<string, string> {
   const where = `${name}, ${metadataName}`;
-  if (!(value instanceof Map)) throw failure(where, 'an object', describe(value));
-  for (const [key, text] of value) {
+  const texts: [string, string][] = [];
+  requireKind(json, 'object', where, 'an object');
+  json.object((key) => {
     checkName(key, where);
-    if (typeof text !== 'string') throw failure(`${where}, ${quoted(key)}`, 'a string', describe(text));
-  }
-  return Object.fromEntries(value);
+    const text = takeScalar(json);
+    if (typeof text !== 'string') throw failure(`${where}, ${quoted(key)}`, 'a string', shown(json, text));
+    texts.push([key, text]);
+  });
+  return Object.fromEntries(texts);
 }
 
 /** The reason why a file must not hold `name`, if there is one. */
@@ -141,45 +165,69 @@ function checkName(name: string, where: string): void {
   if (fault !== undefined) throw failure(where, fault, quoted(name));
 }
 
-function parseTensor(key: string, value: JsonValue, dataBytes: number | undefined, name: string): SafetensorsEntry {
-  const where = `${name}, tensor ${quoted(key)}`;
-  if (!(value instanceof Map)) throw failure(where, 'an object', describe(value));
-  const dtype = parseType(value.get('dtype'), `${where}, dtype`);
-  const shape = parseCounts(value.get('shape'), `${where}, shape`);
-  const [begin, end] = parseOffsets(value.get('data_offsets'), dataBytes, `${where}, data_offsets`);
+function parseTensor(json: JsonReader, dataBytes: number | undefined, where: string): SafetensorsEntry {
+  let dtype: SafetensorsType | undefined;
+  let shape: readonly number[] | undefined;
+  let offsets: readonly number[] | undefined;
+  requireKind(json, 'object', where, 'an object');
+  json.object((field) => {
+    if (field === 'dtype') dtype = parseType(json, `${where}, dtype`);
+    else if (field === 'shape') shape = parseCounts(json, `${where}, shape`, highestRank, beyond);
+    else if (field === 'data_offsets') offsets = parseCounts(json, `${where}, data_offsets`, 2, failure);
+    else json.skip();
+  });
+  if (dtype === undefined) throw failure(`${where}, dtype`, 'a type', 'nothing');
+  if (shape === undefined) throw failure(`${where}, shape`, 'an array of counts', 'nothing');
+  const [begin, end] = requireRange(offsets, dataBytes, `${where}, data_offsets`);
   const size = elementCount(shape) * elementBytes[dtype];
-  if (!Number.isSafeInteger(size)) throw failure(`${where}, shape`, 'a size below 2^53 bytes', describe(shape));
+  if (!Number.isSafeInteger(size)) {
+    throw failure(`${where}, shape`, `a whole number of bytes below 2^53 for ${dtype}`, describe(shape));
+  }
   if (end - begin !== size) {
     throw failure(`${where}, data_offsets`, `${size} bytes for ${dtype} ${describe(shape)}`, `${end - begin}`);
   }
   return { dtype, shape, begin, end };
 }
 
-function parseType(value: JsonValue | undefined, where: string): SafetensorsType {
-  if (typeof value !== 'string' || !Object.hasOwn(elementBytes, value)) {
-    throw failure(where, Object.keys(elementBytes).join(', '), describe(value));
-  }
-  return value as SafetensorsType;
+function parseType(json: JsonReader, where: string): SafetensorsType {
+  const type = takeScalar(json);
+  if (typeof type === 'string' && Object.hasOwn(elementBytes, type)) return type as SafetensorsType;
+  throw failure(where, Object.keys(elementBytes).join(', '), shown(json, type));
 }
 
-function parseCounts(value: JsonValue | undefined, where: string): readonly number[] {
-  const isCount = (item: JsonValue) => Number.isSafeInteger(item) && (item as number) >= 0;
-  if (!Array.isArray(value) || !value.every(isCount)) throw failure(where, 'an array of counts', describe(value));
-  return value;
+/** @param refuse makes the error for more counts than `most` */
+function parseCounts(
+  json: JsonReader,
+  where: string,
+  most: number,
+  refuse: (parameter: string, expected: string, got: string) => Error,
+): readonly number[] {
+  const counts: number[] = [];
+  requireKind(json, 'array', where, 'an array of counts');
+  json.array(() => {
+    const count = takeScalar(json);
+    if (!isCount(count)) throw failure(where, 'an array of counts', `${shown(json, count)} in it`);
+    if (counts.length === most) throw refuse(where, `at most ${most} counts`, 'more');
+    counts.push(count);
+  });
+  return counts;
 }
 
-function parseOffsets(
-  value: JsonValue | undefined,
+function isCount(value: JsonScalar | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function requireRange(
+  offsets: readonly number[] = [],
   dataBytes: number | undefined,
   where: string,
 ): readonly [number, number] {
-  const offsets = parseCounts(value, where);
   const [begin, end] = offsets;
-  if (offsets.length !== 2 || begin! > end! || end! > (dataBytes ?? Number.POSITIVE_INFINITY)) {
-    const within = dataBytes === undefined ? '' : `, within ${dataBytes} bytes`;
-    throw failure(where, `[begin, end] in order${within}`, describe(offsets));
+  if (begin !== undefined && end !== undefined && begin <= end && end <= (dataBytes ?? Number.POSITIVE_INFINITY)) {
+    return [begin, end];
   }
-  return [begin!, end!];
+  const within = dataBytes === undefined ? '' : `, within ${dataBytes} bytes`;
+  throw failure(where, `[begin, end] in order${within}`, describe(offsets));
 }
 
 /** The product of a shape; not finite or not a safe integer where it is too large, whatever is multiplied after. */

@@ -7,17 +7,28 @@ export function integerAttribute(node: Node, name: string, usual: number): numbe
 export function integerAttribute(node: Node, name: string, usual?: number): number | undefined;
 export function integerAttribute(node: Node, name: string, usual?: number): number | undefined {
   const attribute = attributeOf(node, name, AttributeProto_AttributeType.INT);
-  return attribute ? count(node, name, attribute.i) : usual;
+  return attribute ? Number(attribute.i) : usual;
 }
 
 export function integersAttribute(node: Node, name: string): readonly number[] | undefined {
   const attribute = attributeOf(node, name, AttributeProto_AttributeType.INTS);
-  return attribute?.ints.map((value) => count(node, name, value));
+  return attribute?.ints.map(Number);
 }
 
 export function floatAttribute(node: Node, name: string, usual: number): number {
   const attribute = attributeOf(node, name, AttributeProto_AttributeType.FLOAT);
   return attribute ? decimal(attribute.f) : usual;
+}
+
+/** Axes from the first one on, sorted and each once; negative ones count from behind the last. */
+export function axesFrom(where: string, axes: readonly number[], rank: number): readonly number[] {
+  const strange = axes.find((axis) => !(axis >= -rank && axis < rank));
+  if (strange !== undefined) throw malformed(where, `axes of ${rank}`, `${strange}`);
+  return [...new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)))].sort((a, b) => a - b);
+}
+
+export function floatsAttribute(node: Node, name: string): readonly number[] | undefined {
+  return attributeOf(node, name, AttributeProto_AttributeType.FLOATS)?.floats;
 }
 
 export function textAttribute(node: Node, name: string, usual: string): string {
@@ -38,10 +49,4 @@ function attributeOf(
   if (!attribute || attribute.type === type) return attribute;
   const got = AttributeProto_AttributeType[attribute.type] ?? `${attribute.type}`;
   throw malformed(`${place}, ${name}`, AttributeProto_AttributeType[type]!, got);
-}
-
-function count({ place }: Node, name: string, value: bigint): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw malformed(`${place}, ${name}`, 'an integer below 2^53', `${value}`);
 }

@@ -13,7 +13,7 @@ import { elementCount, networkParameters, type ParameterSpec } from '../graph/pa
 import { inferShapes, type Shape } from '../graph/shapes.js';
 import { createGraphBuilder, type GraphBuilder } from './graphBuilder.js';
 import { addLayer, type Tensor } from './layerNodes.js';
-import { classCount, type Metadata, writeMetadata } from './metadata.js';
+import { type Metadata, writeMetadata } from './metadata.js';
 
 /** What goes into the file's metadata: the normalisation of images, and the classes in the order of the logits. */
 export type EncodeOnnxOptions = Metadata;
@@ -30,7 +30,7 @@ const largestFile = 2 ** 31 - 1;
  *
  * @param values the network's state, by PyTorch's names and in its layouts; counters of batches have no place in the file
  * @throws ShapeError where the network is not well formed, where an entry of its state is missing or of another size,
- *   and for another number of classes or channels in the options; LimitError above 2 GiB
+ *   and for what `decodeOnnx` would refuse in the options, as another number of classes or channels; LimitError above 2 GiB
  */
 export function encodeOnnx(
   network: Network,
@@ -40,7 +40,7 @@ export function encodeOnnx(
   const shapes = inferShapes(network, 1);
   const parameters = networkParameters(network).filter(({ role }) => role !== 'batchesTracked');
   checkValues(network, parameters, values);
-  checkOptions(network, options);
+  const metadataProps = writeMetadata(options, network);
   const builder = createGraphBuilder();
   const input = builder.claim('input');
   const output = builder.claim(network.layers.at(-1)!.kind === 'softmax' ? 'probabilities' : 'logits');
@@ -52,7 +52,7 @@ export function encodeOnnx(
       irVersion: BigInt(Version.IR_VERSION_2021_7_30),
       producerName: 'ic-networks',
       opsetImport: [{ domain: '', version: opset }],
-      metadataProps: writeMetadata(options),
+      metadataProps,
       graph: {
         name: network.name,
         input: [describe({ name: input, shape: shapes.get('input')!, flat: false })],
@@ -118,16 +118,6 @@ function checkValues(
   if (bytes < largestFile) return;
   const expected = `weights below the ${largestFile} bytes of a protobuf message`;
   throw new LimitError({ operation: 'encodeOnnx', parameter: network, expected, got: `${bytes} bytes` });
-}
-
-function checkOptions(network: Network, { normalisation, classNames = [] }: EncodeOnnxOptions): void {
-  const { channels } = network.input;
-  const { mean, deviation } = normalisation ?? {};
-  if (mean && deviation && (mean.length !== channels || deviation.length !== channels)) {
-    throw refusal('normalisation', `${channels} channels`, `${mean.length} and ${deviation.length}`);
-  }
-  const classes = classCount(network);
-  if (classNames.length > classes) throw refusal('classNames', `at most ${classes}`, `${classNames.length}`);
 }
 
 function refusal(parameter: string, expected: string, got: string): ShapeError {

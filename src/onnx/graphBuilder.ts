@@ -31,7 +31,7 @@ export interface Operator {
 export interface GraphBuilder {
   readonly nodes: readonly NodeProto[];
   readonly initialisers: readonly TensorProto[];
-  /** A name that nothing else has: the one asked for where it is free. */
+  /** A name that nothing else has: the one asked for where it is free and can be a name. */
   claim(name: string): string;
   /** Adds a node and returns the name of its output, which the node has as well unless told. */
   node(operator: Operator, output: string, name?: string): string;
@@ -48,8 +48,10 @@ export function createGraphBuilder(): GraphBuilder {
   const initialisers: TensorProto[] = [];
 
   function claim(name: string): string {
-    let free = name;
-    for (let copy = 2; names.has(free); copy++) free = `${name}.${copy}`;
+    // To ONNX no name is no tensor, and protobuf holds no half of a surrogate pair.
+    const own = name === '' ? 'unnamed' : name.replace(/\p{Surrogate}/gu, '\ufffd');
+    let free = own;
+    for (let copy = 2; names.has(free); copy++) free = `${own}.${copy}`;
     names.add(free);
     return free;
   }

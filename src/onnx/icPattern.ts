@@ -4,6 +4,8 @@ import { addLayer, type ImportState, imageSize, layerName } from './importState.
 import type { Node } from './node.js';
 import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
 
+type ImageSize = ReturnType<typeof imageSize>;
+
 /** What a recognised IC unit is made of. */
 interface Unit {
   /** The plain convolution's node, and the layer that it has become. */
@@ -56,26 +58,27 @@ function findUnit(state: ImportState, { proto: { input } }: Node): Unit | undefi
 /** @param threshold the tensor that is taken from the convolution: a S, or the S of a x */
 function unitOf(state: ImportState, node: Node, layer: ConvolutionLayer, threshold?: string): Unit | undefined {
   const [input] = node.proto.input;
-  const { channels } = imageSize(state, { kind: 'activation', layer: layer.inputs[0]!, flat: false });
+  const size = imageSize(state, { kind: 'activation', layer: layer.inputs[0]!, flat: false });
   const scaled = recalibrated(state, threshold, layer.outChannels);
-  if (scaled && windowSumsOf(state, scaled.image, layer, channels) === input) {
+  if (scaled && windowSumsOf(state, scaled.image, layer, size) === input) {
     return { node, layer, adjust: 'output', weights: scaled.weights };
   }
-  const source = recalibrated(state, windowSumsOf(state, threshold, layer, channels), channels);
+  const source = recalibrated(state, windowSumsOf(state, threshold, layer, size), size.channels);
   return source?.image === input ? { node, layer, adjust: 'input', weights: source!.weights } : undefined;
 }
 
 /** The factors of a Mul of an image by one number a channel. */
 function recalibrated(state: ImportState, tensor: string | undefined, channels: number) {
   const inputs = producerOf(state, tensor, 'Mul')?.proto.input ?? [];
-  for (const [image, factor] of [inputs, inputs.toReversed()]) {
-    const value = state.values.get(factor ?? '');
+  if (inputs.length !== 2) return undefined;
+  for (const [image, factor] of [inputs, inputs.toReversed()] as [string, string][]) {
+    const value = state.values.get(factor);
     if (value?.kind !== 'constant') continue;
-    const place = placeOfTensor(state.file, factor!);
+    const place = placeOfTensor(state.file, factor);
     const shape = tensorShape(value.tensor, place);
     const isByChannel =
       shape.length >= 3 && shape.every((size, axis) => size === (axis === shape.length - 3 ? channels : 1));
-    if (isByChannel) return { image: image!, weights: floatsOf(value.tensor, place) };
+    if (isByChannel) return { image, weights: floatsOf(value.tensor, place) };
   }
   return undefined;
 }
@@ -85,13 +88,13 @@ function windowSumsOf(
   state: ImportState,
   tensor: string | undefined,
   layer: ConvolutionLayer,
-  channels: number,
+  size: ImageSize,
 ): string | undefined {
   const { groups, kernel, stride, padding } = layer;
   const window = producerOf(state, tensor, 'Conv');
-  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, channels);
+  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, size);
   const isPixel = [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
-  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, channels) : undefined;
+  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, size) : undefined;
 }
 
 /** Whether a convolution is with ones, over the windows of another one, from sums of groups to filters. */
@@ -118,7 +121,7 @@ function channelSumsOf(
   state: ImportState,
   tensor: string | undefined,
   groups: number,
-  channels: number,
+  { channels, height, width }: ImageSize,
 ): string | undefined {
   const sum = producerOf(state, tensor, 'ReduceSum');
   if (!sum) return groups === channels ? tensor : undefined;
@@ -129,6 +132,8 @@ function channelSumsOf(
   const split = producerOf(state, summed, 'Reshape');
   const sizes = split && listOf(state, split.proto.input[1]);
   const isSplit = sizes?.length === 5 && sizes[1] === groups && sizes[2] === channels / groups;
+  // The file has its own height and width, whatever the caller asked for.
+  if (!state.isResized && (sizes?.[3] !== height || sizes[4] !== width)) return undefined;
   return isSplit && !keeps && (axis === 2 || axis === -3) ? split?.proto.input[0] : undefined;
 }
 

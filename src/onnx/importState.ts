@@ -1,18 +1,18 @@
 import { create } from '@bufbuild/protobuf';
 import { type TensorProto, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
-import { ICError, ShapeError } from '../errors.js';
+import { type ICError, ShapeError } from '../errors.js';
 import type { Layer, Pair } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import { outputShape, type Shape } from '../graph/shapes.js';
-import { malformed, quoted, unsupported } from './modelFile.js';
+import { malformed, misfitting, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
+import { decimal, floatsOf, integersOf, isOfIntegers, numbersOf, placeOfTensor, tensorShape } from './tensorValues.js';
 
 /** The output of a layer, or the network's input. */
 export interface Activation {
   readonly kind: 'activation';
   readonly layer: string;
-  /** Whether the tensor is [N, C H W]; [N, C, H, W] otherwise. */
+  /** Whether the tensor is [N, C H W], in the order channels, height, width; [N, C, H, W] otherwise. */
   readonly flat: boolean;
   /** Zeros that a Pad has put around the images; the convolution or mean that reads them takes them over. */
   readonly padding?: Pair;
@@ -21,12 +21,19 @@ export interface Activation {
 /** A size of a tensor: a number, or the number of images, which is known only when the network runs. */
 export type Size = number | 'batch';
 
+/** Sizes of activations that the graph computes, as exporters have it ahead of a Reshape. */
+export interface Sizes {
+  readonly kind: 'sizes';
+  readonly sizes: readonly Size[];
+  /** Of the tensor that holds them: 1 for a list, 0 for a single one. */
+  readonly rank: number;
+}
+
 /** What a tensor of the graph is to the network. */
 export type Value =
   | Activation
   | { readonly kind: 'constant'; readonly tensor: TensorProto }
-  /** Sizes of activations that the graph computes, as exporters have it ahead of a Reshape. */
-  | { readonly kind: 'sizes'; readonly sizes: readonly Size[] }
+  | Sizes
   /** Nothing; the error is thrown where the tensor is needed. */
   | { readonly kind: 'refused'; readonly error: ICError };
 
@@ -37,6 +44,8 @@ export interface ImportState {
   readonly opset: number;
   /** The number of images, where the graph fixes it. */
   readonly batch: number | undefined;
+  /** Whether the caller asked for images of another size than the graph has, or leaves open. */
+  readonly isResized: boolean;
   readonly layers: Layer[];
   /** For one image. */
   readonly shapes: Map<string, Shape>;
@@ -70,11 +79,19 @@ export function inputOf(state: ImportState, node: Node, index: number): Value {
 export function activationOf(state: ImportState, node: Node, index: number): Activation {
   const value = inputOf(state, node, index);
   if (value.kind !== 'activation') {
-    throw unsupported(`${node.place}, input ${index}`, 'a tensor that depends on the images', 'a constant');
+    throw unsupported(`${node.place}, input ${index}`, described.activation, described[value.kind]);
   }
   if (value.padding) throw unsupported(`${node.place}, input ${index}`, 'images as they are', 'images of a Pad');
   return value;
 }
+
+/** What values are, for errors. */
+export const described = {
+  activation: 'a tensor that depends on the images',
+  constant: 'a constant',
+  sizes: 'sizes of tensors',
+  refused: 'what is not read',
+} as const satisfies Record<Value['kind'], string>;
 
 /** An input [N, C, H, W] that depends on the images. */
 export function imageOf(state: ImportState, node: Node, index: number): Activation {
@@ -106,7 +123,17 @@ export function constantOf(state: ImportState, node: Node, index: number): { ten
 /** A constant of floating-point numbers with its shape. */
 export function floatsInput(state: ImportState, node: Node, index: number) {
   const { tensor, place } = constantOf(state, node, index);
-  return { shape: tensorShape(tensor, place), values: floatsOf(tensor, place), place };
+  const values = floatsOf(tensor, place);
+  if (values.length === 0) throw unsupported(place, 'at least one element', `[${tensor.dims}]`);
+  return { shape: tensorShape(tensor, place), values, place };
+}
+
+/** A constant that is one number, perhaps an infinite one. */
+export function numberInput(state: ImportState, node: Node, index: number): number {
+  const { tensor, place } = constantOf(state, node, index);
+  const values = numbersOf(tensor, place);
+  if (values.length === 1) return decimal(values[0]!);
+  throw malformed(place, 'one number', `${values.length}`);
 }
 
 /** A constant of integers. */
@@ -115,10 +142,18 @@ export function integersInput(state: ImportState, node: Node, index: number): re
   return integersOf(tensor, place);
 }
 
-/** A list of sizes, constant or computed. */
-export function sizesInput(state: ImportState, node: Node, index: number): readonly Size[] {
+/** A size or a list of them, computed or constant. */
+export function sizesInput(state: ImportState, node: Node, index: number): Sizes {
   const value = inputOf(state, node, index);
-  return value.kind === 'sizes' ? value.sizes : integersInput(state, node, index);
+  if (value.kind === 'sizes') return value;
+  const expected = 'sizes of tensors, or a list of integers';
+  if (value.kind !== 'constant' || !isOfIntegers(value.tensor)) {
+    throw unsupported(`${node.place}, input ${index}`, expected, described[value.kind]);
+  }
+  const place = placeOfTensor(state.file, node.proto.input[index]!);
+  const shape = tensorShape(value.tensor, place);
+  if (shape.length > 1) throw unsupported(`${node.place}, input ${index}`, expected, `integers [${shape}]`);
+  return { kind: 'sizes', sizes: integersOf(value.tensor, place), rank: shape.length };
 }
 
 /** The height, width and channels of an activation. */
@@ -133,6 +168,16 @@ export function sizesOf(state: ImportState, value: Activation): readonly Size[] 
   return value.flat ? ['batch', channels * height * width] : ['batch', channels, height, width];
 }
 
+/** The sizes of an activation as text. */
+export function sizesText(state: ImportState, value: Activation): string {
+  return `[${sizesOf(state, value).join(', ')}]`;
+}
+
+/** Sizes that do not fit: the file contradicts itself, unless it was the caller who asked for other images than it has. */
+export function misfit({ isResized }: ImportState, parameter: string, expected: string, got: string): ICError {
+  return (isResized ? misfitting : malformed)(parameter, expected, got);
+}
+
 /**
  * A name for a layer: that of its weights without the ending where they have one, else the node's or its output's. A
  * layer with weights of other names is called as the module in PyTorch whose exporter wrote its node.
@@ -141,12 +186,17 @@ export function layerName(state: ImportState, { proto }: Node, weights?: string)
   const stem = /^(.+)\.weight$/s.exec(weights ?? '')?.[1] ?? '';
   const module = weights === undefined ? '' : moduleOf(proto.name);
   const output = proto.output[0]!;
-  const isFree = (name: string): boolean => name !== '' && !state.shapes.has(name);
-  const named = [stem, module, proto.name, output].find(isFree);
-  if (named !== undefined) return named;
+  return freeName(state, [stem, module, proto.name, output]);
+}
+
+/** The first of the names that no layer has, or the last one with a number. */
+function freeName({ shapes }: ImportState, names: readonly string[]): string {
+  const isFree = (name: string): boolean => name !== '' && !shapes.has(name);
+  const free = names.find(isFree);
+  if (free !== undefined) return free;
   let copy = 2;
-  while (!isFree(`${output}.${copy}`)) copy++;
-  return `${output}.${copy}`;
+  while (!isFree(`${names.at(-1)}.${copy}`)) copy++;
+  return `${names.at(-1)}.${copy}`;
 }
 
 /** `layer1.0.conv1` for a node `/layer1/layer1.0/conv1/Conv`; nothing for a name of another form. */
@@ -160,7 +210,8 @@ function moduleOf(node: string): string {
 /**
  * Adds a layer, which the node's first output then is.
  *
- * @throws FormatError where it does not fit its inputs
+ * @throws FormatError where it does not fit its inputs, or ShapeError as {@link misfit} has it; UnsupportedError for an
+ *   output that is too large for any memory
  */
 export function addLayer(state: ImportState, node: Node, layer: Layer, flat: boolean): void {
   state.shapes.set(layer.name, shapeOf(state, node, layer));
@@ -168,15 +219,33 @@ export function addLayer(state: ImportState, node: Node, layer: Layer, flat: boo
   setOutput(state, node, { kind: 'activation', layer: layer.name, flat });
 }
 
-function shapeOf({ shapes }: ImportState, { place }: Node, layer: Layer): Shape {
+function shapeOf(state: ImportState, { place }: Node, layer: Layer): Shape {
+  const shape = fittingShape(state, place, layer);
+  if (Number.isSafeInteger(4 * elementCount(shape))) return shape;
+  throw unsupported(place, 'an output that can be addressed', `[${shape}]`);
+}
+
+function fittingShape(state: ImportState, place: string, layer: Layer): Shape {
   try {
-    const shape = outputShape(layer, shapes);
-    if (Number.isSafeInteger(4 * elementCount(shape))) return shape;
-    throw malformed(place, 'an output that can be addressed', `[${shape}]`);
+    return outputShape(layer, state.shapes);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    throw malformed(`${place}, ${error.parameter}`, error.expected, error.got);
+    throw misfit(state, `${place}, ${error.parameter}`, error.expected, error.got);
   }
+}
+
+/**
+ * A tensor whose elements lie in memory as the graph has them: a flat one of several pixels, which nodes like Gemm read as
+ * it is, becomes a row by a layer of its own.
+ */
+export function rowOf(state: ImportState, value: Activation): Activation {
+  const { height, width, channels } = imageSize(state, value);
+  if (!value.flat || height * width === 1) return value;
+  const known = state.layers.find(({ kind, inputs }) => kind === 'flatten' && inputs[0] === value.layer);
+  const name = known?.name ?? freeName(state, [`${value.layer}.flatten`]);
+  if (!known) state.layers.push({ kind: 'flatten', name, inputs: [value.layer] });
+  state.shapes.set(name, [1, 1, 1, height * width * channels]);
+  return { ...value, layer: name };
 }
 
 /** Makes the node's first output a value. */
@@ -187,10 +256,10 @@ export function setOutput(state: ImportState, node: Node, value: Value): void {
 /** More than any tensor has: Concat doubles lists. */
 const longestSizes = 64;
 
-/** Sizes that a node makes. */
-export function setSizes(state: ImportState, node: Node, sizes: readonly Size[]): void {
+/** Sizes that a node makes: a list, or with rank 0 a single one. */
+export function setSizes(state: ImportState, node: Node, sizes: readonly Size[], rank = 1): void {
   if (sizes.length > longestSizes) throw unsupported(node.place, `at most ${longestSizes} sizes`, `${sizes.length}`);
-  setOutput(state, node, { kind: 'sizes', sizes });
+  setOutput(state, node, { kind: 'sizes', sizes, rank });
 }
 
 /** A constant that a node makes. */
@@ -208,10 +277,4 @@ export function integerTensor(dims: readonly number[], values: readonly number[]
 export function floatTensor(dims: readonly number[], values: readonly number[]): TensorProto {
   const dataType = TensorProto_DataType.FLOAT;
   return create(TensorProtoSchema, { dataType, dims: dims.map(BigInt), floatData: [...values] });
-}
-
-/** The error of a node's handler; whatever else went wrong is thrown. */
-export function icErrorOf(error: unknown): ICError {
-  if (error instanceof ICError) return error;
-  throw error;
 }

@@ -1,3 +1,4 @@
+import { ShapeError } from '../errors.js';
 import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
@@ -41,6 +42,8 @@ export function addLayer(context: LayerContext<Layer>): Tensor {
       return addPool({ ...context, layer });
     case 'dense':
       return addDense({ ...context, layer });
+    case 'flatten':
+      return { ...addSame(context, 'Flatten', [], { axis: integer(1) }), flat: true };
     case 'softmax':
       return addSame(context, 'Softmax', [], { axis: integer(1) });
   }
@@ -64,6 +67,11 @@ function addConvolution({ builder, layer, inputs, output, shape }: LayerContext<
 
 function addBatchNorm(context: LayerContext<BatchNormLayer>): Tensor {
   const { name, epsilon, momentum } = context.layer;
+  const stored = Math.fround(epsilon);
+  if (!(stored > 0 && Number.isFinite(stored))) {
+    const expected = 'a positive number of float32';
+    throw new ShapeError({ operation: 'encodeOnnx', parameter: `${name}: epsilon`, expected, got: String(epsilon) });
+  }
   const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((suffix) => `${name}.${suffix}`);
   // ONNX's momentum is the share of what was there before.
   return addSame(context, 'BatchNormalization', parameters, { epsilon: float(epsilon), momentum: float(1 - momentum) });

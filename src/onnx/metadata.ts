@@ -1,7 +1,10 @@
 import type { Network } from '../graph/network.js';
+import { describeJson } from '../graph/networkJson.js';
 import { elementCount } from '../graph/parameters.js';
 import { inferShapes } from '../graph/shapes.js';
+import { requireReadable } from '../io/checks.js';
 import type { Normalisation } from '../io/dataset.js';
+import { classNamesFault, normalisationFault } from '../io/imageMetadata.js';
 import { malformed } from './modelFile.js';
 
 /** What a file says of a network besides the graph. */
@@ -21,9 +24,16 @@ interface Entry {
 /** The keys in a file's metadata; values are JSON. */
 const keys = { normalisation: 'ic-networks.normalisation', classNames: 'ic-networks.class_names' };
 
-export function writeMetadata({ normalisation, classNames }: Metadata): Entry[] {
+/**
+ * The metadata of a file.
+ *
+ * @throws ShapeError for what {@link readMetadata} would refuse
+ */
+export function writeMetadata({ normalisation, classNames }: Metadata, network: Network): Entry[] {
   const entry = (key: string, value: unknown) => (value === undefined ? [] : [{ key, value: JSON.stringify(value) }]);
-  return [...entry(keys.normalisation, normalisation), ...entry(keys.classNames, classNames)];
+  const entries = [...entry(keys.normalisation, normalisation), ...entry(keys.classNames, classNames)];
+  requireReadable('encodeOnnx', () => readMetadata(entries, network, network.name));
+  return entries;
 }
 
 /**
@@ -50,18 +60,17 @@ function parsed(entries: readonly Entry[], key: string, name: string): unknown {
   }
 }
 
-function checkNormalisation(value: unknown, { input: { channels } }: Network, name: string): Normalisation {
-  const { mean, deviation } = (value ?? {}) as Partial<Record<'mean' | 'deviation', unknown>>;
-  const numbers = (list: unknown): list is number[] =>
-    Array.isArray(list) && list.length === channels && list.every(Number.isFinite);
-  if (numbers(mean) && numbers(deviation) && deviation.every((entry) => entry > 0)) return { mean, deviation };
-  throw malformed(`${name}, metadata ${keys.normalisation}`, `mean and deviation of ${channels} channels`, 'others');
+function checkNormalisation(value: unknown, { input }: Network, name: string): Normalisation {
+  const fault = normalisationFault(value, input.channels);
+  if (fault) throw malformed(`${name}, metadata ${keys.normalisation}`, fault.expected, describeJson(fault.got));
+  const { mean, deviation } = value as Normalisation;
+  return { mean, deviation };
 }
 
 function checkClassNames(value: unknown, network: Network, name: string): readonly string[] {
-  const classes = classCount(network);
-  if (Array.isArray(value) && value.length <= classes && value.every((item) => typeof item === 'string')) return value;
-  throw malformed(`${name}, metadata ${keys.classNames}`, `names of at most ${classes} classes`, 'others');
+  const fault = classNamesFault(value, classCount(network));
+  if (fault) throw malformed(`${name}, metadata ${keys.classNames}`, fault.expected, describeJson(fault.got));
+  return value as readonly string[];
 }
 
 /** The number of logits. */

@@ -1,6 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type GraphProto, type ModelProto, ModelProtoSchema } from 'onnx-buf';
-import { FormatError, type ICError, UnsupportedError } from '../errors.js';
+import { FormatError, type ICError, ShapeError, UnsupportedError } from '../errors.js';
 
 /** A parsed ONNX file. */
 export interface ModelFile {
@@ -19,26 +19,38 @@ const standardDomains = ['', 'ai.onnx'];
 /**
  * Parses an ONNX file; the weights in it are views into `bytes`.
  *
- * @throws FormatError where it is none, UnsupportedError for other versions of the standard operators
+ * @throws ShapeError for no bytes, FormatError where it is none, UnsupportedError for other versions of the standard operators
  */
 export function parseModel(bytes: Uint8Array, name: string): ModelFile {
+  if (!(bytes instanceof Uint8Array)) throw misfitting('bytes', 'a Uint8Array', typeof bytes);
   const model = parse(bytes, name);
   const { graph } = model;
   if (!graph) throw malformed(name, 'an ONNX model with a graph', 'none');
-  const versions = model.opsetImport.filter(({ domain }) => standardDomains.includes(domain));
-  if (versions.length !== 1) {
-    throw malformed(`${name}, opset_import`, 'one version of the standard operators', `${versions.length}`);
-  }
-  const opset = Number(versions[0]!.version);
-  if (!(opset >= opsets.oldest && opset <= opsets.newest)) {
-    const expected = `${opsets.oldest} to ${opsets.newest}`;
-    throw unsupported(`${name}, version of the standard operators`, expected, `${opset}`);
-  }
+  const opset = opsetOf(model, name);
+  const redefined = model.functions.find(({ domain }) => isStandard(domain));
+  if (redefined) throw unsupported(`${name}, functions`, 'standard operators as they are', quoted(redefined.name));
   if (graph.sparseInitializer.length > 0) {
     const { values } = graph.sparseInitializer[0]!;
     throw unsupported(`${name}, weights`, 'dense tensors', `a sparse one, ${quoted(values?.name ?? '')}`);
   }
   return { name, model, graph, opset };
+}
+
+function opsetOf({ opsetImport, irVersion }: ModelProto, name: string): number {
+  const where = `${name}, version of the standard operators`;
+  const expected = `${opsets.oldest} to ${opsets.newest}`;
+  const versions = opsetImport.filter(({ domain }) => isStandard(domain));
+  if (versions.length > 1) throw malformed(where, 'one', `${versions.length}`);
+  if (versions.length === 0) {
+    const others = opsetImport.map(({ domain }) => quoted(domain)).slice(0, 8);
+    // The first files did not say, as there was one version.
+    if (others.length > 0 || irVersion === 1n || irVersion === 2n)
+      throw unsupported(where, expected, `none, but ${others.join(', ') || '1'}`);
+    throw malformed(where, expected, 'none');
+  }
+  const opset = Number(versions[0]!.version);
+  if (opset >= opsets.oldest && opset <= opsets.newest) return opset;
+  throw unsupported(where, expected, `${opset}`);
 }
 
 function parse(bytes: Uint8Array, name: string): ModelProto {
@@ -62,6 +74,11 @@ export function malformed(parameter: string, expected: string, got: string): ICE
 /** A file that is right but of what is not supported here. */
 export function unsupported(parameter: string, expected: string, got: string): ICError {
   return new UnsupportedError({ operation: 'decodeOnnx', parameter, expected, got });
+}
+
+/** What the caller gave: no bytes, or a size of images that is none or does not fit the file. */
+export function misfitting(parameter: string, expected: string, got: string): ICError {
+  return new ShapeError({ operation: 'decodeOnnx', parameter, expected, got });
 }
 
 /** Names come from the file: they are quoted, and cut where they are long. */

@@ -1,7 +1,8 @@
 import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType } from 'onnx-buf';
+import type { ICError } from '../errors.js';
 import { decodeFloats } from '../io/floats.js';
 import type { SafetensorsType } from '../io/safetensorsHeader.js';
-import { malformed, quoted } from './modelFile.js';
+import { malformed, quoted, unsupported } from './modelFile.js';
 
 /** How a type of elements is stored: in `rawData` by its bytes, or in the field that takes its values. */
 interface Storage {
@@ -26,12 +27,11 @@ const integerTypes: readonly SafetensorsType[] = ['I32', 'I64'];
  * The sizes of a tensor, checked against what it holds.
  *
  * @param where the tensor's place, for errors
- * @throws FormatError for data in another file, sizes that are no counts, and another number of elements than they say
+ * @throws UnsupportedError for data in another file and types that are not read, FormatError for sizes that are no counts,
+ *   and another number of elements than they say
  */
 export function tensorShape(tensor: TensorProto, where: string): readonly number[] {
-  if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL || tensor.externalData.length > 0) {
-    throw malformed(where, 'data in the file itself', 'data in a file beside it');
-  }
+  requireOwnData(tensor, where);
   const shape = tensor.dims.map(Number);
   const count = shape.reduce((product, size) => product * size, 1);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(count)) {
@@ -44,23 +44,34 @@ export function tensorShape(tensor: TensorProto, where: string): readonly number
   return shape;
 }
 
+function requireOwnData({ dataLocation, externalData }: TensorProto, where: string): void {
+  if (dataLocation !== TensorProto_DataLocation.EXTERNAL && externalData.length === 0) return;
+  throw unsupported(where, 'data in the file itself', 'data in a file beside it');
+}
+
 /**
  * The elements of a floating-point tensor, row-major.
  *
- * @throws FormatError as {@link tensorShape} does, for other types, and for what is not finite
+ * @throws UnsupportedError and FormatError as {@link tensorShape} does, FormatError for other types, and for what is not
+ *   finite
  */
 export function floatsOf(tensor: TensorProto, where: string): Float32Array {
   const known = decoded.get(tensor);
   if (known) return known;
-  tensorShape(tensor, where);
-  const { type, field } = storageOf(tensor, where);
-  if (integerTypes.includes(type)) throw malformed(where, 'floating-point numbers', type);
-  const values = tensor.rawData.length > 0 ? decodeFloats(type, tensor.rawData) : decodeField(tensor, field, type);
+  const values = numbersOf(tensor, where);
   for (let index = 0; index < values.length; index++) {
     if (!Number.isFinite(values[index])) throw malformed(where, 'finite numbers', `${values[index]}`);
   }
   decoded.set(tensor, values);
   return values;
+}
+
+/** The same, whether finite or not: bounds need not be. */
+export function numbersOf(tensor: TensorProto, where: string): Float32Array {
+  tensorShape(tensor, where);
+  const { type, field } = storageOf(tensor, where);
+  if (integerTypes.includes(type)) throw malformed(where, 'floating-point numbers', type);
+  return tensor.rawData.length > 0 ? decodeFloats(type, tensor.rawData) : decodeField(tensor, field, type);
 }
 
 function decodeField(tensor: TensorProto, field: Storage['field'], type: SafetensorsType): Float32Array {
@@ -73,7 +84,7 @@ function decodeField(tensor: TensorProto, field: Storage['field'], type: Safeten
 /**
  * The elements of a tensor of integers, row-major.
  *
- * @throws FormatError as {@link tensorShape} does, and for other types
+ * @throws UnsupportedError and FormatError as {@link tensorShape} does, FormatError for other types
  */
 export function integersOf(tensor: TensorProto, where: string): readonly number[] {
   tensorShape(tensor, where);
@@ -87,12 +98,19 @@ export function integersOf(tensor: TensorProto, where: string): readonly number[
   );
 }
 
+/** Whether the elements are integers of a type that is read. */
+export function isOfIntegers({ dataType }: TensorProto): boolean {
+  return dataType === TensorProto_DataType.INT32 || dataType === TensorProto_DataType.INT64;
+}
+
 /**
  * The one element of a tensor of truth values.
  *
- * @throws FormatError for another type or number of elements
+ * @throws UnsupportedError for data in another file, FormatError for another type or number of elements
  */
-export function booleanOf({ dataType, rawData, int32Data }: TensorProto, where: string): boolean {
+export function booleanOf(tensor: TensorProto, where: string): boolean {
+  requireOwnData(tensor, where);
+  const { dataType, rawData, int32Data } = tensor;
   const values = rawData.length > 0 ? rawData : int32Data;
   if (dataType === TensorProto_DataType.BOOL && values.length === 1) return values[0] !== 0;
   throw malformed(where, 'one BOOL', `${values.length} of type ${TensorProto_DataType[dataType] ?? dataType}`);
@@ -102,7 +120,14 @@ function storageOf({ dataType }: TensorProto, where: string): Storage {
   const storage = storages.get(dataType);
   if (storage) return storage;
   const known = [...storages.keys()].map((type) => TensorProto_DataType[type]).join(', ');
-  throw malformed(`${where}, data_type`, known, TensorProto_DataType[dataType] ?? `${dataType}`);
+  throw typeRefusal(`${where}, data_type`, known, dataType);
+}
+
+/** The error of a type of elements: one that is not read here, or that there is not. */
+export function typeRefusal(where: string, expected: string, type: number): ICError {
+  const name = TensorProto_DataType[type];
+  const isType = name !== undefined && type !== TensorProto_DataType.UNDEFINED;
+  return isType ? unsupported(where, expected, name) : malformed(where, expected, name ?? `${type}`);
 }
 
 /** The place of a tensor, for errors. */

@@ -1,5 +1,6 @@
 import evaluationText from '../../kernels/evaluation_metrics.wgsl?raw';
 import rankText from '../../kernels/label_rank.wgsl?raw';
+import finiteText from '../../kernels/shared/finite.wgsl?raw';
 import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import lossText from '../../kernels/softmax_cross_entropy.wgsl?raw';
 import stepText from '../../kernels/step_metrics.wgsl?raw';
@@ -17,6 +18,9 @@ export interface LogitsShape {
 
 /** Bytes of the {@link StepState} uniform. */
 export const stepStateBytes = 16;
+
+/** Bytes of a training's status: 1 + the first step that was not finite, or 0; and what of it was not. */
+export const statusBytes = 8;
 
 /**
  * Softmax cross entropy with label smoothing, as PyTorch's.
@@ -96,41 +100,65 @@ export function planLabelRank(shape: LogitsShape): OperationPlan {
   };
 }
 
+/** How the metrics of a step are kept. */
+export interface StepMetricsOptions {
+  /** Keeps the mean distance from a teacher's logits, too. Default false. */
+  readonly distances?: boolean;
+  /** Examples over which the means are taken, where a step's batch comes in parts; the batch where left out. */
+  readonly meanOver?: number;
+  /** Adds to what an earlier part of the step left in the rings. Default false. */
+  readonly accumulate?: boolean;
+  /** Running statistics, a multiple of 4, that the step arrived at, and that are kept where it is good. None where left out. */
+  readonly statistics?: number;
+}
+
 /**
- * Keeps a step's mean loss and number of right examples in a ring of `ring` steps, with `distances` also the mean distance
- * from a teacher's logits, and notes the first step where one of the means is not finite. Where a step's batch comes in
- * parts, `meanOver` is the whole batch, and the parts behind the first one `accumulate`.
+ * Keeps a step's mean loss and number of right examples in a ring of `ring` steps, and the running statistics that it arrived
+ * at, unless one of the means or statistics is not finite, or the status has noted a step: then it notes this one, if it is the
+ * first, and leaves the running statistics alone.
  *
- * Operands: losses, ranks [N], ring [ring, 2], status [1] (u32: 0, or 1 + that step), stepState (uniform); with
- * `distances` also distances [N] and distanceRing [ring].
+ * Operands: losses, ranks [N], ring [ring, 2], status [2] (u32: 0, or 1 + that step; 0 for a mean, 1 + the index of a
+ * statistic, up to 3 too low, 0xffffffff for an update), stepState (uniform); with `distances` also distances [N] and
+ * distanceRing [ring]; with `statistics` also statistics and running [statistics].
+ *
+ * @throws ShapeError for a size that is no positive integer, and for statistics that are no multiple of 4.
  */
-export function planStepMetrics(
-  batch: number,
-  ring: number,
-  options: { readonly distances?: boolean; readonly meanOver?: number; readonly accumulate?: boolean } = {},
-): OperationPlan {
+export function planStepMetrics(batch: number, ring: number, options: StepMetricsOptions = {}): OperationPlan {
   const operation = 'stepMetrics';
-  const { distances = false, meanOver = batch, accumulate = false } = options;
-  requireInteger(batch, 1, 'batch', { operation, prefix: '' });
-  requireInteger(ring, 1, 'ring', { operation, prefix: '' });
-  requireInteger(meanOver, 1, 'meanOver', { operation, prefix: '' });
+  const { distances = false, meanOver = batch, accumulate = false, statistics = 0 } = options;
+  const place = { operation, prefix: '' };
+  requireInteger(batch, 1, 'batch', place);
+  requireInteger(ring, 1, 'ring', place);
+  requireInteger(meanOver, 1, 'meanOver', place);
+  requireInteger(statistics / 4, 0, 'statistics / 4', place);
   return {
     operation,
     operands: {
       losses: { bytes: tensorBytes(batch), use: 'input' },
       ranks: { bytes: tensorBytes(batch), use: 'input' },
       ring: { bytes: tensorBytes(ring, 2), use: 'inout' },
-      status: { bytes: tensorBytes(1), use: 'inout' },
+      status: { bytes: statusBytes, use: 'inout' },
       ...(distances && {
         distances: { bytes: tensorBytes(batch), use: 'input' as const },
         distanceRing: { bytes: tensorBytes(ring), use: 'inout' as const },
+      }),
+      ...(statistics > 0 && {
+        statistics: { bytes: tensorBytes(statistics), use: 'input' as const },
+        running: { bytes: tensorBytes(statistics), use: 'inout' as const },
       }),
       stepState: { bytes: stepStateBytes, use: 'uniform' },
     },
     steps: [
       {
-        kernel: { name: 'step_metrics', text: stepText, shared: [stepStateText] },
-        constants: { BATCH: batch, RING: ring, MEAN_OVER: meanOver, ACCUMULATE: accumulate, DISTANCES: distances },
+        kernel: { name: 'step_metrics', text: stepText, shared: [stepStateText, finiteText] },
+        constants: {
+          BATCH: batch,
+          RING: ring,
+          MEAN_OVER: meanOver,
+          ACCUMULATE: accumulate,
+          DISTANCES: distances,
+          COUNT: statistics,
+        },
         workgroups: 1,
         operands: {
           losses: 'losses',
@@ -139,6 +167,7 @@ export function planStepMetrics(
           status: 'status',
           step_state: 'stepState',
           ...(distances && { distances: 'distances', distance_ring: 'distanceRing' }),
+          ...(statistics > 0 && { statistics: 'statistics', running: 'running' }),
         },
       },
     ],

@@ -2,41 +2,51 @@ import adamwText from '../../kernels/adamw.wgsl?raw';
 import clipText from '../../kernels/gradient_clip.wgsl?raw';
 import squaresText from '../../kernels/gradient_squares.wgsl?raw';
 import sgdText from '../../kernels/sgd.wgsl?raw';
+import finiteText from '../../kernels/shared/finite.wgsl?raw';
 import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { stepStateBytes } from './loss.js';
+import { statusBytes, stepStateBytes } from './loss.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
 
 /** Elements of parameters that share one entry of the groups operand; every tensor starts at a multiple of it. */
 export const parameterBlock = 64;
 
+/** What the plans of all optimisers take. */
+export interface UpdateOptions {
+  /** Rows of the operand `settings`. */
+  readonly groups: number;
+  /** Multiplies the gradients with the first value of the operand `clipping`. Default false. */
+  readonly clip?: boolean;
+  /**
+   * Updates nothing, but notes the step in the status where a value that the update would write is not finite. Default false.
+   */
+  readonly check?: boolean;
+}
+
 /**
  * SGD as PyTorch's, on one flat buffer of parameters.
  *
  * Operands: parameters, gradients, velocities [count]; groups [count / 64] (u32), settings [groups, 4] (learning-rate
- * factor, weight decay, momentum, unused), status [1] (u32, nothing is updated unless 0), stepState (uniform), with `clip`
- * clipping [2].
+ * factor, weight decay, momentum, unused), status [2] (u32, nothing is updated unless its first is 0; with `check`
+ * overwritten), stepState (uniform), with `clip` clipping [2].
  *
  * @throws ShapeError unless count is a positive multiple of 64 and groups a positive integer.
  */
-export function planSgd(
-  count: number,
-  options: { readonly groups: number; readonly nesterov?: boolean; readonly clip?: boolean },
-): OperationPlan {
-  const { groups, nesterov = false, clip = false } = options;
+export function planSgd(count: number, options: UpdateOptions & { readonly nesterov?: boolean }): OperationPlan {
+  const { groups, nesterov = false, clip = false, check = false } = options;
   checkCount('sgd', count);
   requireInteger(groups, 1, 'groups', { operation: 'sgd', prefix: '' });
   return {
     operation: 'sgd',
     operands: {
-      ...updateOperands(count, groups, clip),
-      velocities: { bytes: tensorBytes(count), use: 'inout' },
+      ...updateOperands(count, { groups, clip, check }),
+      velocities: updatedOperand(count, check),
     },
     steps: [
       {
-        kernel: { name: 'sgd', text: sgdText, shared: [stepStateText] },
-        constants: { COUNT: count, NESTEROV: nesterov, CLIP: clip },
+        kernel: { name: 'sgd', text: sgdText, shared: [stepStateText, finiteText] },
+        constants: { COUNT: count, NESTEROV: nesterov, CLIP: clip, CHECK: check },
         workgroups: threadGroups(count / 4),
         operands: { ...updateBindings(clip), velocities: 'velocities' },
       },
@@ -52,26 +62,23 @@ export function planSgd(
  *
  * @throws ShapeError unless count is a positive multiple of 64, groups a positive integer and epsilon a positive number.
  */
-export function planAdamW(
-  count: number,
-  options: { readonly groups: number; readonly epsilon: number; readonly clip?: boolean },
-): OperationPlan {
+export function planAdamW(count: number, options: UpdateOptions & { readonly epsilon: number }): OperationPlan {
   const operation = 'adamW';
-  const { groups, epsilon, clip = false } = options;
+  const { groups, epsilon, clip = false, check = false } = options;
   checkCount(operation, count);
   requireInteger(groups, 1, 'groups', { operation, prefix: '' });
   checkPositive(operation, 'epsilon', epsilon);
   return {
     operation,
     operands: {
-      ...updateOperands(count, groups, clip),
-      means: { bytes: tensorBytes(count), use: 'inout' },
-      squares: { bytes: tensorBytes(count), use: 'inout' },
+      ...updateOperands(count, { groups, clip, check }),
+      means: updatedOperand(count, check),
+      squares: updatedOperand(count, check),
     },
     steps: [
       {
-        kernel: { name: 'adamw', text: adamwText, shared: [stepStateText] },
-        constants: { COUNT: count, EPSILON: { f32: epsilon }, CLIP: clip },
+        kernel: { name: 'adamw', text: adamwText, shared: [stepStateText, finiteText] },
+        constants: { COUNT: count, EPSILON: { f32: epsilon }, CLIP: clip, CHECK: check },
         workgroups: threadGroups(count / 4),
         operands: { ...updateBindings(clip), means: 'means', squares: 'squares' },
       },
@@ -168,13 +175,21 @@ function checkCount(operation: string, count: number): void {
   throw new ShapeError({ operation, parameter: 'count', expected, got: String(count) });
 }
 
-function updateOperands(count: number, groups: number, clip: boolean): Record<string, Operand> {
+/** What an update writes, and a check only reads. */
+function updatedOperand(count: number, check: boolean): Operand {
+  return { bytes: tensorBytes(count), use: check ? 'input' : 'inout' };
+}
+
+function updateOperands(
+  count: number,
+  { groups, clip, check }: { readonly groups: number; readonly clip: boolean; readonly check: boolean },
+): Record<string, Operand> {
   return {
-    parameters: { bytes: tensorBytes(count), use: 'inout' },
+    parameters: updatedOperand(count, check),
     gradients: { bytes: tensorBytes(count), use: 'input' },
     groups: { bytes: tensorBytes(count / parameterBlock), use: 'input' },
     settings: { bytes: tensorBytes(groups, 4), use: 'input' },
-    status: { bytes: tensorBytes(1), use: 'input' },
+    status: { bytes: statusBytes, use: check ? 'inout' : 'input' },
     stepState: { bytes: stepStateBytes, use: 'uniform' },
     ...(clip && { clipping: { bytes: tensorBytes(2), use: 'input' as const } }),
   };

@@ -1,9 +1,11 @@
-import { ICError } from '../errors.js';
+import { ICError, NumericError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
-import { createState, type NetworkState, readState, readTensors, writeState } from '../graph/state.js';
+import { createState, type NetworkState, readSnapshot, stateValues, tensorsOf, writeState } from '../graph/state.js';
 import { describeFaults } from '../graph/stateFaults.js';
 import { toMemory } from '../graph/stateLayout.js';
+import { findFault } from '../graph/stateValues.js';
+import { checkFree } from '../graph/uses.js';
 import {
   float32Tensor,
   readSafetensors,
@@ -15,11 +17,12 @@ import {
   type CheckpointRecord,
   momentPrefix,
   recordKey,
+  recordText,
   refusal,
   requireRecord,
-  type TrainingRecord,
+  trainingRecord,
 } from './checkpointRecord.js';
-import type { Trainer } from './trainer.js';
+import { goodSteps, type Trainer } from './trainer.js';
 
 /** A checkpoint read from a file: a network, its state, and where its training stood. */
 export interface Checkpoint extends CheckpointRecord {
@@ -32,21 +35,37 @@ export interface Checkpoint extends CheckpointRecord {
 /**
  * A checkpoint as a safetensors file: the network's state under PyTorch's names and in its layouts, what the optimiser
  * carries under `optimizer.NAME.PARAMETER`, network, training and the names of the classes as JSON in the metadata.
+ *
+ * It holds the moment of the call, also while the trainer runs: the last step submitted then, which is ahead of the steps
+ * reported, or the last good one where a later one was not finite. Any number of calls may go on at once.
+ *
+ * @throws ShapeError for what `decodeCheckpoint` would not read again, such as class names with control characters;
+ * NumericError for a value that a file may not hold, naming its tensor; BusyError while weights are loaded into the
+ * state; DeviceLostError.
  */
 export async function encodeCheckpoint(
   state: NetworkState,
   extra: Pick<CheckpointRecord, 'normalisation' | 'classNames'> & { readonly trainer?: Trainer } = {},
 ): Promise<Uint8Array> {
-  const { network, layout, device } = state;
+  const operation = 'encodeCheckpoint';
+  const { network, layout } = state;
   const { trainer, normalisation, classNames = trainer?.options.dataset.classNames } = extra;
-  const tensors = stateTensors(network, await readState(state));
-  const shapes = new Map(layout.trained.map(({ name, shape }) => [name, shape]));
-  for (const [moment, buffer] of trainer?.optimiser.moments ?? []) {
-    for (const [name, data] of await readTensors(device, buffer, layout.trained)) {
-      tensors.push([`${momentPrefix}${moment}.${name}`, float32Tensor(shapes.get(name)!, data)]);
+  const moments = [...(trainer?.optimiser.moments ?? [])];
+  const submitted = trainer && trainingRecord(trainer);
+  const buffers = trainer ? [trainer.status, ...moments.map(([, buffer]) => buffer)] : [];
+  const snapshot = await readSnapshot(state, operation, buffers);
+  const [status, ...momentBytes] = snapshot.others;
+  const step = submitted && goodSteps(status!, submitted.step);
+  const batchesTracked = snapshot.batchesTracked - (submitted ? trainer!.parts * (submitted.step - step!) : 0);
+  const tensors = stateTensors(network, stateValues(state, { ...snapshot, batchesTracked }), operation);
+  moments.forEach(([moment], index) => {
+    const values = new Map(tensorsOf(layout.trained, momentBytes[index]!));
+    for (const spec of layout.trained) {
+      const name = `${momentPrefix}${moment}.${spec.name}`;
+      tensors.push([name, finiteTensor({ ...spec, name }, values.get(spec.name)!, operation)]);
     }
-  }
-  const training = trainer && trainingRecord(trainer);
+  });
+  const training = submitted && { ...submitted, step };
   return fileOf(tensors, { network, normalisation, training, classNames });
 }
 
@@ -54,31 +73,43 @@ export async function encodeCheckpoint(
  * The same of a network that is on no device and in no training.
  *
  * @param values the network's whole state by PyTorch's names and in its layouts; counters of batches may be missing
- * @throws ShapeError for a value of another size than the network's
+ * @throws ShapeError for a value of another size than the network's, and for what `decodeCheckpoint` would not read again;
+ * NumericError for a value that a file may not hold
  */
 export function encodeNetwork(
   network: Network,
   values: ReadonlyMap<string, Float32Array>,
   { normalisation, classNames }: Pick<CheckpointRecord, 'normalisation' | 'classNames'> = {},
 ): Uint8Array {
-  return fileOf(stateTensors(network, values), { network, normalisation, classNames });
-}
-
-function stateTensors(network: Network, values: ReadonlyMap<string, Float32Array>): [string, SafetensorsTensor][] {
-  return networkParameters(network).map(({ name, shape, role }) => {
-    const value = values.get(name) ?? new Float32Array();
-    return [name, role === 'batchesTracked' ? counter(value[0] ?? 0) : float32Tensor(shape, value)];
+  return fileOf(stateTensors(network, values, 'encodeNetwork'), {
+    network,
+    normalisation,
+    training: undefined,
+    classNames,
   });
 }
 
-function fileOf(tensors: [string, SafetensorsTensor][], record: unknown): Uint8Array {
-  return writeSafetensors(tensors, { format: 'pt', [recordKey]: JSON.stringify(record) });
+function stateTensors(
+  network: Network,
+  values: ReadonlyMap<string, Float32Array>,
+  operation: string,
+): [string, SafetensorsTensor][] {
+  return networkParameters(network).map((spec) => [
+    spec.name,
+    finiteTensor(spec, values.get(spec.name) ?? new Float32Array(), operation),
+  ]);
 }
 
-function trainingRecord({ step, options }: Trainer): TrainingRecord {
-  const { steps, seed, batch, dataset, optimiser, distillation } = options;
-  const record = { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
-  return { ...record, ...(distillation && { distillation: distillation.loss }) };
+/** A tensor of a file, which never holds what its reader refuses. */
+function finiteTensor(spec: ParameterSpec, values: Float32Array, operation: string): SafetensorsTensor {
+  const fault = findFault(spec, values);
+  if (!fault) return spec.role === 'batchesTracked' ? counter(values[0] ?? 0) : float32Tensor(spec.shape, values);
+  const { expected, got, element } = fault;
+  throw new NumericError({ operation, parameter: `${spec.name}, element ${element}`, expected, got });
+}
+
+function fileOf(tensors: [string, SafetensorsTensor][], record: Parameters<typeof recordText>[0]): Uint8Array {
+  return writeSafetensors(tensors, { format: 'pt', [recordKey]: recordText(record, 'encodeCheckpoint') });
 }
 
 function counter(value: number): SafetensorsTensor {
@@ -89,7 +120,8 @@ function counter(value: number): SafetensorsTensor {
  * Reads a checkpoint.
  *
  * @throws FormatError saying where the file is broken, and of the tensors naming some that are missing, left over or of another
- * shape.
+ * shape; a number that is not finite and a negative running variance are refused, as `loadWeights` does. UnsupportedError for a
+ * tensor of a type that is not computed with, LimitError as `readSafetensors` does.
  */
 export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkpoint {
   const file = readSafetensors(bytes, name);
@@ -98,11 +130,13 @@ export function decodeCheckpoint(bytes: Uint8Array, name = 'checkpoint'): Checkp
   const specs = networkParameters(network);
   const placed = momentNames(specs, file.tensors.keys());
   checkTensors(network, specs, placed, file.tensors, name);
-  const values = new Map(specs.map((spec) => [spec.name, stateValue(spec, file.tensors.get(spec.name)!, name)]));
+  const valuesOf = (key: string, spec: ParameterSpec): Float32Array =>
+    fileValues(spec, file.tensors.get(key)!, `${name}, ${key}`);
+  const values = new Map(specs.map((spec) => [spec.name, valuesOf(spec.name, spec)]));
   const moments = new Map<string, Map<string, Float32Array>>();
   for (const [key, { moment, spec }] of placed) {
     const known = moments.get(moment) ?? new Map<string, Float32Array>();
-    moments.set(moment, known.set(spec.name, floats(file.tensors.get(key)!, `${name}, ${key}`)));
+    moments.set(moment, known.set(spec.name, valuesOf(key, spec)));
   }
   return { ...record, values, moments };
 }
@@ -113,11 +147,12 @@ function momentNames(
   names: Iterable<string>,
 ): Map<string, { readonly moment: string; readonly spec: ParameterSpec }> {
   const trained = new Map(specs.filter(({ trainable }) => trainable).map((spec) => [spec.name, spec]));
+  const own = new Set(specs.map(({ name }) => name));
   const found = new Map<string, { moment: string; spec: ParameterSpec }>();
   for (const name of names) {
     const [, moment = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(name) ?? [];
     const spec = trained.get(parameter);
-    if (spec) found.set(name, { moment, spec });
+    if (spec && !own.has(name)) found.set(name, { moment, spec });
   }
   return found;
 }
@@ -141,16 +176,17 @@ function checkTensors(
   throw refusal(name, `the state of ${network.name}`, describeFaults(new Map(faults)));
 }
 
-function stateValue(spec: ParameterSpec, tensor: SafetensorsTensor, name: string): Float32Array {
-  const where = `${name}, ${spec.name}`;
-  if (spec.role !== 'batchesTracked') return floats(tensor, where);
-  const { buffer, byteOffset } = tensor.bytes;
-  const count =
-    tensor.dtype === 'I64'
-      ? Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true))
-      : floats(tensor, where)[0]!;
-  if (!Number.isSafeInteger(count) || count < 0) throw refusal(where, 'a count', `${count}`);
-  return Float32Array.of(count);
+/** The values of an entry, or of what an optimiser carries for it, of which `loadWeights` would take every one. */
+function fileValues(spec: ParameterSpec, tensor: SafetensorsTensor, where: string): Float32Array {
+  const counts = spec.role === 'batchesTracked' && tensor.dtype === 'I64';
+  const values = counts ? Float32Array.of(countOf(tensor)) : floats(tensor, where);
+  const fault = findFault(spec, values);
+  if (!fault) return values;
+  throw refusal(`${where}, element ${fault.element}`, fault.expected, fault.got);
+}
+
+function countOf({ bytes: { buffer, byteOffset } }: SafetensorsTensor): number {
+  return Number(new DataView(buffer, byteOffset, 8).getBigInt64(0, true));
 }
 
 function floats(tensor: SafetensorsTensor, where: string): Float32Array {
@@ -161,7 +197,11 @@ function floats(tensor: SafetensorsTensor, where: string): Float32Array {
   }
 }
 
-/** A network's state on a device, as a checkpoint holds it. */
+/**
+ * A network's state on a device, as a checkpoint holds it.
+ *
+ * @throws LimitError where the device cannot hold it.
+ */
 export function restoreState(device: GPUDevice, checkpoint: Checkpoint): NetworkState {
   const state = createState(device, checkpoint.network);
   writeState(state, checkpoint.values);
@@ -172,10 +212,11 @@ export function restoreState(device: GPUDevice, checkpoint: Checkpoint): Network
  * Puts a trainer where a checkpoint was taken: step and what the optimiser carries. The state is restored beforehand.
  *
  * @throws FormatError where the checkpoint's training was another one: its optimiser, seed, batch, steps, data set or
- * distillation.
+ * distillation; BusyError while the trainer runs.
  */
 export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
   const { training, moments } = checkpoint;
+  checkFree('restoreTrainer', { thing: trainer.state, name: 'trainer', use: 'step' });
   if (!training) throw refusal('checkpoint', 'a training to resume', 'a network without one');
   const current = trainingRecord(trainer);
   for (const key of ['optimiser', 'seed', 'batch', 'steps', 'dataset', 'distillation'] as const) {

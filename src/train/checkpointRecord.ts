@@ -3,7 +3,11 @@ import type { Network } from '../graph/network.js';
 import { describeJson, parseNetwork } from '../graph/networkJson.js';
 import { elementCount } from '../graph/parameters.js';
 import { inferShapes } from '../graph/shapes.js';
+import { requireReadable } from '../io/checks.js';
 import type { Normalisation } from '../io/dataset.js';
+import { classNamesFault, normalisationFault } from '../io/imageMetadata.js';
+import { parseJson } from '../io/json.js';
+import type { Trainer } from './trainer.js';
 
 /** What a checkpoint says of the training it was taken from. */
 export interface TrainingRecord {
@@ -40,12 +44,28 @@ export const recordKey = 'ic-networks';
 /** Ahead of the names of what the optimiser carries. */
 export const momentPrefix = 'optimizer.';
 
-const longestClassName = 1000;
+/** What a trainer is at. */
+export function trainingRecord({ step, options }: Pick<Trainer, 'step' | 'options'>): TrainingRecord {
+  const { steps, seed, batch, dataset, optimiser, distillation } = options;
+  const record = { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
+  return { ...record, ...(distillation && { distillation: distillation.loss }) };
+}
+
+/**
+ * A record as text.
+ *
+ * @throws ShapeError for one that {@link readRecord} would refuse
+ */
+export function recordText(record: Readonly<Record<keyof CheckpointRecord, unknown>>, operation: string): string {
+  const text = JSON.stringify(record);
+  requireReadable(operation, () => readRecord({ [recordKey]: text }, 'checkpoint'));
+  return text;
+}
 
 /**
  * The record in the metadata of a file, if there is one.
  *
- * @throws FormatError saying where it is broken
+ * @throws FormatError saying where it is broken, LimitError for more than a million values
  */
 export function readRecord(metadata: Readonly<Record<string, string>>, name: string): CheckpointRecord | undefined {
   if (!Object.hasOwn(metadata, recordKey)) return undefined;
@@ -68,21 +88,16 @@ export function requireRecord(metadata: Readonly<Record<string, string>>, name: 
 }
 
 function parseRecord(text: string, where: string): Record<string, unknown> {
-  try {
-    const record: unknown = JSON.parse(text);
-    if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
-  } catch (error) {
-    throw refusal(where, 'JSON', (error as Error).message);
-  }
-  throw refusal(where, 'an object', text.slice(0, 100));
+  const record = parseJson(text, 'checkpoint', where);
+  if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
+  throw refusal(where, 'an object', text);
 }
 
 function parseNormalisation(value: unknown, { input }: Network, name: string): Normalisation {
-  const { mean, deviation } = (value ?? {}) as Partial<Record<'mean' | 'deviation', unknown>>;
-  const numbers = (list: unknown): list is number[] =>
-    Array.isArray(list) && list.length === input.channels && list.every((entry) => Number.isFinite(entry));
-  if (numbers(mean) && numbers(deviation) && deviation.every((entry) => entry > 0)) return { mean, deviation };
-  throw refusal(`${name}, normalisation`, `mean and deviation of ${input.channels} channels`, describeJson(value));
+  const fault = normalisationFault(value, input.channels);
+  if (fault) throw refusal(`${name}, normalisation`, fault.expected, describeJson(fault.got));
+  const { mean, deviation } = value as Normalisation;
+  return { mean, deviation };
 }
 
 function parseTraining(value: unknown, name: string): TrainingRecord {
@@ -99,11 +114,9 @@ function parseTraining(value: unknown, name: string): TrainingRecord {
 
 function parseClassNames(value: unknown, network: Network, name: string): readonly string[] {
   const classes = elementCount(inferShapes(network, 1).get(network.layers.at(-1)!.name)!);
-  // Names are shown in terminals, where control characters are orders.
-  const isName = (item: unknown): boolean =>
-    typeof item === 'string' && item.length <= longestClassName && !/\p{Cc}/u.test(item);
-  if (Array.isArray(value) && value.length <= classes && value.every(isName)) return value as string[];
-  throw refusal(`${name}, classNames`, `a name for each of at most ${classes} classes`, describeJson(value));
+  const fault = classNamesFault(value, classes);
+  if (fault) throw refusal(`${name}, classNames`, fault.expected, describeJson(fault.got));
+  return value as readonly string[];
 }
 
 export function refusal(parameter: string, expected: string, got: string): FormatError {

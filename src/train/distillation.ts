@@ -42,8 +42,8 @@ export interface DistillationOptions extends DistillationLoss {
   /** The first step without the teacher, which does not run from there on. */
   readonly end: number;
   /**
-   * Keeps the teacher's logits of every example seen, so that it runs once an example; default false. For batches without
-   * augmentation alone, since the logits are those of the image as it is.
+   * Keeps the teacher's logits of every example seen, so that it runs once an example, until its state changes; default false.
+   * For batches without augmentation alone, since the logits are those of the image as it is.
    */
   readonly cache?: boolean;
 }
@@ -154,21 +154,24 @@ export async function compileTeacher(
   if (!cache) return plain;
   try {
     const memory = await compileMemory(teacher, output, { entries: examples, rows: options.batch });
-    return withMemory(plain, memory, examples);
+    return withMemory(plain, memory, teacher, examples);
   } catch (error) {
     inference.dispose();
     throw error;
   }
 }
 
-function withMemory(teacher: Teacher, memory: LogitMemory, examples: number): Teacher {
+function withMemory(teacher: Teacher, memory: LogitMemory, state: NetworkState, examples: number): Teacher {
   const known = new Uint8Array(examples);
+  let { version } = state;
   let remembered = false;
   return {
     ...teacher,
     dispatches: teacher.dispatches + memory.store.dispatches,
     announce(batch) {
       memory.setIndices(batch);
+      if (version !== state.version) known.fill(0);
+      version = state.version;
       remembered = batch.every((example) => known[example] === 1);
       for (const example of batch) known[example] = 1;
     },

@@ -8,6 +8,7 @@ import { type NetworkOperation, operationList } from '../graph/operations.js';
 import { elementCount } from '../graph/parameters.js';
 import { inferShapes } from '../graph/shapes.js';
 import type { NetworkState } from '../graph/state.js';
+import { using } from '../graph/uses.js';
 import { fillSequential } from '../io/batches.js';
 import type { ImageDataset, Normalisation } from '../io/dataset.js';
 import { planCrossEntropy, planEvaluationMetrics, planLabelRank } from '../ops/loss.js';
@@ -36,12 +37,16 @@ export interface EvaluationBatch {
   readonly labels: ArrayLike<number>;
 }
 
-/** A network compiled for evaluation; nothing but the totals is read back. */
+/**
+ * A network compiled for evaluation; nothing but the totals is read back. It does one thing at a time, and needs a state that
+ * does not change meanwhile; several evaluations of one state may run at once.
+ */
 export interface Evaluation {
   /**
    * Evaluates the state as it is now.
    *
-   * @throws ShapeError for images of another size or more classes than the network has; the signal's reason.
+   * @throws ShapeError for images of another size or more classes than the network has; BusyError while an earlier run has not
+   * ended, a training runs with the state, or weights are loaded into it; the signal's reason.
    */
   run(
     dataset: ImageDataset,
@@ -52,7 +57,7 @@ export interface Evaluation {
    * The same for batches that are made on the way; a batch's arrays may be used again when the next one is asked for.
    *
    * @throws ShapeError for a batch of other than 1 to `batch` images, for no batch at all, and for a label that the network
-   * has not; what making a batch throws; the signal's reason.
+   * has not; BusyError as `run` does; what making a batch throws; the signal's reason.
    */
   runBatches(
     batches: Iterable<EvaluationBatch> | AsyncIterable<EvaluationBatch>,
@@ -94,7 +99,7 @@ export async function compileEvaluation(
     metrics.encode(pass);
   }
 
-  const runBatches: Evaluation['runBatches'] = async (batches, { signal, onProgress } = {}) => {
+  const runAlone: Evaluation['runBatches'] = async (batches, { signal, onProgress } = {}) => {
     device.queue.writeBuffer(totals, 0, new Float32Array(4));
     const queue = stepQueue(device);
     let done = 0;
@@ -118,6 +123,13 @@ export async function compileEvaluation(
     const [loss, right, topRight, images] = read as unknown as [number, number, number, number];
     return { images, loss: loss / images, accuracy: right / images, topAccuracy: topRight / images, top };
   };
+
+  const used = [
+    { thing: totals, name: 'evaluation', use: 'write' },
+    { thing: state, name: 'state', use: 'read' },
+  ] as const;
+  const runBatches: Evaluation['runBatches'] = (batches, options) =>
+    using('evaluate', used, () => runAlone(batches, options));
 
   function* batchesOf(dataset: ImageDataset, normalisation: Normalisation): Generator<EvaluationBatch> {
     const images = new Float32Array(batch * imageSize);

@@ -12,7 +12,15 @@ import {
   planGradientClip,
   planSgd,
 } from '../ops/optimisers.js';
-import { type BufferRange, bindPlan, compilePlan, type OperationPlan, tensorBytes } from '../ops/plan.js';
+import {
+  type BoundPlan,
+  type BufferRange,
+  bindPlan,
+  type CompiledPlan,
+  compilePlan,
+  type OperationPlan,
+  tensorBytes,
+} from '../ops/plan.js';
 import { defaultGroups, groupTables, type ParameterGroup } from './parameterGroups.js';
 
 interface CommonOptions {
@@ -57,11 +65,16 @@ export interface Optimiser {
   readonly moments: ReadonlyMap<string, GPUBuffer>;
   /** Factor and global norm of the last clipping, where there is one. */
   readonly clipping?: GPUBuffer;
-  /** Dispatches of one step. */
+  /** Dispatches of one step: the check and the update. */
   readonly dispatches: number;
   /** The bytes of the step's uniform. */
   stepState(step: number, learningRate: number): ArrayBuffer;
-  /** Puts one update of all parameters into a compute pass. */
+  /**
+   * Clips the gradients, and notes the step in the status where its update would leave a parameter or a moment that is not
+   * finite: goes ahead of every update.
+   */
+  encodeCheck(pass: GPUComputePassEncoder): void;
+  /** Puts one update of all parameters into a compute pass, which does nothing where the status has noted a step. */
   encode(pass: GPUComputePassEncoder): void;
   /** Frees the optimiser's own state. */
   dispose(): void;
@@ -70,10 +83,10 @@ export interface Optimiser {
 const storage = 0x80 | 0x04 | 0x08;
 
 /**
- * Compiles an optimiser: one dispatch a step for all parameters, or a few where they are too large for one binding; to clip
- * as many again, and one.
+ * Compiles an optimiser: two dispatches a step for all parameters, or a few where they are too large for one binding; to clip
+ * half as many again, and one.
  *
- * @param shared - buffers of the training: gradients, the step's uniform, and the status that stops updates
+ * @param shared - buffers of the training: gradients, the step's uniform, and the status [2] that stops updates
  * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments.
  */
 export async function compileOptimiser(
@@ -90,12 +103,15 @@ export async function compileOptimiser(
     beta2: (adam ? options.beta2 : undefined) ?? 0.999,
   });
   const clip = options.clipNorm !== undefined;
-  const update = ({ count }: FlatPart): OperationPlan =>
-    adam
-      ? planAdamW(count, { groups: tables.groups, epsilon: options.epsilon ?? 1e-8, clip })
-      : planSgd(count, { groups: tables.groups, nesterov: options.nesterov ?? false, clip });
+  const update = ({ count }: FlatPart, check: boolean): OperationPlan => {
+    const common = { groups: tables.groups, clip, check };
+    return adam
+      ? planAdamW(count, { ...common, epsilon: options.epsilon ?? 1e-8 })
+      : planSgd(count, { ...common, nesterov: options.nesterov ?? false });
+  };
   const parts = flatParts(layout.trainedCount, device.limits.maxStorageBufferBindingSize);
-  const updates = await Promise.all(parts.map((part) => compilePlan(device, update(part))));
+  const compile = (check: boolean) => Promise.all(parts.map((part) => compilePlan(device, update(part, check))));
+  const [checks, updates] = await Promise.all([compile(true), compile(false)]);
   const counts = parts.map(({ count }) => count);
   const clipPlan = clip ? planGradientClip(counts, options.clipNorm) : undefined;
   const clipper = clipPlan && (await compilePlan(device, clipPlan));
@@ -120,10 +136,11 @@ export async function compileOptimiser(
     groups: flatRange(own.get('groups')!, part, parameterBlock),
     ...Object.fromEntries(momentNames.map((name) => [name, flatRange(own.get(name)!, part)])),
   });
-  const bound = updates.map((plan, index) => bindPlan(plan, rangesOf(parts[index]!)));
+  const bind = (plan: CompiledPlan, index: number): BoundPlan => bindPlan(plan, rangesOf(parts[index]!));
+  const [checking, updating] = [checks.map(bind), updates.map(bind)];
   if (clipper) {
     const gradients = parts.map((part, index) => [gradientsPart(index), flatRange(shared.gradients, part)]);
-    bound.unshift(bindPlan(clipper, { ...ranges, ...Object.fromEntries(gradients) }));
+    checking.unshift(bindPlan(clipper, { ...ranges, ...Object.fromEntries(gradients) }));
   }
   device.queue.writeBuffer(own.get('groups')!, 0, tables.blocks);
   device.queue.writeBuffer(own.get('settings')!, 0, tables.settings);
@@ -132,7 +149,7 @@ export async function compileOptimiser(
   return {
     moments: new Map(momentNames.map((name) => [name, own.get(name)!])),
     ...(clipping && { clipping }),
-    dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
+    dispatches: [...checking, ...updating].reduce((sum, { dispatches }) => sum + dispatches, 0),
     stepState(step, learningRate) {
       const data = new ArrayBuffer(stepStateBytes);
       const [beta1, beta2] = adam ? [options.beta1 ?? 0.9, options.beta2 ?? 0.999] : [0, 0];
@@ -140,8 +157,11 @@ export async function compileOptimiser(
       new Float32Array(data).set([learningRate, 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1)], 1);
       return data;
     },
+    encodeCheck(pass) {
+      for (const plan of checking) plan.encode(pass);
+    },
     encode(pass) {
-      for (const plan of bound) plan.encode(pass);
+      for (const plan of updating) plan.encode(pass);
       state.version++;
     },
     dispose() {

@@ -4,8 +4,12 @@ import { assertAlive } from '../device/device.js';
 export interface StepQueue {
   /** Waits until another step may be submitted. */
   room(): Promise<void>;
-  /** Encodes a step into one compute pass and submits it. */
-  submit(label: string, encode: (pass: GPUComputePassEncoder) => void): void;
+  /** Encodes a step into one compute pass, with what goes ahead of the pass, and submits it. */
+  submit(
+    label: string,
+    encode: (pass: GPUComputePassEncoder) => void,
+    encodeAhead?: (encoder: GPUCommandEncoder) => void,
+  ): void;
 }
 
 /**
@@ -22,9 +26,10 @@ export function stepQueue(device: GPUDevice): StepQueue {
       while (inFlight.length >= mostInFlight) await inFlight.shift();
       assertAlive(device, 'train');
     },
-    submit(label, encode) {
+    submit(label, encode, encodeAhead) {
       assertAlive(device, 'train');
       const encoder = device.createCommandEncoder({ label });
+      encodeAhead?.(encoder);
       const pass = encoder.beginComputePass({ label });
       encode(pass);
       pass.end();

@@ -1,13 +1,16 @@
-import { destroyBuffer, readBuffer } from '../device/buffers.js';
+import { destroyBuffer, readBuffer, readBuffers } from '../device/buffers.js';
 import { NumericError, ShapeError } from '../errors.js';
 import { type CompileOptions, createBuffers } from '../graph/compile.js';
+import type { Network } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import type { NetworkState } from '../graph/state.js';
 import { compileTraining, type TrainingNetwork, type TrainingOptions } from '../graph/training.js';
+import { type Used, using } from '../graph/uses.js';
 import { createBatcher } from '../io/batches.js';
 import type { ImageDataset, Normalisation } from '../io/dataset.js';
-import { planStepMetrics, stepStateBytes } from '../ops/loss.js';
-import { bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
+import { planStepMetrics, statusBytes, stepStateBytes } from '../ops/loss.js';
+import { type BufferRange, bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
+import { recordText, trainingRecord } from './checkpointRecord.js';
 import {
   checkDistillation,
   compileTeacher,
@@ -19,7 +22,7 @@ import { checkDataset } from './evaluation.js';
 import { compileGradientSums } from './gradientSums.js';
 import { compileOptimiser, type Optimiser, type OptimiserOptions } from './optimiser.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
-import { stepQueue } from './stepQueue.js';
+import { type StepQueue, stepQueue } from './stepQueue.js';
 
 /** What a training is made of. */
 export interface TrainerOptions extends CompileOptions {
@@ -90,7 +93,10 @@ export interface RunOptions {
   readonly reportEvery?: number;
 }
 
-/** A network in training. */
+/**
+ * A network in training. Its state is at every moment, in the order of the queue, that behind a whole step: looked at from
+ * elsewhere while it trains, as by `encodeCheckpoint`, it is the one behind the last step submitted.
+ */
 export interface Trainer {
   /** What it trains. */
   readonly state: NetworkState;
@@ -98,8 +104,12 @@ export interface Trainer {
   readonly options: TrainerOptions;
   /** With what it carries from step to step. */
   readonly optimiser: Optimiser;
-  /** The next step. */
+  /** The next step to submit. */
   step: number;
+  /** Submits of a step, each of which counts as a batch for the running statistics. */
+  readonly parts: number;
+  /** Two uint32: 1 + the first step that was not finite, from which on the state stays as it is, or 0; and what of it was not. */
+  readonly status: GPUBuffer;
   /** Dispatches of one step, without what a teacher adds. */
   readonly dispatches: number;
   /** What a teacher adds to a step, as long as it has a weight: its own dispatches and that of the loss; else 0. */
@@ -107,10 +117,11 @@ export interface Trainer {
   /** Of the memory that activations and gradients share. */
   readonly arenaBytes: number;
   /**
-   * Trains on.
+   * Trains on. It needs the state to itself, and the teacher's to stay as it is.
    *
-   * @throws NumericError where a step's loss is not finite, naming the step; the parameters then are those ahead of it.
-   * DeviceLostError where the device is gone.
+   * @throws NumericError where a step's loss, a running statistic, a parameter or a moment would not be finite, naming the
+   * step: everything, `step` and what the optimiser carries included, then is as that step found it. BusyError while another
+   * run, an evaluation or the loading of weights goes on with the state. DeviceLostError where the device is gone.
    */
   run(options?: RunOptions): Promise<void>;
   /** Frees what the trainer owns; the state stays. */
@@ -118,13 +129,15 @@ export interface Trainer {
 }
 
 const ringSteps = 64;
+const usualReportEvery = 10;
 const storage = 0x80 | 0x04 | 0x08;
 
 /**
  * Compiles a training. It goes on from `trainer.step`, and since a step depends on state, options and its number alone, a
  * training that was stopped and restored gives bit for bit what an uninterrupted one gives on the same adapter.
  *
- * @throws ShapeError, LimitError, UnsupportedError; the signal's reason when compiling is aborted.
+ * @throws ShapeError, also for names, numbers or layers that no checkpoint could hold; LimitError, UnsupportedError; the
+ * signal's reason when compiling is aborted.
  */
 export async function createTrainer(state: NetworkState, options: TrainerOptions): Promise<Trainer> {
   const { device } = state;
@@ -135,8 +148,9 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   checkDataset(state.network, dataset);
   if (distillation) checkDistillation(state, distillation, augmentation);
   const batcher = createBatcher(dataset, { batch, seed, shuffle: true, ...augmentation, ...normalisation });
+  checkRecord(state.network, options);
   const compiled = await compileStep(state, options);
-  const { training, optimiser, teacher, stepState, status, ring, distanceRing } = compiled;
+  const { training, optimiser, teacher, stepState, status, statistics, ring, distanceRing, parts } = compiled;
   const imageSize = elementCount(training.inputShape.slice(1));
   const images = new Float32Array(batch * imageSize);
   const labels = new Uint32Array(batch);
@@ -145,25 +159,18 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   const weightAt = (step: number): number => (distillation ? distillationWeightAt(distillation, step) : 0);
 
   async function report(first: number, end: number, onStep: RunOptions['onStep']): Promise<void> {
-    const buffers = [ring, status, ...(distanceRing ? [distanceRing] : [])];
-    const [ringBytes, statusBytes, distanceBytes] = await Promise.all(buffers.map((kept) => readBuffer(device, kept)));
+    const ranges = [ring, status, ...(distanceRing ? [distanceRing] : [])].map(wholeBuffer);
+    const [ringBytes, noted, distanceBytes] = await readBuffers(device, ranges);
     const values = new Float32Array(ringBytes!);
     const distances = new Float32Array(distanceBytes ?? new ArrayBuffer(0));
-    const bad = new Uint32Array(statusBytes!)[0]!;
+    const good = goodSteps(noted!, end);
     for (let step = first; step < end; step++) {
       const slot = step % ringSteps;
       const crossEntropy = values[slot * 2]!;
       const weight = weightAt(step);
       const distance = weight > 0 ? distances[slot]! : 0;
       const loss = crossEntropy + weight * distance;
-      if (bad !== 0 && step >= bad - 1) {
-        throw new NumericError({
-          operation: 'train',
-          parameter: `loss of step ${bad - 1}`,
-          expected: 'a finite number; a lower learning rate or gradient clipping may help',
-          got: String(loss),
-        });
-      }
+      if (step >= good) throw failure(state, noted!, loss);
       onStep?.({
         step,
         loss,
@@ -174,6 +181,67 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     }
   }
 
+  /** Submits the next step. Between two of its parts the state is still that ahead of it. */
+  async function submitStep(queue: StepQueue): Promise<void> {
+    batcher.fill(trainer.step, images, labels, examples);
+    const weight = weightAt(trainer.step);
+    const distil = weight > 0;
+    if (distil) training.distillation?.setWeight(weight);
+    for (let part = 0; part < parts; part++) {
+      await queue.room();
+      const [first, end] = [part * training.batch, (part + 1) * training.batch];
+      const partImages = images.subarray(first * imageSize, end * imageSize);
+      device.queue.writeBuffer(training.input.buffer, training.input.offset, partImages);
+      device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels.subarray(first, end));
+      device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
+      if (distil) teacher?.announce(examples.subarray(first, end));
+      queue.submit(
+        'training step',
+        (pass) => compiled.encode(pass, part, distil),
+        (encoder) => {
+          if (part === 0) encoder.copyBufferToBuffer(state.statistics, 0, statistics, 0, statistics.size);
+        },
+      );
+    }
+    trainer.step++;
+    state.batchesTracked += parts;
+  }
+
+  /** Sets the counters back to the last good step, where the GPU has left the rest. */
+  async function forgetBadSteps(): Promise<void> {
+    const good = goodSteps(await readBuffer(device, status), trainer.step);
+    state.batchesTracked -= parts * (trainer.step - good);
+    trainer.step = good;
+    device.queue.writeBuffer(status, 0, new Uint32Array(2));
+  }
+
+  async function runAlone({ steps, signal, onStep, reportEvery = usualReportEvery }: RunOptions): Promise<void> {
+    const end = Math.min(options.steps, steps === undefined ? options.steps : trainer.step + steps);
+    const queue = stepQueue(device);
+    let reported = trainer.step;
+    let reading = Promise.resolve();
+    try {
+      while (trainer.step < end && !signal?.aborted) {
+        await submitStep(queue);
+        if (trainer.step - reported < reportEvery) continue;
+        await reading;
+        reading = report(reported, trainer.step, onStep);
+        // Awaited at the next reading or at the end; until then a rejection is not unhandled.
+        reading.catch(() => {});
+        reported = trainer.step;
+      }
+      await reading;
+      await report(reported, trainer.step, onStep);
+    } catch (error) {
+      await reading.catch(() => {});
+      // Nothing but the loss of the device keeps it from doing so, and then the state is lost, too.
+      await forgetBadSteps().catch(() => {});
+      throw error;
+    }
+  }
+
+  const used: Used[] = [{ thing: state, name: 'state', use: 'step' }];
+  if (distillation) used.push({ thing: distillation.teacher, name: 'teacher', use: 'read' });
   const trainer: Trainer = {
     state,
     options,
@@ -182,42 +250,40 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     dispatches: compiled.dispatches,
     distillationDispatches: compiled.distillationDispatches,
     arenaBytes: training.arenaBytes,
-    async run({ steps, signal, onStep, reportEvery = 10 } = {}) {
-      checkReportEvery(reportEvery);
-      const end = Math.min(options.steps, steps === undefined ? options.steps : trainer.step + steps);
-      const queue = stepQueue(device);
-      let reported = trainer.step;
-      let reading = Promise.resolve();
-      while (trainer.step < end && !signal?.aborted) {
-        batcher.fill(trainer.step, images, labels, examples);
-        const weight = weightAt(trainer.step);
-        const distil = weight > 0;
-        if (distil) training.distillation?.setWeight(weight);
-        for (let part = 0; part < compiled.parts; part++) {
-          await queue.room();
-          const [first, end] = [part * training.batch, (part + 1) * training.batch];
-          const partImages = images.subarray(first * imageSize, end * imageSize);
-          device.queue.writeBuffer(training.input.buffer, training.input.offset, partImages);
-          device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels.subarray(first, end));
-          device.queue.writeBuffer(stepState, 0, optimiser.stepState(trainer.step, rateAt(trainer.step)));
-          if (distil) teacher?.announce(examples.subarray(first, end));
-          queue.submit('training step', (pass) => compiled.encode(pass, part, distil));
-        }
-        trainer.step++;
-        if (trainer.step - reported >= reportEvery) {
-          await reading;
-          reading = report(reported, trainer.step, onStep);
-          // Awaited at the next reading or at the end; until then a rejection is not unhandled.
-          reading.catch(() => {});
-          reported = trainer.step;
-        }
-      }
-      await reading;
-      await report(reported, trainer.step, onStep);
+    parts,
+    status,
+    async run(runOptions = {}) {
+      checkReportEvery(runOptions.reportEvery ?? usualReportEvery);
+      await using('train', used, () => runAlone(runOptions));
     },
     dispose: compiled.dispose,
   };
   return trainer;
+}
+
+/** How many of the steps submitted are good: those ahead of the first that the status has noted. */
+export function goodSteps(status: ArrayBuffer, submitted: number): number {
+  const [noted] = new Uint32Array(status);
+  return noted === 0 ? submitted : Math.min(submitted, noted! - 1);
+}
+
+/** What a status notes of an update. */
+const ofUpdate = 0xffffffff;
+
+/** What a status says went wrong. */
+function failure({ layout }: NetworkState, status: ArrayBuffer, loss: number): NumericError {
+  const [noted, what] = new Uint32Array(status) as unknown as [number, number];
+  const advice = 'a lower learning rate or gradient clipping may help';
+  const error = (name: string, expected: string, got: string): NumericError =>
+    new NumericError({
+      operation: 'train',
+      parameter: `${name} of step ${noted - 1}`,
+      expected: `${expected}; ${advice}`,
+      got,
+    });
+  if (what === 0) return error('loss', 'a finite number', `${loss}`);
+  const statistic = layout.statistics.findLast(({ offset }) => offset < what)?.name;
+  return error(what === ofUpdate ? 'update' : statistic!, 'finite numbers', 'NaN or infinity');
 }
 
 /** A whole step: the teacher where there is one, forward, loss, backward, metrics, update. */
@@ -227,6 +293,8 @@ interface CompiledStep {
   readonly teacher?: Teacher;
   readonly stepState: GPUBuffer;
   readonly status: GPUBuffer;
+  /** The running statistics that a step moves; they become the state's where it is good. */
+  readonly statistics: GPUBuffer;
   readonly ring: GPUBuffer;
   readonly distanceRing?: GPUBuffer;
   readonly dispatches: number;
@@ -253,14 +321,19 @@ async function compileStep(state: NetworkState, options: TrainerOptions): Promis
     const parts = batch / microBatch;
     const partOptions = { ...options, batch: microBatch };
     const teacher = distillation && keep(await compileTeacher(distillation, options.dataset.count, partOptions));
-    const training = keep(await compileTraining(state, { ...trainingOptions(partOptions, teacher), meanOver: batch }));
+    const description = { label: 'statistics of a step', size: state.statistics.size, usage: 0x80 | 0x08 };
+    const [statistics] = (await createBuffers(state.device, [description])) as [GPUBuffer];
+    keep({ dispose: () => destroyBuffer(state.device, statistics) });
+    const wholeStep = { ...trainingOptions(partOptions, teacher), statistics, meanOver: batch };
+    const training = keep(await compileTraining(state, wholeStep));
     const sums = parts > 1 ? keep(await compileGradientSums(state, training.gradients)) : undefined;
-    const metrics = keep(await compileMetrics(state.device, batch, training));
+    const metrics = keep(await compileMetrics(state, batch, training, statistics));
     const { stepState, status } = metrics;
     const shared = { gradients: sums?.buffer ?? training.gradients, stepState, status };
     const optimiser = keep(await compileOptimiser(state, options.optimiser, shared));
     return {
       ...metrics,
+      statistics,
       training,
       optimiser,
       ...(teacher && { teacher }),
@@ -270,9 +343,12 @@ async function compileStep(state: NetworkState, options: TrainerOptions): Promis
       encode(pass, part, distil) {
         if (distil) teacher?.encode(pass);
         training.encode(pass, distil);
-        metrics.encode(pass, part, distil);
         sums?.encode(pass, part === 0);
-        if (part === parts - 1) optimiser.encode(pass);
+        const last = part === parts - 1;
+        // Whether the step is good is known before anything of the state changes.
+        if (last) optimiser.encodeCheck(pass);
+        metrics.encode(pass, part, distil);
+        if (last) optimiser.encode(pass);
       },
       dispose,
     };
@@ -298,36 +374,52 @@ interface Metrics {
   readonly ring: GPUBuffer;
   readonly distanceRing?: GPUBuffer;
   readonly dispatches: number;
-  /** Of a part of the batch: the first one begins the step's entry, the others add to it. */
+  /** Of a part of the batch: the first one begins the step's entry, the others add to it, the last one keeps the statistics. */
   encode(pass: GPUComputePassEncoder, part: number, distil: boolean): void;
   dispose(): void;
 }
 
-async function compileMetrics(device: GPUDevice, batch: number, training: TrainingNetwork): Promise<Metrics> {
+async function compileMetrics(
+  state: NetworkState,
+  batch: number,
+  training: TrainingNetwork,
+  statistics: GPUBuffer,
+): Promise<Metrics> {
+  const { device, layout } = state;
   const { losses, ranks, distillation } = training;
   const parts = batch / training.batch;
-  const kinds = [false, ...(parts > 1 ? [true] : [])].flatMap((accumulate) =>
-    [false, ...(distillation ? [true] : [])].map((distances) => ({ accumulate, distances })),
+  const last = parts - 1;
+  // Between the first and the last part all are alike.
+  const kinds = [...new Set([0, Math.min(1, last), last])].flatMap((part) =>
+    [false, ...(distillation ? [true] : [])].map((distances) => ({ part, distances })),
   );
-  const compiled = await Promise.all(
-    kinds.map((kind) => compilePlan(device, planStepMetrics(training.batch, ringSteps, { ...kind, meanOver: batch }))),
+  const plans = kinds.map(({ part, distances }) =>
+    planStepMetrics(training.batch, ringSteps, {
+      distances,
+      meanOver: batch,
+      accumulate: part > 0,
+      statistics: part === last ? layout.statisticsCount : 0,
+    }),
   );
+  const compiled = await Promise.all(plans.map((plan) => compilePlan(device, plan)));
   const buffers = await createBuffers(device, [
     { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 },
-    { label: 'training status', size: tensorBytes(1), usage: storage },
+    { label: 'training status', size: statusBytes, usage: storage },
     { label: 'step losses', size: tensorBytes(ringSteps, 2), usage: storage },
     ...(distillation ? [{ label: 'step distances', size: tensorBytes(ringSteps), usage: storage }] : []),
   ]);
   const [stepState, status, ring, distanceRing] = buffers as [GPUBuffer, GPUBuffer, GPUBuffer, GPUBuffer | undefined];
-  const whole = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
   const bound = compiled.map((plan) =>
     bindPlan(plan, {
       losses,
       ranks,
-      ring: whole(ring),
-      status: whole(status),
-      stepState: whole(stepState),
-      ...(distillation && distanceRing && { distances: distillation.distances, distanceRing: whole(distanceRing) }),
+      ring: wholeBuffer(ring),
+      status: wholeBuffer(status),
+      stepState: wholeBuffer(stepState),
+      statistics: wholeBuffer(statistics),
+      running: wholeBuffer(state.statistics),
+      ...(distillation &&
+        distanceRing && { distances: distillation.distances, distanceRing: wholeBuffer(distanceRing) }),
     }),
   );
   return {
@@ -337,13 +429,25 @@ async function compileMetrics(device: GPUDevice, batch: number, training: Traini
     ...(distanceRing && { distanceRing }),
     dispatches: bound[0]!.dispatches,
     encode(pass, part, distil) {
-      const wanted = kinds.findIndex(({ accumulate, distances }) => accumulate === part > 0 && distances === distil);
-      bound[wanted]!.encode(pass);
+      const like = part === last ? last : Math.min(part, 1);
+      bound[kinds.findIndex((kind) => kind.part === like && kind.distances === distil)]!.encode(pass);
     },
     dispose() {
       for (const buffer of buffers) destroyBuffer(device, buffer);
     },
   };
+}
+
+/** What no checkpoint could hold is found before the training, not behind it. */
+function checkRecord(network: Network, options: TrainerOptions): void {
+  const { normalisation, dataset } = options;
+  // Kinds of optimisers and of distillations are refused where they are compiled.
+  const training = { ...trainingRecord({ step: 0, options }), optimiser: 'sgd', distillation: undefined };
+  recordText({ network, normalisation, training, classNames: dataset.classNames }, 'train');
+}
+
+function wholeBuffer(buffer: GPUBuffer): BufferRange {
+  return { buffer, offset: 0, size: buffer.size };
 }
 
 function checkMicroBatch(microBatch: number, batch: number): void {

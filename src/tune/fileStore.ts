@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { type TuningStore, type TuningStoreOptions, textTuningStore } from './store.js';
+import { fileName } from '../io/fileName.js';
+import { readWithin } from '../io/readWithin.js';
+import { writeAtomically } from '../io/writeAtomically.js';
+import { type NamedText, type TuningStore, type TuningStoreOptions, textTuningStore } from './store.js';
 
 /** Where in the file system measurements are kept. */
 export interface FileTuningStoreOptions extends TuningStoreOptions {
@@ -10,14 +12,26 @@ export interface FileTuningStoreOptions extends TuningStoreOptions {
   readonly folder?: string;
 }
 
-/** A store of one JSON file for each adapter, for Node. A file appears whole or not at all. */
+/**
+ * A store of one folder for each adapter with one JSON file for each operation, for Node. A file appears whole or not at all,
+ * and nobody writes what another one adds: any number of processes may use a folder at once.
+ */
 export function fileTuningStore({ folder = cacheFolder(), ...options }: FileTuningStoreOptions = {}): TuningStore {
-  const pathOf = (adapter: string): string => join(folder, fileName(adapter));
+  const folderOf = (adapter: string): string => join(folder, fileName(adapter));
   return textTuningStore(
     {
-      name: pathOf,
-      read: (adapter) => readFile(pathOf(adapter), 'utf8').catch(missing),
-      write: (adapter, text) => replaceFile(pathOf(adapter), text),
+      async read(adapter) {
+        const names = (await readdir(folderOf(adapter)).catch(missing)) ?? [];
+        const paths = names.filter((name) => name.endsWith('.json')).map((name) => join(folderOf(adapter), name));
+        const texts: NamedText[] = [];
+        for (const path of paths) texts.push({ name: path, text: await readText(path) });
+        return texts;
+      },
+      async write(adapter, key, text) {
+        const path = join(folderOf(adapter), `${fileName(key)}.json`);
+        await mkdir(dirname(path), { recursive: true });
+        await writeAtomically(path, text);
+      },
     },
     options,
   );
@@ -27,26 +41,14 @@ function cacheFolder(): string {
   return join(resolve(process.env.XDG_CACHE_HOME || join(homedir(), '.cache')), 'ic-networks', 'tuning');
 }
 
-/** The adapter's name for people, and a hash of it for what file names cannot hold. */
-function fileName(adapter: string): string {
-  const words = adapter.toLowerCase().match(/[a-z0-9]+/g) ?? [];
-  const hash = createHash('sha256').update(adapter).digest('hex').slice(0, 12);
-  return `${[...words.slice(0, 4), hash].join('-')}.json`;
+/** A result takes some hundred bytes. */
+const mostBytes = 2 ** 20;
+
+async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readWithin(path, mostBytes, 'tuning'));
 }
 
 function missing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
   return undefined;
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(beside, text);
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
 }

@@ -9,7 +9,7 @@ export interface IndexedDBTuningStoreOptions extends TuningStoreOptions {
 const databaseName = 'ic-networks';
 const tableName = 'tuning';
 
-/** A store in the browser's IndexedDB, one entry for each adapter. */
+/** A store in the browser's IndexedDB, one entry for each operation of an adapter. */
 export function indexedDBTuningStore({ factory, ...options }: IndexedDBTuningStoreOptions = {}): TuningStore {
   const within = async <T>(mode: IDBTransactionMode, ask: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
     const database = await openDatabase(factory ?? indexedDB);
@@ -24,10 +24,12 @@ export function indexedDBTuningStore({ factory, ...options }: IndexedDBTuningSto
   };
   return textTuningStore(
     {
-      name: (adapter) => `IndexedDB ${databaseName}/${tableName}, ${adapter}`,
-      read: (adapter) => within<string | undefined>('readonly', (table) => table.get(adapter)),
-      write: async (adapter, text) => {
-        await within('readwrite', (table) => table.put(text, adapter));
+      read: async () => {
+        const texts = await within<string[]>('readonly', (table) => table.getAll());
+        return texts.map((text) => ({ name: `IndexedDB ${databaseName}/${tableName}`, text }));
+      },
+      write: async (adapter, key, text) => {
+        await within('readwrite', (table) => table.put(text, [adapter, key]));
       },
     },
     options,

@@ -1,5 +1,7 @@
 import packageText from '../../package.json?raw';
 import { FormatError } from '../errors.js';
+import { requireReadable } from '../io/checks.js';
+import { parseJson } from '../io/json.js';
 import type { Form } from '../ops/forms.js';
 import { deviceTraits } from '../ops/traits.js';
 
@@ -54,21 +56,27 @@ export function sameForm(a: Form, b: Form): boolean {
   );
 }
 
-/** Results as JSON. */
+/**
+ * Results as JSON.
+ *
+ * @throws ShapeError for what {@link decodeTuning} would not read.
+ */
 export function encodeTuning({ adapter, version, results }: TuningRecord): string {
-  return `${JSON.stringify({ format, version, adapter, results: Object.fromEntries(results) }, null, 1)}\n`;
+  const text = `${JSON.stringify({ format, version, adapter, results: Object.fromEntries(results) }, null, 1)}\n`;
+  requireReadable(operation, () => decodeTuning(text, 'results'));
+  return text;
 }
 
 /**
  * Reads what {@link encodeTuning} wrote.
  *
  * @param where - named in errors
- * @throws FormatError for anything else.
+ * @throws FormatError for anything else, LimitError for more than a million values.
  */
 export function decodeTuning(text: string, where: string): TuningRecord {
-  const refuse = (parameter: string, expected: string, got: unknown, cause?: unknown): never => {
-    const words = got === undefined ? 'nothing' : JSON.stringify(got).slice(0, 80);
-    throw new FormatError({ operation, parameter: `${where}: ${parameter}`, expected, got: words }, { cause });
+  const refuse = (parameter: string, expected: string, value: unknown): never => {
+    const got = value === undefined ? 'nothing' : JSON.stringify(value);
+    throw new FormatError({ operation, parameter: `${where}: ${parameter}`, expected, got });
   };
   const object = (parameter: string, value: unknown): Readonly<Record<string, unknown>> =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -100,13 +108,7 @@ export function decodeTuning(text: string, where: string): TuningRecord {
     };
   };
 
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    refuse('text', 'JSON', text, error);
-  }
-  const record = object('text', parsed);
+  const record = object('text', parseJson(text, operation, `${where}: text`));
   if (record.format !== format) refuse('format', JSON.stringify(format), record.format);
   const entries = Object.entries(object('results', record.results));
   return {

@@ -23,12 +23,18 @@ export interface TuningStoreOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** Where a store keeps the text of each adapter. */
+/** A text that is kept, and what it is called in warnings. */
+export interface NamedText {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Where a store keeps a text for each operation. */
 export interface TextPlace {
-  /** Named in warnings. */
-  name(adapter: string): string;
-  read(adapter: string): Promise<string | undefined>;
-  write(adapter: string, text: string): Promise<void>;
+  /** All that is kept for an adapter. */
+  read(adapter: string): Promise<readonly NamedText[]>;
+  /** Keeps the text of an operation in place of an older one, and touches no other's: several may write at once. */
+  write(adapter: string, key: string, text: string): Promise<void>;
 }
 
 /** A store of texts in the form of {@link encodeTuning}; those of other versions of the package are not used. */
@@ -40,11 +46,9 @@ export function textTuningStore(place: TextPlace, { onWarning }: TuningStoreOpti
     warned.add(message);
   };
 
-  async function load(scope: TuningScope): Promise<ReadonlyMap<string, TunedForm>> {
+  function resultsOf({ name, text }: NamedText, scope: TuningScope): ReadonlyMap<string, TunedForm> {
     try {
-      const text = await place.read(scope.adapter);
-      if (text === undefined) return new Map();
-      const record = decodeTuning(text, place.name(scope.adapter));
+      const record = decodeTuning(text, name);
       return record.version === scope.version && record.adapter === scope.adapter ? record.results : new Map();
     } catch (error) {
       warn('Remembered measurements are not used', error);
@@ -52,16 +56,30 @@ export function textTuningStore(place: TextPlace, { onWarning }: TuningStoreOpti
     }
   }
 
-  /** Ends when the addition asked for last has: each reads what the one before wrote. */
+  async function keep(scope: TuningScope, key: string, form: TunedForm): Promise<void> {
+    try {
+      await place.write(scope.adapter, key, encodeTuning({ ...scope, results: new Map([[key, form]]) }));
+    } catch (error) {
+      warn('Measurements are not remembered', error);
+    }
+  }
+
+  /** Ends when the addition asked for last has: of two with the same key the later one counts. */
   let turn: Promise<void> = Promise.resolve();
 
   return {
-    load,
+    async load(scope) {
+      try {
+        const texts = await place.read(scope.adapter);
+        return new Map(texts.flatMap((text) => [...resultsOf(text, scope)]));
+      } catch (error) {
+        warn('Remembered measurements are not used', error);
+        return new Map();
+      }
+    },
     add(scope, results) {
       turn = turn.then(async () => {
-        const merged = new Map([...(await load(scope)), ...results]);
-        const text = encodeTuning({ ...scope, results: merged });
-        await place.write(scope.adapter, text).catch((error) => warn('Measurements are not remembered', error));
+        for (const [key, form] of results) await keep(scope, key, form);
       });
       return turn;
     },
@@ -72,10 +90,9 @@ export function textTuningStore(place: TextPlace, { onWarning }: TuningStoreOpti
 export function memoryTuningStore(): TuningStore {
   const texts = new Map<string, string>();
   return textTuningStore({
-    name: (adapter) => `memory of ${adapter}`,
-    read: async (adapter) => texts.get(adapter),
-    write: async (adapter, text) => {
-      texts.set(adapter, text);
+    read: async () => Array.from(texts.values(), (text) => ({ name: 'memory', text })),
+    write: async (adapter, key, text) => {
+      texts.set(JSON.stringify([adapter, key]), text);
     },
   });
 }
@@ -90,7 +107,8 @@ export async function exportTuning(device: GPUDevice, store: TuningStore): Promi
  * Adds results that {@link exportTuning} gave to a store, for the adapter that they were measured on.
  *
  * @param where - named in errors
- * @throws FormatError for anything else, and for results of another version of this package.
+ * @throws FormatError for anything else, and for results of another version of this package; LimitError for more than a
+ *   million values.
  */
 export async function importTuning(store: TuningStore, text: string, where = 'import'): Promise<TuningRecord> {
   const record = decodeTuning(text, where);

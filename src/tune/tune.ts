@@ -40,8 +40,12 @@ export interface TuneOptions {
 const operation = 'tune';
 const stores = new WeakMap<GPUDevice, TuningStore>();
 
+/** The end of all calls so far, device by device; never rejects. */
+const turns = new WeakMap<GPUDevice, Promise<unknown>>();
+
 /**
- * Measures the forms of every operation that a planner asks for and that is not remembered.
+ * Measures the forms of every operation that a planner asks for and that is not remembered. Calls at once take turns, device by
+ * device: measured side by side, forms would slow each other down. So does other work on the device.
  *
  * @param planner - plans operations with the traits it gets; called again until nothing is unknown
  * @returns a chooser for {@link deviceTraits}: the fastest form of every operation that was measured, the cost model's
@@ -53,10 +57,32 @@ export async function tune(
   planner: (traits: DeviceTraits) => unknown,
   options: TuneOptions = {},
 ): Promise<ChooseForm> {
-  const { candidates: count = 6, largestBody = 1000, seconds = 1, signal, onProgress } = options;
-  checkPositive('candidates', count);
+  const { candidates = 6, largestBody = 1000, seconds = 1, signal } = options;
+  checkPositive('candidates', candidates);
   checkPositive('largestBody', largestBody);
   checkPositive('seconds', seconds);
+  assertAlive(device, operation);
+  signal?.throwIfAborted();
+  const before = turns.get(device) ?? Promise.resolve();
+  const waiting = signal ? Promise.race([before, abortOf(signal)]) : before;
+  const turn = waiting.then(() => measureUnknown(device, planner, options));
+  turns.set(device, Promise.allSettled([before, turn]));
+  return turn;
+}
+
+/** Rejects with a signal's reason once it aborts. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+async function measureUnknown(
+  device: GPUDevice,
+  planner: (traits: DeviceTraits) => unknown,
+  options: TuneOptions,
+): Promise<ChooseForm> {
+  const { candidates: count = 6, largestBody = 1000, seconds = 1, signal, onProgress } = options;
   assertAlive(device, operation);
   signal?.throwIfAborted();
   const store = options.store ?? deviceStore(device);

@@ -4,6 +4,8 @@ import { FormatError } from '../errors.js';
 import type { ParameterSpec } from '../graph/parameters.js';
 import type { NetworkState } from '../graph/state.js';
 import { type PlacedParameter, placeRows, toMemory } from '../graph/stateLayout.js';
+import { findFault } from '../graph/stateValues.js';
+import { type Used, using } from '../graph/uses.js';
 import type { FileLike } from '../io/byteSource.js';
 import { decodeFloatsInto } from '../io/floats.js';
 import { elementBytes, type SafetensorsEntry } from '../io/safetensorsHeader.js';
@@ -48,16 +50,33 @@ const queuedBytes = 8 * 2 ** 20;
  *
  * Every tensor of the file must have its entry in the network and the other way round, but for what the mapping in
  * `options` says; counters of batches alone may be missing. Nothing is written where they do not match. Where the file
- * breaks off or a number in it is refused later, the state holds what had been read until then.
+ * breaks off or a number in it is refused later, the state holds what had been read until then. Nobody else can use the state,
+ * or an opened file, meanwhile.
  *
  * @throws FormatError saying where the file is broken, and listing what does not match; a number that is not finite and a
- *   negative running variance are refused. UnsupportedError for a mapping that names what is not there, DeviceLostError,
- *   what reading the file throws, and the signal's reason
+ *   negative running variance are refused. UnsupportedError for a mapping that names what is not there, BusyError while
+ *   another call is at work with the state or the opened file, DeviceLostError, what reading the file throws, and the signal's
+ *   reason
  */
 export async function loadWeights(
   state: NetworkState,
   file: FileLike | WeightsFile,
   options: LoadWeightsOptions = {},
+): Promise<LoadReport> {
+  const used: readonly Used[] = [{ thing: state, name: 'state', use: 'write' }, ...usedFile(file)];
+  return using('loadWeights', used, () => openAndLoad(state, file, options));
+}
+
+/** A file that is read as a stream has room for one reader. */
+export function usedFile(file: FileLike | WeightsFile): Used[] {
+  const source = 'tensors' in file ? file.source : file;
+  return 'close' in source ? [{ thing: source, name: source.name, use: 'write' }] : [];
+}
+
+async function openAndLoad(
+  state: NetworkState,
+  file: FileLike | WeightsFile,
+  options: LoadWeightsOptions,
 ): Promise<LoadReport> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -187,14 +206,9 @@ function countFrom(bytes: Uint8Array): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true));
 }
 
-function checkValues(where: string, { role }: ParameterSpec, values: Float32Array, firstElement: number): void {
-  const least = role === 'runningVariance' || role === 'batchesTracked' ? 0 : Number.NEGATIVE_INFINITY;
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index]!;
-    if (value >= least && Number.isFinite(value)) continue;
-    const expected = least === 0 ? 'a finite number from 0 up' : 'a finite number';
-    throw failure(`${where}, element ${firstElement + index}`, expected, `${value}`);
-  }
+function checkValues(where: string, spec: ParameterSpec, values: Float32Array, firstElement: number): void {
+  const fault = findFault(spec, values);
+  if (fault) throw failure(`${where}, element ${firstElement + fault.element}`, fault.expected, fault.got);
 }
 
 function failure(parameter: string, expected: string, got: string): FormatError {

@@ -53,7 +53,8 @@ const longestName = 100;
  * Matches the tensors of a file with the entries of a network. Counters of batches alone may be missing unasked.
  *
  * @throws FormatError naming some of the entries that are missing, and of the tensors that are left over, of another shape or
- *   of a type without fractions, and what the file probably is; UnsupportedError for a mapping that names what is not there
+ *   of a type that is not computed with, and what the file probably is; UnsupportedError for a mapping that names what is not
+ *   there
  */
 export function matchWeights(network: Network, file: WeightsFile, mapping: WeightsMapping = {}): WeightsMatch {
   const specs = new Map(networkParameters(network).map((spec) => [spec.name, spec]));
@@ -84,7 +85,7 @@ export function matchWeights(network: Network, file: WeightsFile, mapping: Weigh
       loads.set(entry, { name, tensor, spec });
       if (!sameShape(spec, tensor))
         note('of another shape', `${called} (${sizes(tensor.shape)} instead of ${sizes(spec.shape)})`);
-      else if (!isReadable(spec, tensor)) note('of a type without fractions', `${called} (${tensor.dtype})`);
+      else if (!isReadable(spec, tensor)) note('of a type that is not computed with', `${called} (${tensor.dtype})`);
     }
   }
   const absent = [...specs.values()].filter(({ name, role }) => !loads.has(name) && role !== 'batchesTracked');

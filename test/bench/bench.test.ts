@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Report } from '../../bench/rows.js';
+import { interruptsItself } from '../support/interrupts.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const adapter = process.env.ICNET_TEST_ADAPTER ?? 'auto';
@@ -17,23 +18,25 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs the built bench; `onPrint` sees what it has printed so far. */
+/** Runs the built bench, with variables added to the environment. */
 function bench(
   words: readonly string[],
-  onPrint: (child: ChildProcess, printed: string) => void = () => {},
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((done, fail) => {
     const script = join(root, 'bench/dist/main.js');
-    const child = spawn(process.execPath, [script, '--adapter', adapter, ...words], { cwd: root, timeout: 100_000 });
+    const child = spawn(process.execPath, [script, '--adapter', adapter, ...words], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      timeout: 600_000,
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
-      onPrint(child, stdout + stderr);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      onPrint(child, stdout + stderr);
     });
     child.on('error', fail);
     child.on('close', (code) => done({ code, stdout, stderr }));
@@ -76,10 +79,8 @@ it('times every pass of a convolution beside the peer and writes what it found',
 it('keeps the rows that it has when it is interrupted', async () => {
   const json = join(folder, 'interrupted.json');
   const words = ['--suite', 'conv', '--no-peer', '--filter', 'resnet20 b32', '--seconds', '0.05', '--json', json];
-  const ended = await bench(words, (child, printed) => {
-    // A line of progress stands there from the second row on.
-    if (/bench [2-9]/.test(printed) && !child.killed) child.kill('SIGINT');
-  });
+  // A line of progress stands there from the second row on.
+  const ended = await bench(words, interruptsItself(/bench [2-9]/));
   expect(ended.code, ended.stdout + ended.stderr).toBe(130);
   const found = JSON.parse(await readFile(json, 'utf8')) as Report;
   expect(found.rows.length).toBeGreaterThan(0);

@@ -25,7 +25,7 @@ async function study(name: string, stopAt?: number): Promise<{ records: readonly
   const lines: string[] = [];
   const say = (line: string): void => {
     lines.push(line);
-    if (lines.length === stopAt) process.emit('SIGINT');
+    if (lines.length === stopAt) process.emit('SIGINT', 'SIGINT');
   };
   const records = await runStudy(
     {
@@ -53,6 +53,8 @@ it('goes on where it was stopped, and ends as if it never had been', async () =>
   const first = whole.lines.findIndex((line) => line.startsWith('2 of 4') && line.includes('step 4'));
   const stopped = await study('stopped', first + 1);
   expect(endsOf(stopped.records)).toHaveLength(1);
+  expect(process.exitCode).toBe(130);
+  process.exitCode = undefined;
   const resumed = await study('stopped');
   expect(resumed.lines.some((line) => line.startsWith('1 of 3'))).toBe(true);
   expect(endsOf(resumed.records)).toEqual(endsOf(whole.records));

@@ -171,7 +171,7 @@ describe('icnet summary', () => {
   });
 
   it('ends quietly where nobody reads on', async () => {
-    const ended = await icnet.run(['summary', 'resnet152'], ({ stdout }) => stdout.destroy());
+    const ended = await icnet.run(['summary', 'resnet152'], { started: ({ stdout }) => stdout.destroy() });
     expect(ended).toEqual({ ...fine, stdout: '', stderr: '' });
   });
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Network } from '../../src/graph/network.js';
@@ -14,6 +14,7 @@ import { runOnnx } from '../onnx/runtime.js';
 import { networkForward } from '../reference/network.js';
 import { uniform } from '../support/random.js';
 import { distance } from '../support/rounding.js';
+import { serveFolder } from '../support/server.js';
 import { type Ended, type Installed, installCommand, objects } from './icnet.js';
 
 let icnet: Installed;
@@ -90,6 +91,39 @@ describe('icnet convert', () => {
     const ended = await icnet.run(['summary', 'mobile.safetensors']);
     expect(ended).toMatchObject({ ...fine, stderr: '' });
     expect(ended.stdout).toMatch(/^classifier\.1 +dense +1 x 1 x 5 +45 +40$/m);
+  });
+
+  it('makes the folder that it writes into, and looks ahead whether it can', async () => {
+    await writeFile(place('again.safetensors'), encodeNetwork(network, values, more));
+    const line = ['convert', 'again.safetensors', '--to', 'onnx', '--output'];
+    expect(await icnet.run([...line, join('deep', 'below', 'net.onnx')])).toMatchObject({ ...fine, stderr: '' });
+    expect(await readdir(place(join('deep', 'below')))).toEqual(['net.onnx']);
+    const inTheWay = join('again.safetensors', 'net.onnx');
+    await expectRefusal(await icnet.run([...line, inTheWay]), 'convert: --output', `${inTheWay} (ENOTDIR`);
+    await expectRefusal(await icnet.run([...line, 'deep']), 'convert: --output', 'deep (EISDIR');
+    expect(await readdir(place('.'))).not.toContain('again.onnx');
+  });
+
+  it('writes here what comes from an address, whatever that is', async () => {
+    await mkdir(place('served'));
+    for (const name of ['far.safetensors', 'a b.safetensors']) {
+      await writeFile(place(join('served', name)), encodeNetwork(network, values, more));
+    }
+    const { address, close } = await serveFolder(place('served'));
+    try {
+      for (const [path, file] of [
+        ['far.safetensors', /^far\.onnx$/],
+        ['%2e%2e%2f%2e%2e%2fa%20b.safetensors', /^2e-2e-2f-2e-[0-9a-f]{12}\.onnx$/],
+      ] as const) {
+        const ended = await icnet.run(['convert', `${address}${path}`, '--to', 'onnx', '--json']);
+        expect(ended).toMatchObject(fine);
+        const { output } = objects(ended.stdout)[0] as { output: string };
+        expect(output).toMatch(file);
+        expect(await readdir(icnet.folder)).toContain(output);
+      }
+    } finally {
+      close();
+    }
   });
 
   it('says in a line what it does not do', async () => {

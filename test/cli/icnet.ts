@@ -19,11 +19,19 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** What a test does to a command. */
+export interface Meddling {
+  /** Gets the process as it starts. */
+  readonly started?: (child: ChildProcessWithoutNullStreams) => void;
+  /** Variables of its environment, besides those of the test. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** The command line as a user has it: built, in a folder of its own, with the packages it cannot do without. */
 export interface Installed {
   readonly folder: string;
-  /** Runs `icnet` in the folder; `meddle` gets the process as it starts. */
-  run(args: readonly string[], meddle?: (child: ChildProcessWithoutNullStreams) => void): Promise<Ended>;
+  /** Runs `icnet` in the folder, as `meddling` says. */
+  run(args: readonly string[], meddling?: Meddling): Promise<Ended>;
   remove(): Promise<void>;
 }
 
@@ -38,14 +46,18 @@ export async function installCommand(): Promise<Installed> {
   }
   return {
     folder,
-    run: (args, meddle) => run(folder, args, meddle),
+    run: (args, meddling) => run(folder, args, meddling),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-function run(folder: string, args: readonly string[], meddle: Parameters<Installed['run']>[1]): Promise<Ended> {
+function run(folder: string, args: readonly string[], { started, environment }: Meddling = {}): Promise<Ended> {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [join(folder, 'dist/cli.js'), ...args], { cwd: folder, timeout: 200_000 });
+    const child = spawn(process.execPath, [join(folder, 'dist/cli.js'), ...args], {
+      cwd: folder,
+      env: { ...process.env, ...environment },
+      timeout: 600_000,
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -56,7 +68,7 @@ function run(folder: string, args: readonly string[], meddle: Parameters<Install
     });
     child.on('error', fail);
     child.on('close', (code, signal) => done({ code, signal, stdout, stderr: ownLines(stderr) }));
-    meddle?.(child);
+    started?.(child);
   });
 }
 

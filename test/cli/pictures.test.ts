@@ -70,7 +70,7 @@ interface Answer {
   probability: number;
 }
 
-describe('icnet predict', { timeout: 300_000 }, () => {
+describe('icnet predict', () => {
   it('names the likeliest of the classes of ImageNet with their shares', async () => {
     const ended = await icnet.run(['predict', 'mixed', '--weights', 'thousand.safetensors', '--json', ...common]);
     const predictions = eventsOf(ended, 'prediction');
@@ -231,7 +231,7 @@ async function writeClasses(path: string, names: readonly string[], count: numbe
   }
 }
 
-describe('pictures as data', { timeout: 300_000 }, () => {
+describe('pictures as data', () => {
   const names = ['lying', 'sloping', 'standing'];
 
   it('evaluate weights, one folder a class, with broken ones named', async () => {

@@ -31,7 +31,7 @@ async function linkSharp(folder: string): Promise<void> {
   });
 }
 
-describe('icnet distill', { timeout: 300_000 }, () => {
+describe('icnet distill', () => {
   it('trains a student with its teacher for as long as asked, and remembers its logits', async () => {
     const common = ['distill', '--teacher', plain, '--student', 'ic-resnet8', ...network, ...size, '--until', '0.5'];
     const taught = await icnet.run([...common, '--output', 'taught']);
@@ -80,7 +80,7 @@ describe('icnet distill', { timeout: 300_000 }, () => {
   });
 });
 
-describe('icnet upgrade', { timeout: 300_000 }, () => {
+describe('icnet upgrade', () => {
   it('makes a plain checkpoint an IC checkpoint beside it and says what that does', async () => {
     const ended = await icnet.run(['upgrade', plain, ...size]);
     expect(ended).toMatchObject(fine);
@@ -102,7 +102,7 @@ describe('icnet upgrade', { timeout: 300_000 }, () => {
   });
 });
 
-describe('icnet inspect', { timeout: 300_000 }, () => {
+describe('icnet inspect', () => {
   const flags = ['--data', 'stripes', '--adapter', adapter];
   const ic = join('taught', 'checkpoint.safetensors');
 

@@ -1,10 +1,20 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../../src/io/safetensors.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { atPrinting, interruptsItself } from '../support/interrupts.js';
 import { stripes } from '../train/smallTraining.js';
-import { adapter, type Ended, type Installed, installCommand, objects, writeIdxFolder } from './icnet.js';
+import {
+  adapter,
+  type Ended,
+  type Installed,
+  installCommand,
+  type Meddling,
+  objects,
+  writeIdxFolder,
+} from './icnet.js';
 
 let icnet: Installed;
 beforeAll(async () => {
@@ -23,12 +33,10 @@ const file = (...path: string[]): Promise<Buffer> => readFile(join(icnet.folder,
 const eventsOf = ({ stdout }: Ended, event: string) => objects(stdout).filter((object) => object.event === event);
 const lossesOf = (ended: Ended) => eventsOf(ended, 'step').map(({ loss }) => loss);
 
-/** Interrupts a command as soon as it prints something. */
-function interrupt(child: ChildProcessWithoutNullStreams): void {
-  child.stdout.once('data', () => child.kill('SIGINT'));
-}
+/** Interrupts a command as soon as it prints a step. */
+const interrupt: Meddling = { environment: interruptsItself(/"step"/) };
 
-describe('icnet train', { timeout: 300_000 }, () => {
+describe('icnet train', () => {
   let firstLoss: unknown;
 
   it('reports every step, the test and the end, and leaves a checkpoint and curves', async () => {
@@ -83,7 +91,7 @@ describe('icnet train', { timeout: 300_000 }, () => {
     const whole = await icnet.run([...steps, '--output', 'whole']);
     expect(whole).toMatchObject(fine);
     const stopped = await icnet.run([...steps, '--output', 'parts'], interrupt);
-    expect(stopped).toMatchObject(fine);
+    expect(stopped).toMatchObject({ code: 130, signal: null });
     const [done] = eventsOf(stopped, 'done');
     expect(done).toMatchObject({ testAccuracy: null, checkpoint: join('parts', 'checkpoint.safetensors') });
     expect(eventsOf(stopped, 'eval')).toEqual([]);
@@ -114,6 +122,71 @@ describe('icnet train', { timeout: 300_000 }, () => {
     expect(objects(ended.stdout).map(({ event }) => event)).toEqual(['eval', 'done']);
     const kept = await file(...(eventsOf(ended, 'done')[0]!.checkpoint as string).split('/'));
     expect(kept.equals(await file('whole', 'checkpoint.safetensors'))).toBe(true);
+  });
+
+  it.each<[string, number, Meddling]>([
+    ['it is told to end', 143, { environment: interruptsItself(/"step"/, 'SIGTERM') }],
+    ['nobody reads on', 141, { started: ({ stdout }) => stdout.once('data', () => stdout.destroy()) }],
+  ])('saves where %s, with exit code %i', async (_, code, meddling) => {
+    const output = `ended-${code}`;
+    const ended = await icnet.run([...small, '--steps', '900', '--save-every', '1000', '--output', output], meddling);
+    expect(ended).toMatchObject({ code, signal: null });
+    const { training } = decodeCheckpoint(await file(output, 'checkpoint.safetensors'));
+    expect(training!.step).toBeGreaterThan(0);
+    expect(training!.step).toBeLessThan(900);
+    expect((await readdir(join(icnet.folder, output))).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('finds out ahead of the training that it cannot write', async () => {
+    await writeFile(join(icnet.folder, 'in-the-way'), '');
+    await mkdir(join(icnet.folder, 'full', 'curves.svg'), { recursive: true });
+    for (const [output, reason] of [
+      ['in-the-way', 'ENOTDIR: not a directory'],
+      [join('in-the-way', 'below'), 'ENOTDIR: not a directory'],
+      ['full', 'EISDIR: is a directory'],
+    ] as const) {
+      const ended = await icnet.run([...small, '--steps', '6', '--output', output]);
+      expect(ended).toMatchObject({ code: 1, signal: null, stdout: '' });
+      expect(ended.stderr).toMatch(/^icnet: train: --output: expected a place that can be written, got .+\n$/);
+      expect(ended.stderr).toContain(`(${reason})`);
+    }
+  });
+
+  it('keeps what it learned elsewhere where its folder is gone, and says where', async () => {
+    const temporary = join(icnet.folder, 'temporary');
+    await mkdir(temporary);
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = temporary;
+    const steps = ['--steps', '40', '--save-every', '15', '--output', 'gone'];
+    const removed = `rmSync(${JSON.stringify(join(icnet.folder, 'gone'))}, { recursive: true });`;
+    const running = icnet.run([...small, ...steps], { environment: atPrinting(/"step"/, removed) });
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    const ended = await running;
+    expect(ended).toMatchObject({ code: 1, signal: null });
+    const asked = join('gone', 'checkpoint.safetensors');
+    const words = `${asked} cannot be written (ENOENT: no such file or directory)`;
+    expect(ended.stderr).toContain(`${words}; the training goes on and tries again`);
+    const { checkpoint } = eventsOf(ended, 'done')[0] as { checkpoint: string };
+    expect(ended.stderr).toContain(`${words}; what belongs there is in ${checkpoint}\n`);
+    expect(checkpoint.startsWith(temporary)).toBe(true);
+    expect(decodeCheckpoint(await readFile(checkpoint)).training).toMatchObject({ step: 40, steps: 40 });
+    expect((await readdir(dirname(checkpoint))).sort()).toEqual(['checkpoint.safetensors', 'curves.svg']);
+  });
+
+  it("writes below runs whatever a checkpoint's network is called", async () => {
+    const { metadata, tensors } = readSafetensors(await file('short', 'checkpoint.safetensors'));
+    const record = JSON.parse(metadata['ic-networks']!) as { network: { name: string } };
+    const outside = `../../${basename(icnet.folder)}-escaped`;
+    record.network.name = outside;
+    const hostile = writeSafetensors(tensors, { 'ic-networks': JSON.stringify(record) });
+    await writeFile(join(icnet.folder, 'hostile.safetensors'), hostile);
+    const ended = await icnet.run([...small, '--steps', '6', '--resume', 'hostile.safetensors']);
+    expect(ended).toMatchObject(fine);
+    expect(existsSync(join(icnet.folder, 'runs', outside))).toBe(false);
+    const { checkpoint } = eventsOf(ended, 'done')[0] as { checkpoint: string };
+    expect(checkpoint).toMatch(/^runs\/icnet-[a-z0-9-]+-[0-9a-f]{12}\/checkpoint\.safetensors$/);
+    expect(decodeCheckpoint(await file(checkpoint)).network.name).toBe(outside);
   });
 
   it('refuses to resume another training', async () => {

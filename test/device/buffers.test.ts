@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bufferUsage, createBuffer, destroyBuffer, readBuffer, writeBuffer } from '../../src/device/buffers.js';
 import { LimitError, ShapeError } from '../../src/errors.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
@@ -27,6 +27,19 @@ describe('createBuffer and destroyBuffer', () => {
     expect(bufferUsage(device)).toEqual({ count: 1, bytes: 16 });
     destroyBuffer(device, second);
     expect(bufferUsage(device)).toEqual({ count: 0, bytes: 0 });
+  });
+
+  it('let go of large buffers at once: one empty submit for all that are destroyed in a row', async () => {
+    const submit = vi.spyOn(device.queue, 'submit');
+    const sizes = [2 ** 20, 2 ** 21, 2 ** 20 - 4];
+    const [first, second, small] = sizes.map((size) => createBuffer(device, { label: 'large', size, usage: both }));
+    destroyBuffer(device, small!);
+    await Promise.resolve();
+    expect(submit).not.toHaveBeenCalled();
+    for (const buffer of [first!, second!, second!]) destroyBuffer(device, buffer);
+    await Promise.resolve();
+    expect(submit.mock.calls).toEqual([[[]]]);
+    submit.mockRestore();
   });
 
   it('refuses sizes that are no size or beyond the limit, and counts nothing', () => {

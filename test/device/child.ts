@@ -42,7 +42,7 @@ export async function installBundle(packages: readonly string[]): Promise<string
   return folder;
 }
 
-/** Runs a module's text with `openDevice` in scope in a Node process of its own; killed after a minute. */
+/** Runs a module's text with `openDevice` in scope in a Node process of its own; killed after five minutes. */
 export function runChild(folder: string, text: string, environment: Record<string, string> = {}): Promise<ChildResult> {
   const { VK_ICD_FILENAMES, VK_DRIVER_FILES, ...inherited } = process.env;
   const module = `import { openDevice } from './node.js';\n${text}`;
@@ -50,7 +50,7 @@ export function runChild(folder: string, text: string, environment: Record<strin
     const child = execFile(
       process.execPath,
       ['--expose-gc', '--input-type=module', '--eval', module],
-      { cwd: folder, env: { ...inherited, ...environment }, timeout: 60_000 },
+      { cwd: folder, env: { ...inherited, ...environment }, timeout: 300_000 },
       (_error, stdout, stderr) => done({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
     );
   });

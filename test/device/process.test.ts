@@ -100,9 +100,14 @@ describe('a Node process of its own', () => {
         return opened.device;
       };
       const compileAfterCollection = async (device) => {
+        let collected = 0;
+        const registry = new FinalizationRegistry(() => collected++);
         for (let round = 0; round < 3; round++) {
-          gc();
-          await new Promise((done) => setTimeout(done, 20));
+          registry.register({}, 0);
+          while (collected <= round) {
+            gc();
+            await new Promise((done) => setImmediate(done));
+          }
         }
         const module = device.createShaderModule({ code: '@compute @workgroup_size(1) fn main() {}' });
         await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });

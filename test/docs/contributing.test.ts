@@ -21,7 +21,7 @@ it('a kernel is added by the steps of CONTRIBUTING.md', async () => {
     for (const [, instruction, language, block] of steps) {
       if (language === 'sh') {
         for (const command of block!.trim().split('\n'))
-          await run('sh', ['-c', command], { cwd: copy, timeout: 200_000 });
+          await run('sh', ['-c', command], { cwd: copy, timeout: 600_000 });
         continue;
       }
       const file = join(copy, /`([^`]+)`$/.exec(instruction!)![1]!);

@@ -30,19 +30,18 @@ def scene(height, width, seed):
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def png16(name, values):
-    """A PNG of 16 bits a channel, which Pillow does not write."""
+def png(name, values, ahead=(), behind=()):
+    """A PNG of 8 or 16 bits a channel, which Pillow does not write, with chunks ahead of and behind the pixels."""
     height, width, channels = values.shape
     colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in values.reshape(height, -1))
+    rows = b''.join(b'\0' + row.astype(values.dtype.newbyteorder('>')).tobytes() for row in values.reshape(height, -1))
 
     def chunk(kind, data):
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
 
-    header = struct.pack('>IIBBBBB', width, height, 16, colour, 0, 0, 0)
-    (FOLDER / name).write_bytes(
-        b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(rows, 9)) + chunk(b'IEND', b'')
-    )
+    header = struct.pack('>IIBBBBB', width, height, 8 * values.itemsize, colour, 0, 0, 0)
+    chunks = [(b'IHDR', header), *ahead, (b'IDAT', zlib.compress(rows, 9)), *behind, (b'IEND', b'')]
+    (FOLDER / name).write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(chunk(*each) for each in chunks))
 
 
 def evaluated(image, resize, crop, filter):
@@ -87,8 +86,29 @@ def save(name, image, sizes=((40, 33),), bicubic=False, grey=False, **options):
     expect(name, ImageOps.exif_transpose(opened).convert('RGB'), sizes, bicubic, grey)
 
 
+def expect_turned(name, orientation=None):
+    """A file as Pillow turns it; given an orientation, as later versions of Pillow turn it that this one does not know of."""
+    opened = Image.open(FOLDER / name)
+    image = ImageOps.exif_transpose(opened)
+    if orientation:
+        turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}[orientation]
+        image = opened.transpose(turn)
+    expect(name, image.convert('RGB'), sizes=())
+
+
+def exif_of(orientation, order='<', kind='H'):
+    """EXIF with one entry."""
+    value = struct.pack(order + kind, orientation).ljust(4, b'\0')
+    start = {'<': b'II*\0', '>': b'MM\0*'}[order] + struct.pack(order + 'IH', 8, 1)
+    return start + struct.pack(order + 'HHI', 0x0112, {'H': 3, 'I': 4}[kind], 1) + value + bytes(4)
+
+
+def segment(data):
+    return b'\xff\xe1' + struct.pack('>H', 2 + len(data)) + data
+
+
 def save16(name, values):
-    png16(name, values)
+    png(name, values)
     upper = (values >> 8).astype(np.uint8)
     colours = upper[..., :1].repeat(3, -1) if upper.shape[-1] < 3 else upper[..., :3]
     if upper.shape[-1] > 1:  # Pillow clips 16-bit grey to 255 instead of cutting it.
@@ -118,7 +138,47 @@ save('palette.png', Image.fromarray(wide).quantize(37))
 save('palette-alpha.png', Image.fromarray(wide).quantize(11), transparency=bytes([0, 100, 200] + [255] * 8))
 exif = Image.Exif()
 exif[0x0112] = 6
-save('orientation6.png', Image.fromarray(scene(24, 37, 3)), sizes=(), exif=exif)
+small = scene(24, 37, 3)
+save('orientation6.png', Image.fromarray(small), sizes=(), exif=exif)
+save('orientation6.webp', Image.fromarray(small), sizes=(), exif=exif, lossless=True)
+
+# Wherever else which side is up may stand.
+attribute = b'<x:xmpmeta><rdf:Description tiff:Orientation="%d"/></x:xmpmeta>'
+element = b'<x:xmpmeta><tiff:Orientation>%d</tiff:Orientation></x:xmpmeta>'
+xmp = b'XML:com.adobe.xmp\0'
+digits = exif_of(7).hex().encode()
+raw = b'\nexif\n%8d\n' % (len(digits) // 2) + digits[:40] + b'\n' + digits[40:]
+for name, ahead, behind in [
+    ('late8', [], [(b'eXIf', exif_of(8))]),
+    ('exif4-long', [(b'eXIf', exif_of(4, '>', 'I'))], []),
+    ('xmp5', [(b'iTXt', xmp + b'\0\0\0\0' + attribute % 5)], []),
+    ('xmp3-packed', [(b'iTXt', xmp + b'\1\0en\0XMP\0' + zlib.compress(element % 3))], []),
+    ('xmp8-late', [], [(b'iTXt', xmp + b'\0\0\0\0' + element % 8)]),
+    ('raw7', [(b'zTXt', b'Raw profile type exif\0\0' + zlib.compress(raw))], []),
+    ('exif1-xmp6', [(b'eXIf', exif_of(1)), (b'iTXt', xmp + b'\0\0\0\0' + attribute % 6)], []),
+    ('exif2-exif6', [(b'eXIf', exif_of(2))], [(b'eXIf', exif_of(6))]),
+    ('exif9', [(b'eXIf', exif_of(9))], []),
+]:
+    png(f'{name}.png', small, ahead, behind)
+    expect_turned(f'{name}.png')
+plain = io.BytesIO()
+Image.fromarray(small).save(plain, 'jpeg', quality=70)
+start, rest = plain.getvalue()[:20], plain.getvalue()[20:]
+(FOLDER / 'exif5.jpg').write_bytes(start + segment(b'Exif\0\0' + exif_of(5, '>')) + rest)
+expect_turned('exif5.jpg')
+(FOLDER / 'xmp6.jpg').write_bytes(start + segment(b'http://ns.adobe.com/xap/1.0/\0' + attribute % 6) + rest)
+expect_turned('xmp6.jpg', 6)
+save('xmp8.webp', Image.fromarray(small), sizes=(), xmp=element % 8, lossless=True)
+expect_turned('xmp8.webp', 8)
+
+# Bytes that belong to nothing, ahead of a segment and ahead of a scan.
+(FOLDER / 'stray.jpg').write_bytes(start + bytes([1, 2, 3, 255, 0]) + segment(b'Exif\0\0' + exif_of(3)) + b'stray' + rest)
+expect_turned('stray.jpg')
+progressive = (FOLDER / 'progressive.jpg').read_bytes()
+scan = progressive.rindex(b'\xff\xda')
+(FOLDER / 'stray-scan.jpg').write_bytes(progressive[:scan] + bytes([1, 2, 3, 4]) + progressive[scan:])
+expect_turned('stray-scan.jpg')
+
 deep = np.random.default_rng(4).integers(0, 65536, (45, 52, 4)).astype(np.uint16)
 for channels, label in enumerate(['grey', 'grey-alpha', 'rgb', 'alpha'], 1):
     save16(f'{label}16.png', deep[..., :channels])

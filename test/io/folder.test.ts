@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FormatError, ShapeError } from '../../src/errors.js';
+import { FormatError, LimitError, ShapeError } from '../../src/errors.js';
 import { FileError } from '../../src/io/fileError.js';
 import { loadImageFolder, loadMnist } from '../../src/io/folder.js';
 import { cifarFile, idxFile } from './files.js';
@@ -195,6 +195,14 @@ describe('loadImageFolder', () => {
     await expect(loadImageFolder(folder)).rejects.toThrow(join(folder, 't10k-images-idx3-ubyte'));
     await write({ ...cifar10Files, 'data_batch_3.bin': cifarFile([[1]]).subarray(1) }, 'inner');
     await expect(loadImageFolder(join(folder, 'inner'))).rejects.toThrow(join(folder, 'inner', 'data_batch_3.bin'));
+  });
+
+  it('refuses files that have, or expand to, more bytes than it may read', async () => {
+    await write(idxFiles);
+    const largest = Math.max(...Object.values(idxFiles).map((file) => file.length));
+    expect((await loadImageFolder(folder, { maxBytes: largest })).train.count).toBeGreaterThan(0);
+    await expect(loadImageFolder(folder, { maxBytes: largest - 1 })).rejects.toThrow(LimitError);
+    await expect(loadImageFolder(folder, { maxBytes: largest - 1 })).rejects.toThrow(/maxBytes \(--max-bytes\), got/);
   });
 
   it('refuses images and labels of different counts', async () => {

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { FormatError, UnsupportedError } from '../../src/errors.js';
+import { FormatError, LimitError, UnsupportedError } from '../../src/errors.js';
 import { readIdx } from '../../src/io/idx.js';
 import { idxFile } from './files.js';
 
@@ -72,13 +72,29 @@ describe('readIdx', () => {
   it.each(['plain', 'gzip'])('refuses absurd dimensions of a %s file', async (form) => {
     const pack = (file: Uint8Array) => (form === 'gzip' ? gzipSync(file) : file);
     const largest = 2 ** 32 - 1;
-    for (const shape of [[0], [3, 0], [2 ** 31 + 1], [largest, largest, largest], Array(255).fill(largest)]) {
+    for (const shape of [[0], [3, 0]]) {
       expect((await refusal(pack(idxFile(shape, pixels)))).parameter).toBe('images, dimensions');
+    }
+    for (const shape of [[2 ** 31 + 1], [largest, largest, largest], Array(255).fill(largest)]) {
+      expect((await refusal(pack(idxFile(shape, pixels)))).parameter).toBe('images, data');
     }
   });
 
-  it('refuses 2 GiB that a small gzip file cannot hold', async () => {
-    expect((await refusal(gzipSync(idxFile([2 ** 31], pixels)))).parameter).toBe('images, data');
+  it('refuses a gzip file that expands to more than it may, before it does', async () => {
+    const noughts = 3000;
+    const file = gzipSync(idxFile([noughts], new Uint8Array(noughts)));
+    const end = noughts + 8;
+    expect((await readIdx(file, 'images', { maxBytes: end })).data.length).toBe(noughts);
+    const refused = await readIdx(file, 'images', { maxBytes: end - 1 }).catch((reason: unknown) => reason);
+    expect(refused).toBeInstanceOf(LimitError);
+    expect(refused).toMatchObject({ parameter: 'images, data', got: `${end}` });
+    expect((refused as LimitError).expected).toContain('maxBytes');
+    // Plain files are in memory already.
+    expect((await readIdx(idxFile([24], pixels), 'images', { maxBytes: 1 })).data).toEqual(pixels);
+    // A gigabyte and more out of a megabyte and more is possible.
+    const bomb = gzipSync(Buffer.concat([idxFile([2 ** 31], pixels), new Uint8Array(3 * 2 ** 20)]));
+    const claims = Buffer.concat([bomb, new Uint8Array(3 * 2 ** 20)]);
+    await expect(readIdx(claims, 'images')).rejects.toBeInstanceOf(LimitError);
   });
 
   it('expands a gzip file no further than its header says', async () => {

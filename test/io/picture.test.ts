@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { FormatError, ShapeError } from '../../src/errors.js';
+import { FormatError, LimitError, ShapeError } from '../../src/errors.js';
 import { decodePicture } from '../../src/io/decodePicture.js';
 import {
   imageNetNormalisation,
@@ -45,6 +46,33 @@ const transformed = Array.from(golden, ([name, { bytes }]) => ({ name, bytes }))
   return [{ name, file, transform, channels: grey ? (1 as const) : (3 as const), bytes }];
 });
 
+const hugeSide = 16_000;
+
+/** A small picture whose header says that it is huge; `write` gets the place behind `mark`. */
+function hugePicture(name: string, mark: string, write: (view: DataView, at: number) => void): Uint8Array {
+  const bytes = Uint8Array.from(readFileSync(new URL(name, folder)));
+  write(new DataView(bytes.buffer), Buffer.from(bytes).indexOf(mark, 0, 'latin1') + mark.length);
+  return bytes;
+}
+
+const hugePictures = {
+  png: hugePicture('rgb.png', 'IHDR', (view, at) => {
+    view.setUint32(at, hugeSide);
+    view.setUint32(at + 4, hugeSide);
+    view.setUint32(at + 13, crc32(new Uint8Array(view.buffer, at - 4, 17)));
+  }),
+  jpeg: hugePicture('420.jpg', '\xff\xc0\x00\x11\x08', (view, at) => {
+    view.setUint16(at, hugeSide);
+    view.setUint16(at + 2, hugeSide);
+  }),
+  webp: hugePicture('orientation6.webp', 'VP8X\x0a\0\0\0', (view, at) => {
+    const size = hugeSide - 1;
+    view.setUint32(at + 4, size, true);
+    view.setUint16(at + 7, size, true);
+    view.setUint32(at + 19, size | (size << 14), true);
+  }),
+};
+
 describe('decodePicture', () => {
   it.each(files.filter((name) => golden.has(`pixels.${name}`)))('gives what Pillow gives of %s', async (name) => {
     const picture = await decodePicture(new URL(name, folder).pathname);
@@ -52,6 +80,32 @@ describe('decodePicture', () => {
     expect([picture.height, picture.width]).toEqual([expected.height, expected.width]);
     // JPEG decoders may round otherwise on other machines.
     expect(difference(picture.data, expected.data)).toBeLessThanOrEqual(name.endsWith('.jpg') ? 1 : 0);
+  });
+
+  it('refuses more pixels than it may read, before it decodes them', async () => {
+    const file = new URL('rgb.png', folder).pathname;
+    const pixels = 97 * 61;
+    expect((await decodePicture(file, { maxPixels: pixels })).width).toBe(97);
+    const error = await decodePicture(file, { maxPixels: pixels - 1 }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(LimitError);
+    expect(error).toMatchObject({ parameter: file, got: '97 x 61' });
+    expect((error as LimitError).expected).toContain('maxPixels (--max-pixels)');
+    for (const [name, bytes] of Object.entries(hugePictures)) {
+      const refused = await decodePicture(bytes, { name }).catch((reason: unknown) => reason);
+      expect(refused, name).toBeInstanceOf(LimitError);
+      expect(refused, name).toMatchObject({ parameter: name, got: '16000 x 16000' });
+    }
+  });
+
+  it('refuses a file that is too large for the pixels that it may have, before it reads it', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'pictures-'));
+    const path = join(own, 'large.png');
+    await writeFile(path, readFileSync(new URL('rgb.png', folder)));
+    await truncate(path, 2 ** 30);
+    const error = await decodePicture(path).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(LimitError);
+    expect(error).toMatchObject({ parameter: path, got: `${2 ** 30}` });
+    await rm(own, { recursive: true });
   });
 
   it('reads bytes and WebP', async () => {
@@ -68,7 +122,7 @@ describe('decodePicture', () => {
     const whole = readFileSync(new URL(name, folder));
     for (const share of [0, 0.01, 0.3, 0.6, 0.9]) {
       const cut = whole.subarray(0, Math.floor(share * whole.length));
-      await expect(decodePicture(cut, name), `${share}`).rejects.toBeInstanceOf(FormatError);
+      await expect(decodePicture(cut, { name }), `${share}`).rejects.toBeInstanceOf(FormatError);
     }
   });
 
@@ -78,7 +132,7 @@ describe('decodePicture', () => {
   ])('refuses %s with other bytes in its middle', async (name, at) => {
     const bytes = Uint8Array.from(readFileSync(new URL(name, folder)));
     bytes.fill(0xff, at * bytes.length, at * bytes.length + 40);
-    const error = await decodePicture(bytes, name).catch((reason: unknown) => reason);
+    const error = await decodePicture(bytes, { name }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(FormatError);
     expect((error as Error).message).toMatch(new RegExp(`^decodePicture: ${name}: .+$`));
   });

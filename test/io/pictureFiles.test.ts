@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FormatError } from '../../src/errors.js';
+import { FormatError, LimitError } from '../../src/errors.js';
+import { allowance } from '../../src/io/allowance.js';
 import { inOrder } from '../../src/io/inOrder.js';
 import { loadPictureDataset } from '../../src/io/pictureDataset.js';
 import { findPictureFolders, findPictures, findSplit, isPictureName } from '../../src/io/pictureFiles.js';
@@ -114,6 +115,19 @@ describe('loadPictureDataset', () => {
     await expect(loadPictureDataset(folders, { size })).rejects.toBeInstanceOf(FormatError);
   });
 
+  it('leaves out pictures of more pixels than it may read', async () => {
+    await write('large/a/1.png', await plain(10, 20, 250));
+    const folders = (await findPictureFolders(join(folder, 'large')))!;
+    const size = { height: 2, width: 3, channels: 3 };
+    expect((await loadPictureDataset(folders, { size, maxPixels: 24 })).count).toBe(1);
+    await expect(loadPictureDataset(folders, { size, maxPixels: 23 })).rejects.toBeInstanceOf(LimitError);
+    const skipped: Error[] = [];
+    const onSkipped = (_: string, error: Error): void => void skipped.push(error);
+    await expect(loadPictureDataset(folders, { size, maxPixels: 23, onSkipped })).rejects.toBeInstanceOf(FormatError);
+    expect(skipped).toHaveLength(1);
+    expect(skipped[0]!.message).toContain('--max-pixels');
+  });
+
   it('refuses a data set of nothing but broken pictures, and networks of two channels', async () => {
     await write('broken/a/1.png', 'nothing');
     const folders = (await findPictureFolders(join(folder, 'broken')))!;
@@ -127,13 +141,41 @@ describe('loadPictureDataset', () => {
   });
 });
 
+describe('allowance', () => {
+  it('never gives more than there is, in the order of asking, and what wants more goes alone', async () => {
+    const within = allowance(10);
+    const wanted = [4, 5, 6, 1, 30, 2, 9, 1, 0, 10];
+    const started: number[] = [];
+    let used = 0;
+    const work = async (index: number): Promise<number> => {
+      started.push(index);
+      used += wanted[index]!;
+      expect(used <= 10 || used === 30).toBe(true);
+      await new Promise((done) => setTimeout(done, (index * 7) % 5));
+      used -= wanted[index]!;
+      return index;
+    };
+    const results = await Promise.all(wanted.map((amount, index) => within(amount, () => work(index))));
+    expect(results).toEqual(wanted.map((_, index) => index));
+    expect(started).toEqual(results);
+  });
+
+  it('goes on behind work that fails', async () => {
+    const within = allowance(1);
+    const failing = within(1, () => Promise.reject(new Error('broken')));
+    const next = within(1, async () => 'done');
+    await expect(failing).rejects.toThrow('broken');
+    expect(await next).toBe('done');
+  });
+});
+
 describe('inOrder', () => {
   it('keeps the order and works on so many at once', async () => {
     let running = 0;
     let most = 0;
     const work = async (item: number): Promise<number> => {
       most = Math.max(most, ++running);
-      await new Promise((done) => setTimeout(done, (item * 7) % 5));
+      for (let turns = (item * 7) % 5; turns >= 0; turns--) await new Promise((done) => setImmediate(done));
       running--;
       return item * item;
     };

@@ -1,21 +1,32 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { FormatError, ShapeError } from '../../src/errors.js';
+import { describe, expect, it, vi } from 'vitest';
+import { FormatError, ICError, LimitError, ShapeError, UnsupportedError } from '../../src/errors.js';
 import {
   float32Tensor,
+  planSafetensors,
   readSafetensors,
   type SafetensorsTensor,
   type SafetensorsType,
   toFloat32,
   writeSafetensors,
 } from '../../src/io/safetensors.js';
+import { expectError } from '../models/errors.js';
 
 const sizes: Record<SafetensorsType, number> = {
   F64: 8,
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E4M3: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2: 1,
+  F8_E5M2FNUZ: 1,
+  F8_E8M0: 1,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
+  F4: 0.5,
+  C64: 8,
   I64: 8,
   I32: 4,
   I16: 2,
@@ -55,6 +66,7 @@ const aTensor = fc
     shape: fc.array(fc.nat(4), { maxLength: 4 }),
     seed: fc.nat(255),
   })
+  .filter(({ dtype, shape }) => Number.isInteger(shape.reduce((a, b) => a * b, 1) * sizes[dtype]))
   .map(({ dtype, shape, seed }): SafetensorsTensor => {
     const length = shape.reduce((a, b) => a * b, 1) * sizes[dtype];
     return { dtype, shape, bytes: Uint8Array.from({ length }, (_, index) => (index * 31 + seed) % 256) };
@@ -190,12 +202,13 @@ describe('a hostile safetensors file', () => {
     ['space before the header', ' {}', 0, 'header'],
     ['an empty header', '', 0, 'header'],
     ['a byte order mark', '\ufeff{}', 0, 'header'],
-    ['a comma too many', '{"a":1,}', 0, 'header, character 7'],
+    ['a comma too many', '{"__metadata__":{},}', 0, 'header, character 19'],
     ['a raw line feed in a name', '{"\n":1}', 0, 'header, character 1'],
     ['a word that is no value', '{"a":undefined}', 0, 'header, character 5'],
+    ['a field beyond the three given twice', '{"w":{"x":{"y":1,"y":2}}}', 0, 'header, character 17'],
     ['a name that is no string', '{a:1}', 0, 'header, character 1'],
     ['a name given twice', `{"a":${entry('"U8"', '[0]', '[0,0]')},"a":${entry('"U8"', '[0]', '[0,0]')}}`, 0, 'header'],
-    ['an escaped name given twice', '{"a":1,"\\u0061":1}', 0, 'header, character 7'],
+    ['an escaped name given twice', '{"__metadata__":{"a":"1","\\u0061":"1"}}', 0, 'header, character 25'],
     ['a field given twice', '{"w":{"dtype":"U8","dtype":"U8"}}', 0, 'header, character 19'],
     ['metadata given twice', '{"__metadata__":{},"__metadata__":{}}', 0, 'header, character 19'],
     ['a tensor named __proto__', `{"__proto__":${entry('"U8"', '[0]', '[0,0]')}}`, 0, 'header'],
@@ -216,6 +229,7 @@ describe('a hostile safetensors file', () => {
     ['a size that is a string', one('"U8"', '["1"]', '[0,1]'), 1, 'tensor "w", shape'],
     ['a product beyond 2^53', one('"U8"', '[4294967296,4294967296]', '[0,0]'), 0, 'tensor "w", shape'],
     ['a huge product made zero', one('"U8"', '[4294967296,4294967296,0]', '[0,0]'), 0, 'tensor "w", shape'],
+    ['half a byte', one('"F4"', '[3]', '[0,2]'), 2, 'tensor "w", shape'],
     ['bytes beyond 2^53', one('"F64"', '[4503599627370496]', '[0,0]'), 0, 'tensor "w", shape'],
     ['one offset', one('"U8"', '[1]', '[0]'), 1, 'tensor "w", data_offsets'],
     ['three offsets', one('"U8"', '[1]', '[0,1,1]'), 1, 'tensor "w", data_offsets'],
@@ -246,12 +260,50 @@ describe('a hostile safetensors file', () => {
     expect(refusal(new Uint8Array(16).fill(255)).got).toBe('18446744073709551615');
   });
 
-  it('is refused for a header of more than 100 MB, even if the file is as large', () => {
-    const file = new Uint8Array(8 + 100_000_001).fill(32);
+  it('is refused for a header beyond what the format allows or what is read, even if the file is as large', () => {
+    const file = new Uint8Array(8 + 100_000_001);
     new DataView(file.buffer).setBigUint64(0, 100_000_001n, true);
-    file[8] = 123;
-    file[9] = 125;
     expect(refusal(file).expected).toBe('at most 100000000');
+    const longest = 2 ** 24;
+    const padded = (length: number) => fileOf('{}'.padEnd(length));
+    expect(readSafetensors(padded(longest)).tensors.size).toBe(0);
+    expectError(() => readSafetensors(padded(longest + 1)), LimitError, { expected: `at most ${longest} bytes` });
+  });
+
+  it('is refused for more entries than are read', () => {
+    const empty = entry('"U8"', '[0]', '[0,0]');
+    const tensors = (count: number) => `{${Array.from({ length: count }, (_, index) => `"${index}":${empty}`)}}`;
+    const texts = (count: number) =>
+      `{"__metadata__":{${Array.from({ length: count }, (_, index) => `"${index}":""`)}}}`;
+    expect(readSafetensors(fileOf(tensors(100_000))).tensors.size).toBe(100_000);
+    for (const header of [tensors(100_001), texts(100_001)]) {
+      expectError(() => readSafetensors(fileOf(header)), LimitError, {
+        expected: 'at most 100000 members of an object',
+      });
+    }
+  });
+
+  it('is refused for more than eight dimensions', () => {
+    expect(readSafetensors(fileOf(one('"U8"', '[1,1,1,1,1,1,1,1]', '[0,1]'), 1)).tensors.size).toBe(1);
+    const nine = fileOf(one('"U8"', '[1,1,1,1,1,1,1,1,1]', '[0,1]'), 1);
+    expectError(() => readSafetensors(nine, 'x'), LimitError, { parameter: 'x, tensor "w", shape', got: 'more' });
+  });
+
+  it.each([
+    ['a shape of objects', one('"U8"', `[${'{},'.repeat(3_000_000)}{}]`, '[0,1]')],
+    ['a shape of ones', one('"U8"', `[${'1,'.repeat(5_000_000)}1]`, '[0,1]')],
+    ['a type of arrays', one(`[${'[],'.repeat(3_000_000)}[]]`, '[1]', '[0,1]')],
+    ['metadata of objects', `{"__metadata__":{"a":[${'{},'.repeat(3_000_000)}{}]}}`],
+    ['a field of objects', `{"w":{"x":[${'{},'.repeat(3_000_000)}{}],"dtype":1}}`],
+  ])('of %s makes no values of them', (_, header) => {
+    const file = fileOf(header);
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      expect(() => readSafetensors(file)).toThrow(ICError);
+      expect(parse.mock.calls.length).toBeLessThan(30);
+    } finally {
+      parse.mockRestore();
+    }
   });
 
   it('is refused for bytes that are no UTF-8', () => {
@@ -260,17 +312,18 @@ describe('a hostile safetensors file', () => {
   });
 
   it('does not exhaust the stack', () => {
-    expect(refusal(fileOf(`{"a":${'['.repeat(1_000_000)}`)).expected).toBe('at most 16 levels');
+    expect(refusal(fileOf(`{"a":{"b":${'['.repeat(1_000_000)}`)).expected).toBe('at most 16 levels');
     expect(refusal(fileOf(`{"a":${'{"a":'.repeat(1_000_000)}`)).expected).toBe('at most 16 levels');
     expect(refusal(fileOf(`{"a":"${'\\"'.repeat(1_000_000)}`)).expected).toBe('a string');
     expect(refusal(fileOf(`{"a":${'9'.repeat(1_000_000)}}`)).parameter).toBe('x.safetensors, tensor "a"');
   });
 
   it('cannot make an endless message', () => {
-    expect(refusal(fileOf(`{"${'n'.repeat(1_000_000)}":"${'v'.repeat(1_000_000)}"}`)).message.length).toBeLessThan(400);
-    expect(refusal(fileOf(one('"U8"', `[${'1,'.repeat(100_000)}-1]`, '[0,1]'))).message.length).toBeLessThan(400);
+    const long = refusal(fileOf(`{"${'n'.repeat(1_000_000)}":"${'v'.repeat(1_000_000)}"}`));
+    expect(long.message.length).toBeLessThan(1200);
+    expect(long.parameter).toMatch(/^x\.safetensors, tensor "n+ \.\.\. n+"$/);
     const ones = `[${'1,'.repeat(100_000)}1]`;
-    expect(refusal(fileOf(one('"U8"', ones, '[0,0]'))).message.length).toBeLessThan(400);
+    expect(() => readSafetensors(fileOf(one('"U8"', ones, '[0,0]')))).toThrow(LimitError);
   });
 });
 
@@ -289,10 +342,20 @@ describe('writeSafetensors', () => {
     expect(() => writeSafetensors([], JSON.parse('{"__proto__":"x"}'))).toThrow(ShapeError);
   });
 
+  it('refuses whatever else its reader would', () => {
+    const huge = () => planSafetensors([['x', { dtype: 'F32', shape: [2 ** 30, 2 ** 30] }]]);
+    expectError(huge, ShapeError, { operation: 'writeSafetensors' });
+    const numeric = () => writeSafetensors([['x', tensor]], JSON.parse('{"steps":3}'));
+    expectError(numeric, ShapeError, { operation: 'writeSafetensors', parameter: 'file, __metadata__, "steps"' });
+  });
+
   it('refuses bytes that do not fit the shape', () => {
     expect(() => writeSafetensors([['a', { ...tensor, shape: [2] }]])).toThrow(/expected 8 bytes for F32 \[2\], got 4/);
     expect(() => writeSafetensors([['a', { ...tensor, shape: [-1, -1] }]])).toThrow(ShapeError);
     expect(() => float32Tensor([3], new Float32Array(2))).toThrow(ShapeError);
+    expect(() => writeSafetensors([['a', { dtype: 'F4', shape: [1], bytes: bytesOf(0) }]])).toThrow(
+      /whole number of bytes/,
+    );
   });
 });
 
@@ -335,7 +398,9 @@ describe('toFloat32', () => {
     expect([...doubles]).toEqual([Math.fround(0.1), Number.POSITIVE_INFINITY]);
   });
 
-  it('refuses integers', () => {
-    expect(() => toFloat32({ dtype: 'I32', shape: [0], bytes: bytesOf() })).toThrow(FormatError);
+  it.each(Object.keys(sizes) as SafetensorsType[])('reads %s or says that it does not', (dtype) => {
+    const read = () => toFloat32({ dtype, shape: [8], bytes: new Uint8Array(8 * sizes[dtype]) });
+    if (['F64', 'F32', 'F16', 'BF16'].includes(dtype)) expect(read()).toEqual(new Float32Array(8));
+    else expectError(read, UnsupportedError, { operation: 'toFloat32', got: dtype });
   });
 });

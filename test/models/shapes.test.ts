@@ -54,6 +54,21 @@ describe('inferShapes', () => {
     expectError(() => inferShapes(networkOf(), 1), ShapeError, { operation: 'inferShapes', parameter: 'layers' });
   });
 
+  it('refuses sizes that are not exact', () => {
+    const wide = networkOf(convolution());
+    const input = { height: 2 ** 30, width: 2 ** 20, channels: 2 };
+    const named = { operation: 'inferShapes', parameter: 'input', got: '[1, 1073741824, 1048576, 2]' };
+    expectError(() => inferShapes({ ...wide, input }, 1), ShapeError, named);
+    const doublings = Array.from({ length: 60 }, (_, index): Layer => {
+      const before = index === 0 ? 'input' : `${index - 1}`;
+      return { kind: 'concat', name: `${index}`, inputs: [before, before] };
+    });
+    expectError(() => inferShapes(networkOf(...doublings), 1), ShapeError, {
+      operation: 'concat',
+      parameter: '43.output',
+    });
+  });
+
   const relu = (name: string, ...inputs: string[]): Layer => ({ kind: 'relu', name, inputs });
   const add = (...inputs: string[]): Layer => ({ kind: 'add', name: 'add', inputs });
   const concat = (...inputs: string[]): Layer => ({ kind: 'concat', name: 'cat', inputs });

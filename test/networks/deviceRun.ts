@@ -177,7 +177,7 @@ async function bindSgd(
     velocities: room('velocities', 4 * count),
     groups: room('groups', (4 * count) / parameterBlock),
     settings: room('settings', 16, storage, Float32Array.of(1, weightDecay, momentum, 0).buffer),
-    status: room('status', 4),
+    status: room('status', 8),
     stepState: room('step', stepStateBytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, stepState),
   });
   return {

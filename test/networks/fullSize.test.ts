@@ -45,5 +45,5 @@ describe('a training step of IC-ResNet-50 at full size', () => {
       // The safety of test/support/rounding.ts, and the rounding of the sum itself.
       expect(Math.abs(got / norm - 1), name).toBeLessThan(4 * rounding + 1e-6);
     }
-  }, 600_000);
+  });
 });

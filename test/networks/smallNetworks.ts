@@ -12,6 +12,7 @@ const relu = (name: string, input: string): Layer => ({ kind: 'relu', name, inpu
 const relu6 = (name: string, input: string, maximum = 6): Layer => ({ kind: 'relu', name, inputs: [input], maximum });
 const concat = (name: string, ...inputs: string[]): Layer => ({ kind: 'concat', name, inputs });
 const add = (name: string, ...inputs: [string, string]): Layer => ({ kind: 'add', name, inputs });
+const flatten = (name: string, input: string): Layer => ({ kind: 'flatten', name, inputs: [input] });
 const dense = (input: string, bias = true): Layer => ({
   kind: 'dense',
   name: 'fc',
@@ -169,6 +170,28 @@ export const smallNetworks: readonly Network[] = [
       pool({ kind: 'meanPool', name: 'half', inputs: ['relu2'] }),
       dense('half'),
     ],
+  },
+  {
+    name: 'rows of images that others read too, side by side, the last one the logits',
+    input: { height: 3, width: 4, channels: 2 },
+    layers: [
+      convolution({ name: 'first', outChannels: 3, padding: [0, 0], adjust: 'output' }),
+      flatten('row', 'first'),
+      flatten('of-input', 'input'),
+      concat('rows', 'row', 'of-input'),
+      norm('norm', 'rows'),
+      add('sum', 'norm', 'rows'),
+      convolution({ name: 'pixel', inputs: ['sum'], outChannels: 12, kernel: [1, 1], padding: [0, 0] }),
+      relu('relu', 'first'),
+      convolution({ name: 'second', inputs: ['relu'], outChannels: 6, bias: true }),
+      flatten('logits', 'second'),
+      add('both', 'logits', 'pixel'),
+    ],
+  },
+  {
+    name: 'an image flattened at the end',
+    input: { height: 4, width: 3, channels: 2 },
+    layers: [convolution({ outChannels: 2, bias: true }), flatten('logits', 'conv')],
   },
   {
     name: 'no convolution at all',

@@ -14,7 +14,13 @@ import {
 } from 'onnx-buf';
 
 /** A whole number is an integer unless it says that it is none. */
-type AttributeValue = number | string | readonly number[] | { readonly float: number };
+type AttributeValue =
+  | number
+  | string
+  | readonly number[]
+  | TensorProto
+  | { readonly float: number }
+  | { readonly floats: readonly number[] };
 
 /** A node by its operator, inputs, output and attributes; it is called as its output is. */
 export function node(
@@ -29,11 +35,15 @@ export function node(
 }
 
 function attributeOf(name: string, value: AttributeValue): AttributeProto {
-  const { FLOAT, INT, INTS, STRING } = AttributeProto_AttributeType;
+  const { FLOAT, FLOATS, INT, INTS, STRING, TENSOR } = AttributeProto_AttributeType;
   if (typeof value === 'string')
     return create(AttributeProtoSchema, { name, type: STRING, s: new TextEncoder().encode(value) });
   if (typeof value === 'object' && 'float' in value)
     return create(AttributeProtoSchema, { name, type: FLOAT, f: value.float });
+  if (typeof value === 'object' && 'floats' in value)
+    return create(AttributeProtoSchema, { name, type: FLOATS, floats: [...value.floats] });
+  if (typeof value === 'object' && 'dims' in value)
+    return create(AttributeProtoSchema, { name, type: TENSOR, t: value });
   if (typeof value === 'object') return create(AttributeProtoSchema, { name, type: INTS, ints: value.map(BigInt) });
   if (Number.isInteger(value)) return create(AttributeProtoSchema, { name, type: INT, i: BigInt(value) });
   return create(AttributeProtoSchema, { name, type: FLOAT, f: value });
@@ -67,20 +77,34 @@ export function integers(name: string, values: readonly number[]): TensorProto {
   });
 }
 
-/** A graph's input or output; a size that is a word is open. */
+/** One integer, of no axis. */
+export function integer(name: string, value: number): TensorProto {
+  return { ...integers(name, [value]), dims: [] };
+}
+
+/** One truth value, of no axis. */
+export function boolean(name: string, value: boolean): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dataType: TensorProto_DataType.BOOL,
+    rawData: Uint8Array.of(value ? 1 : 0),
+  });
+}
+
+/** A graph's input or output; a size that is a word is open, and without sizes so is their number. */
 export function tensor(
   name: string,
-  sizes: readonly (number | string)[],
+  sizes?: readonly (number | string)[],
   elemType = TensorProto_DataType.FLOAT,
 ): ValueInfoProto {
-  const dim = sizes.map((size) =>
+  const dim = sizes?.map((size) =>
     typeof size === 'string'
       ? { value: { case: 'dimParam' as const, value: size } }
       : { value: { case: 'dimValue' as const, value: BigInt(size) } },
   );
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: 'tensorType', value: { elemType, shape: { dim } } } },
+    type: { value: { case: 'tensorType', value: { elemType, ...(dim && { shape: { dim } }) } } },
   });
 }
 
@@ -95,7 +119,7 @@ export interface ModelParts {
 
 export function modelOf(parts: ModelParts): Uint8Array {
   const { nodes, constants = [], opset = 17 } = parts;
-  const { inputs = [tensor('x', ['N', 2, 4, 5])], outputs = [tensor('y', [])] } = parts;
+  const { inputs = [tensor('x', ['N', 2, 4, 5])], outputs = [tensor('y')] } = parts;
   const graph = {
     name: 'graph',
     node: [...nodes],

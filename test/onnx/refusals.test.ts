@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import {
   AttributeProto_AttributeType,
   ModelProtoSchema,
   TensorProto_DataLocation,
   TensorProto_DataType,
+  type TypeProtoSchema,
+  ValueInfoProtoSchema,
 } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
-import { FormatError, UnsupportedError } from '../../src/errors.js';
+import { FormatError, ShapeError, UnsupportedError } from '../../src/errors.js';
 import { decodeOnnx } from '../../src/onnx.js';
 import { expectError } from '../models/errors.js';
 import { floats, integers, type ModelParts, modelOf, node, tensor } from './models.js';
+import { mutateModel } from './mutations.js';
 
 const decode = (parts: ModelParts) => decodeOnnx(modelOf(parts), { name: 'net.onnx' });
 const conv = (attributes: Parameters<typeof node>[3] = {}) => node('Conv', ['x', 'w'], 'y', attributes);
@@ -55,7 +58,6 @@ describe('an unknown operator', () => {
 
 describe('what no layer does', () => {
   it.each([
-    ['an attribute of its own', conv({ rounding: 1 }), 'rounding'],
     ['padding on one side', conv({ pads: [0, 0, 1, 1] }), '0 and 1'],
     ['padding of strided windows', conv({ auto_pad: 'SAME_UPPER', strides: [2, 1] }), '0 and 1'],
     ['a norm of the batch', { ...norm, attribute: node('', [], '', { training_mode: 1 }).attribute }, '1'],
@@ -142,20 +144,140 @@ describe('what no layer does', () => {
   });
 });
 
+describe('a sound file of what is not read', () => {
+  const { BFLOAT16, DOUBLE, FLOAT16, INT8, INT64, STRING, UINT8 } = TensorProto_DataType;
+  const nodes = [node('Relu', ['x'], 'y')];
+
+  it.each([FLOAT16, BFLOAT16, DOUBLE, INT64, UINT8, STRING])('is not called broken: images of type %i', (type) =>
+    expectError(() => decode({ nodes, inputs: [tensor('x', [1, 2, 4, 5], type)] }), UnsupportedError, {
+      parameter: 'net.onnx, graph input "x"',
+      expected: 'FLOAT',
+      got: TensorProto_DataType[type]!,
+    }));
+
+  it.each([
+    [[], '0: []'],
+    [['N', 4], '2: [?,4]'],
+    [['N', 2, 4], '3: [?,2,4]'],
+    [[1, 2, 4, 5, 6], '5: [1,2,4,5,6]'],
+    [undefined, 'none'],
+  ])('is not called broken: images of sizes %j', (sizes, got) =>
+    expectError(() => decode({ nodes, inputs: [tensor('x', sizes)] }), UnsupportedError, {
+      expected: 'four sizes, [N, C, H, W]',
+      got,
+    }));
+
+  it.each([
+    [['N', 2, 0, 5], 'height', '0'],
+    [['N', 2, 4, -1], 'width', 'none'],
+    [['N', 'C', 4, 5], 'channels', 'none'],
+  ])('is not called broken: images of sizes %j', (sizes, what, got) =>
+    expectError(() => decode({ nodes, inputs: [tensor('x', sizes)] }), UnsupportedError, {
+      parameter: `net.onnx, graph input "x", ${what}`,
+      got,
+    }));
+
+  it.each(['sequenceType', 'optionalType', 'mapType'] as const)('is not called broken: an input of %s', (kind) => {
+    const value = { case: kind, value: {} } as NonNullable<MessageInitShape<typeof TypeProtoSchema>['value']>;
+    const input = create(ValueInfoProtoSchema, { name: 'x', type: { value } });
+    expectError(() => decode({ nodes, inputs: [input] }), UnsupportedError, { got: kind });
+  });
+
+  it('is not called broken: a model of ai.onnx.ml', () => {
+    const tree = node('TreeEnsembleClassifier', ['x'], 'y', {}, 'ai.onnx.ml');
+    expectError(() => decode({ nodes: [tree] }), UnsupportedError, { got: 'ai.onnx.ml.TreeEnsembleClassifier' });
+    const opsetImport = [{ domain: 'ai.onnx.ml', version: 3n }];
+    const model = create(ModelProtoSchema, { irVersion: 8n, opsetImport, graph: { node: [tree] } });
+    expectError(() => decodeOnnx(toBinary(ModelProtoSchema, model), { name: 'trees.onnx' }), UnsupportedError, {
+      parameter: 'trees.onnx, version of the standard operators',
+      got: 'none, but "ai.onnx.ml"',
+    });
+  });
+
+  it('is not called broken: standard operators that the file defines anew', () => {
+    const functions = [{ name: 'Relu', domain: '' }];
+    const model = create(ModelProtoSchema, { irVersion: 8n, opsetImport: [{ version: 17n }], functions, graph: {} });
+    expectError(() => decodeOnnx(toBinary(ModelProtoSchema, model)), UnsupportedError, { got: '"Relu"' });
+  });
+
+  it.each([
+    ['in another file', { dataLocation: TensorProto_DataLocation.EXTERNAL }, 'data in a file beside it'],
+    [
+      'in another file by its place',
+      { externalData: [{ key: 'location', value: '/etc/passwd' }] },
+      'data in a file beside it',
+    ],
+    ['of bytes', { dataType: INT8 }, 'INT8'],
+    ['of texts', { dataType: STRING }, 'STRING'],
+    ['of halves of bytes', { dataType: TensorProto_DataType.FLOAT4E2M1 }, 'FLOAT4E2M1'],
+    ['of no elements', { dims: [0n, 2n, 3n, 3n], rawData: new Uint8Array() }, '[0,2,3,3]'],
+  ])('is not called broken: weights %s', (_, changes, got) =>
+    expectError(() => decode({ nodes: [conv()], constants: [floats('w', [3, 2, 3, 3], changes)] }), UnsupportedError, {
+      parameter: expect.stringContaining('tensor "w"'),
+      got,
+    }));
+
+  it('is not called broken: a second output where the first is left out', () => {
+    const lstm = { ...node('LSTM', ['x', 'w', 'w'], ''), output: ['', 'h'] };
+    const given = { nodes: [lstm, node('Relu', ['h'], 'y')], constants: [weights] };
+    expectError(() => decode(given), UnsupportedError, { got: 'LSTM' });
+  });
+
+  it('is not called broken: sizes as tables', () => {
+    const table = [node('Shape', ['x'], 's'), node('Unsqueeze', ['s', 'axes'], 't'), node('Reshape', ['x', 't'], 'y')];
+    expectError(() => decode({ nodes: table, constants: [integers('axes', [0])] }), UnsupportedError, {
+      parameter: 'net.onnx, node "t" (Unsqueeze)',
+      got: 'sizes [1,4]',
+    });
+  });
+});
+
+it.each(['net.onnx', new ArrayBuffer(8), undefined, null, [8, 1]])('refuses what is no bytes: %o', (given) =>
+  expectError(() => decodeOnnx(given as unknown as Uint8Array), ShapeError, {
+    parameter: 'bytes',
+    expected: 'a Uint8Array',
+  }));
+
+describe('a size of images that the caller asks for', () => {
+  const rows = [node('Flatten', ['x'], 'r'), node('Gemm', ['r', 'm'], 'y')];
+  const misfits: readonly (readonly [string, ModelParts])[] = [
+    ['a matrix', { nodes: rows, constants: [floats('m', [40, 3])] }],
+    ['a shape', { nodes: [node('Reshape', ['x', 's'], 'y')], constants: [integers('s', [0, 40])] }],
+    [
+      'a pixel',
+      {
+        nodes: [node('Squeeze', ['x', 'axes'], 'y')],
+        constants: [integers('axes', [2, 3])],
+        inputs: [tensor('x', ['N', 2, 1, 1])],
+      },
+    ],
+    ['windows', { nodes: [node('Conv', ['x', 'w'], 'y')], constants: [floats('w', [3, 2, 4, 4])] }],
+    ['windows of a pool', { nodes: [node('MaxPool', ['x'], 'y', { kernel_shape: [4, 4] })] }],
+  ];
+
+  it.each(misfits)('is a ShapeError, not a broken file, where it does not fit %s', (_, parts) => {
+    const file = modelOf(parts);
+    expectError(() => decodeOnnx(file, { input: { height: 3, width: 5 } }), ShapeError, { operation: 'decodeOnnx' });
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('is refused: %d', (height) =>
+    expectError(() => decodeOnnx(modelOf({ nodes: rows }), { input: { height, width: 5 } }), ShapeError, {
+      parameter: 'input.height',
+      got: `${height}`,
+    }));
+});
+
 describe('a file that contradicts itself', () => {
-  const { INT64, INT8, FLOAT16, STRING } = TensorProto_DataType;
+  const { INT64, FLOAT16 } = TensorProto_DataType;
   const refuses = (parts: ModelParts, parameter: string, got: string | RegExp) => {
     expectError(() => decode(parts), FormatError, { operation: 'decodeOnnx', parameter });
     expect(() => decode(parts)).toThrow(got);
   };
 
   it.each([
-    ['external data', { dataLocation: TensorProto_DataLocation.EXTERNAL }, 'beside'],
-    ['external data by its place', { externalData: [{ key: 'location', value: '/etc/passwd' }] }, 'beside'],
     ['integers', { dataType: INT64, rawData: new Uint8Array(54 * 8) }, 'I64'],
-    ['bytes', { dataType: INT8 }, 'INT8'],
-    ['texts', { dataType: STRING }, 'STRING'],
     ['a type that there is not', { dataType: 99 }, '99'],
+    ['no type', { dataType: TensorProto_DataType.UNDEFINED }, 'UNDEFINED'],
     ['too little data', { rawData: new Uint8Array(53 * 4) }, '53'],
     ['too much data', { dataType: FLOAT16 }, '108'],
     ['no data', { rawData: new Uint8Array() }, '0'],
@@ -171,7 +293,15 @@ describe('a file that contradicts itself', () => {
 
   it.each([
     ['other channels', [floats('w', [3, 1, 3, 3])], conv(), '1 channels'],
-    ['no filters', [floats('w', [0, 2, 3, 3])], conv(), '0'],
+    ['an attribute that the operator does not have', [weights], conv({ rounding: 1 }), 'rounding'],
+    ['an attribute of another version', [weights], node('Clip', ['x'], 'y', { min: { float: 0 } }), 'min'],
+    [
+      'an attribute twice',
+      [weights],
+      { ...conv(), attribute: [conv({ group: 1 }), conv({ group: 2 })].flatMap((n) => n.attribute) },
+      'again',
+    ],
+    ['several values of a Constant', [], node('Constant', [], 'y', { value_int: 1, value_float: 0.5 }), '2'],
     ['windows larger than the image', [floats('w', [1, 2, 9, 9])], conv(), 'y'],
     ['groups that do not divide', [weights], conv({ group: 0 }), '2 channels'],
     ['other windows', [weights], conv({ kernel_shape: [1, 1] }), '[1,1]'],
@@ -200,14 +330,30 @@ describe('a file that contradicts itself', () => {
     refuses({ nodes: [conv()], constants: [weights, weights] }, 'net.onnx', '"w" again');
   });
 
-  it('is refused: images of another type or rank', () => {
+  it('is refused: an input of a type that there is not, or of none', () => {
     const nodes = [node('Relu', ['x'], 'y')];
-    for (const type of [INT64, FLOAT16, TensorProto_DataType.UINT8, 77]) {
+    for (const type of [TensorProto_DataType.UNDEFINED, 77]) {
       expect(() => decode({ nodes, inputs: [tensor('x', [1, 2, 4, 5], type)] })).toThrow(FormatError);
     }
-    for (const sizes of [[], [1, 2], [1, 2, 4, 0], [1, -2, 4, 5], [1, 2, 4, 5, 6]]) {
-      expect(() => decode({ nodes, inputs: [tensor('x', sizes)] }), `${sizes}`).toThrow(FormatError);
-    }
+    expect(() => decode({ nodes, inputs: [create(ValueInfoProtoSchema, { name: 'x' })] })).toThrow(FormatError);
+  });
+
+  it('is refused: tensors without a name', () => {
+    const nodes = [node('Mul', ['x'], 'm'), node('Relu', ['m'], 'y')];
+    refuses({ nodes, constants: [floats('', [2, 1, 1])] }, 'net.onnx, tensor', 'none');
+    refuses(
+      { nodes: [node('Relu', [''], 'y')], inputs: [tensor('', [1, 2, 4, 5])] },
+      'net.onnx, graph input ""',
+      'none',
+    );
+  });
+
+  it('is refused: no version of the operators, or two', () => {
+    const model = (opsetImport: { domain?: string; version: bigint }[], irVersion = 8n) =>
+      toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion, opsetImport, graph: {} }));
+    expect(() => decodeOnnx(model([]))).toThrow(FormatError);
+    expect(() => decodeOnnx(model([{ version: 17n }, { domain: 'ai.onnx', version: 17n }]))).toThrow(FormatError);
+    expect(() => decodeOnnx(model([], 2n))).toThrow(UnsupportedError);
   });
 
   it('is refused: metadata that do not fit', () => {
@@ -287,7 +433,7 @@ describe('a hostile file', () => {
   it('is refused: channels that double', () => {
     const name = (index: number): string => (index === 60 ? 'y' : `x${index === 0 ? '' : index}`);
     const nodes = Array.from({ length: 60 }, (_, i) => node('Concat', [name(i), name(i)], name(i + 1), { axis: 1 }));
-    expect(() => decode({ nodes })).toThrow(FormatError);
+    expect(() => decode({ nodes })).toThrow(UnsupportedError);
   });
 
   it('reads names of any kind', () => {
@@ -319,6 +465,30 @@ describe('a hostile file', () => {
     );
     expect(outcomes.networks).toBeGreaterThan(100);
     expect(outcomes.refusals).toBeGreaterThan(100);
+  });
+
+  it('ends in a network or a refusal wherever names, numbers and nodes are exchanged', () => {
+    const outcomes = { networks: 0, refusals: 0 };
+    const files = ['mobile', 'dense', 'ic_grouped'].map((name) =>
+      readFileSync(new URL(`../golden/onnx/${name}.onnx`, import.meta.url)),
+    );
+    const seeds = fc.array(fc.integer(), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(fc.constantFrom(...files), seeds, (file, given) => {
+        const model = fromBinary(ModelProtoSchema, file);
+        for (const seed of given) mutateModel(model, seed);
+        try {
+          decodeOnnx(toBinary(ModelProtoSchema, model));
+          outcomes.networks++;
+        } catch (error) {
+          if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
+          outcomes.refusals++;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(outcomes.networks).toBeGreaterThan(50);
+    expect(outcomes.refusals).toBeGreaterThan(50);
   });
 
   it('says in the error which attribute it is', () => {

@@ -2,7 +2,7 @@ import { env, InferenceSession, Tensor } from 'onnxruntime-web';
 import { nchwToNhwc, nhwcToNchw } from '../support/layout.js';
 
 // What the runtime says of itself on stderr is not the tests' output.
-env.logLevel = 'error';
+env.logLevel = 'fatal';
 env.wasm.numThreads = 1;
 
 type Size = Readonly<Record<'height' | 'width' | 'channels', number>>;

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { UnsupportedError } from '../../src/errors.js';
 import { decodeOnnx } from '../../src/onnx.js';
+import { expectError } from '../models/errors.js';
 import { networkForward } from '../reference/network.js';
 import { uniform } from '../support/random.js';
 import { distance } from '../support/rounding.js';
@@ -101,5 +104,60 @@ describe.each(Object.entries(models))('%s', (_, parts) => {
     const { logits } = networkForward(network, values, images, { training: false });
     expect(logits).toHaveLength(expected.length);
     expect(distance(logits, expected)).toBeLessThan(1e-5);
+  });
+});
+
+describe('A file', () => {
+  const read = (name: string) => readFileSync(new URL(`../golden/onnx/${name}.onnx`, import.meta.url));
+
+  it.each([
+    ['whose images are flattened at the end', 'conv_out_flatten'],
+    ['that unsqueezes filters behind their last axis', 'unsq_neg'],
+  ])('%s is what ONNX Runtime makes of it', async (_, name) => {
+    const { network, values } = decodeOnnx(read(name));
+    const { height, width, channels } = network.input;
+    const images = uniform(2 * height * width * channels, 3);
+    const { values: expected } = await runOnnx(read(name), network.input, images);
+    const { logits } = networkForward(network, values, images, { training: false });
+    expect(logits).toHaveLength(expected.length);
+    expect(distance(logits, expected)).toBeLessThan(1e-5);
+  });
+
+  it('whose norm is by the batch, before version 14, is refused', () =>
+    expectError(() => decodeOnnx(read('bn_train_9')), UnsupportedError, {
+      parameter: 'file.onnx, node "/1/BatchNormalization" (BatchNormalization), outputs',
+      got: '5, as in training',
+    }));
+
+  it('that adds a number a channel to images is refused, not called broken', () =>
+    expectError(() => decodeOnnx(read('add_broadcast_pool')), UnsupportedError, {
+      parameter: 'file.onnx, node 2 (Add), inputs',
+      got: '[batch, 4, 1, 1]',
+    }));
+
+  it('whose sums of groups are over images on their side has no IC convolutions', () => {
+    const split = (height: number, width: number) =>
+      modelOf({
+        nodes: [
+          node('Conv', ['x', 'w'], 'z', { group: 2 }),
+          node('Reshape', ['x', 'split'], 'parts'),
+          node('ReduceSum', ['parts', 'axis'], 'sums', { keepdims: 0 }),
+          node('Conv', ['sums', 'ones'], 'windows', { group: 2 }),
+          node('Mul', ['windows', 'adjust'], 'threshold'),
+          node('Sub', ['z', 'threshold'], 'excess'),
+          node('Relu', ['excess'], 'rectified'),
+          node('Add', ['z', 'rectified'], 'y'),
+        ],
+        constants: [
+          floats('w', [4, 2, 1, 1]),
+          floats('adjust', [4, 1, 1]),
+          floats('ones', [4, 1, 1, 1], { values: [1, 1, 1, 1] }),
+          integers('split', [0, 2, 2, height, width]),
+          integers('axis', [2]),
+        ],
+        inputs: [tensor('x', ['N', 4, 2, 8])],
+      });
+    expect(decodeOnnx(split(2, 8)).network.layers).toMatchObject([{ kind: 'convolution', adjust: 'output' }]);
+    expect(() => decodeOnnx(split(4, 4))).toThrow(UnsupportedError);
   });
 });

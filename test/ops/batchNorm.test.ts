@@ -148,6 +148,20 @@ describe('batch normalisation in training', () => {
     for (const behind of behinds) await expectTraining(makeNorm(300, 6, 0.01 * ratio, 0.01), behind);
   });
 
+  it.each([1e18, 3e19, 1e25, Infinity, Number.NaN])('takes no variance for 0 that %d makes overflow', async (value) => {
+    const x = Float32Array.of(value, -value, value, -value);
+    const result = await runPlan(device, planBatchNormTraining({ pixels: 4, channels: 1 }, { epsilon, momentum }), {
+      input: x,
+      weight: Float32Array.of(1),
+      bias: Float32Array.of(0),
+      runningMean: Float32Array.of(0),
+      runningVariance: Float32Array.of(1),
+    });
+    const [variance] = result.floats('runningVariance');
+    if (value === 1e18) expect(variance).toBeGreaterThan(1e35);
+    else expect(Number.isFinite(variance)).toBe(false);
+  });
+
   it('normalises a channel of equal values to its bias', async () => {
     const norm = makeNorm(40, 4, 0, 1);
     norm.x.fill(1234.5);

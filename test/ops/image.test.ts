@@ -36,10 +36,13 @@ function textureOf(width: number, height: number, usage = GPUTextureUsage.TEXTUR
   return texture;
 }
 
-async function toTensor(shape: ImageToTensorShape, options: ImageToTensorOptions): Promise<Float32Array> {
+async function toTensor(
+  shape: ImageToTensorShape,
+  options: ImageToTensorOptions,
+  texture = textureOf(shape.imageWidth, shape.imageHeight),
+): Promise<Float32Array> {
   const plan = planImageToTensor(shape, options);
   const compiled = await compilePlan(device, plan);
-  const texture = textureOf(shape.imageWidth, shape.imageHeight);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
   const output = device.createBuffer({ size: plan.operands.output!.bytes, usage });
   await guard(device, 'test', () => {
@@ -131,6 +134,17 @@ describe('planImageToTensor', () => {
     const shape = size(16, 16, 7, 7);
     const options = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
     expectClose(await toTensor(shape, options), expected(shape, [0, 0, 16, 16], options), 5 * bound, 'normalised');
+  });
+
+  it('keeps a pixel that is not finite out of those for which it has no weight', async () => {
+    const texture = device.createTexture({
+      size: [5, 3],
+      format: 'rgba32float',
+      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+    });
+    const pixels = Float32Array.from({ length: 60 }, (_, i) => (Math.floor(i / 4) === 7 ? Number.NaN : i));
+    device.queue.writeTexture({ texture }, pixels, { bytesPerRow: 5 * 16 }, [5, 3]);
+    expect(await toTensor(size(5, 3, 5, 3, 4), {}, texture)).toEqual(pixels);
   });
 
   it.each([

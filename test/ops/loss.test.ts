@@ -137,12 +137,12 @@ describe('label rank', () => {
 describe('step metrics', () => {
   const ring = 4;
 
-  async function metrics(losses: Floats, ranks: Integers, step: number, status = 0): Promise<Outputs> {
+  async function metrics(losses: Floats, ranks: Integers, step: number, noted = 0): Promise<Outputs> {
     return runPlan(device, planStepMetrics(losses.length, ring), {
       losses,
       ranks,
       ring: Float32Array.from({ length: 2 * ring }, (_, i) => -i),
-      status: Uint32Array.of(status),
+      status: Uint32Array.of(noted, 0),
       stepState: stepState({ step }),
     });
   }
@@ -157,16 +157,16 @@ describe('step metrics', () => {
     const right = ranks.filter((rank) => rank === 0).length;
     const bound = Float64Array.of(0, 0, 0, 0, (n + 3) * EPSILON * mean, 0, 0, 0);
     expectClose(result.floats('ring'), [0, -1, -2, -3, mean, right, -6, -7], bound, 'step metrics');
-    expect([...result.integers('status')]).toEqual([0]);
+    expect([...result.integers('status')]).toEqual([0, 0]);
   });
 
   it.each([Number.NaN, Infinity, -Infinity])('note the first step with a loss of %d', async (value) => {
     const losses = new Float32Array(70).fill(1);
     losses[69] = value;
     const ranks = new Uint32Array(70);
-    expect([...(await metrics(losses, ranks, 41)).integers('status')]).toEqual([42]);
-    expect([...(await metrics(losses, ranks, 41, 7)).integers('status')]).toEqual([7]);
-    expect([...(await metrics(new Float32Array(70), ranks, 41, 7)).integers('status')]).toEqual([7]);
+    expect([...(await metrics(losses, ranks, 41)).integers('status')]).toEqual([42, 0]);
+    expect([...(await metrics(losses, ranks, 41, 7)).integers('status')]).toEqual([7, 0]);
+    expect([...(await metrics(new Float32Array(70), ranks, 41, 7)).integers('status')]).toEqual([7, 0]);
   });
 });
 
@@ -180,7 +180,7 @@ describe('step metrics with distances', () => {
       ranks: new Uint32Array(losses.length),
       ring: new Float32Array(2 * ring),
       distanceRing: Float32Array.of(-1, -2, -3, -4),
-      status: Uint32Array.of(0),
+      status: new Uint32Array(2),
       stepState: stepState({ step: 5 }),
     });
   }
@@ -192,7 +192,7 @@ describe('step metrics with distances', () => {
     const bound = Float64Array.of(0, (n + 3) * EPSILON * distance!, 0, 0);
     expectClose(result.floats('distanceRing'), [-1, distance!, -3, -4], bound, 'step distances');
     expectClose(result.floats('ring').subarray(2, 4), [loss!, n], [(n + 3) * EPSILON * loss!, 0], 'step losses');
-    expect([...result.integers('status')]).toEqual([0]);
+    expect([...result.integers('status')]).toEqual([0, 0]);
   });
 
   it.each([
@@ -200,7 +200,55 @@ describe('step metrics with distances', () => {
     ['distances', 1, Infinity],
   ])('note the step where %s are not finite', async (_, loss, distance) => {
     const result = await metrics(Float32Array.of(1, loss), Float32Array.of(distance, 1));
-    expect([...result.integers('status')]).toEqual([6]);
+    expect([...result.integers('status')]).toEqual([6, 0]);
+  });
+});
+
+describe('step metrics with statistics', () => {
+  const update = 0xffffffff;
+
+  async function metrics(count: number, changes: { strange?: number; loss?: number; status?: readonly number[] } = {}) {
+    const { strange, loss = 1, status = [0, 0] } = changes;
+    const statistics = randomArray(count, 13);
+    if (strange !== undefined) statistics[strange] = Number.NEGATIVE_INFINITY;
+    const running = randomArray(count, 14);
+    const result = await runPlan(device, planStepMetrics(2, 4, { statistics: count }), {
+      losses: Float32Array.of(1, loss),
+      ranks: new Uint32Array(2),
+      ring: new Float32Array(8),
+      status: Uint32Array.from(status),
+      statistics,
+      running,
+      stepState: stepState({ step: 5 }),
+    });
+    const left = result.floats('running');
+    const kept = left.every((value, index) => value === running[index]);
+    const taken = left.every((value, index) => value === statistics[index]);
+    return { status: [...result.integers('status')], running: kept ? 'kept' : taken ? 'taken' : 'torn' };
+  }
+
+  it.each([4, 64, 256, 260, 1000])('take over %i of a good step', async (count) => {
+    expect(await metrics(count)).toEqual({ status: [0, 0], running: 'taken' });
+  });
+
+  it.each([
+    0, 3, 255, 256, 999,
+  ])('leave all alone where number %i is not finite, and note its place', async (strange) => {
+    const place = 1 + 4 * Math.floor(strange / 4);
+    expect(await metrics(1000, { strange })).toEqual({ status: [6, place], running: 'kept' });
+  });
+
+  it('name the loss first, then the statistics, then the update, and the first step of all', async () => {
+    const kept = (...status: number[]) => ({ status, running: 'kept' });
+    expect(await metrics(8, { strange: 4, loss: Number.NaN })).toEqual(kept(6, 0));
+    expect(await metrics(8, { strange: 4, status: [6, update] })).toEqual(kept(6, 5));
+    expect(await metrics(8, { loss: Infinity, status: [6, update] })).toEqual(kept(6, 0));
+    expect(await metrics(8, { status: [6, update] })).toEqual(kept(6, update));
+    expect(await metrics(8, { strange: 4, loss: Number.NaN, status: [3, update] })).toEqual(kept(3, update));
+  });
+
+  it('come in fours', () => {
+    expect(() => planStepMetrics(1, 1, { statistics: 6 })).toThrow(/^stepMetrics: statistics \/ 4: /);
   });
 });
 

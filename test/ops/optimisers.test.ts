@@ -62,7 +62,7 @@ describe('SGD', () => {
         velocities,
         groups: groupOfBlock,
         settings,
-        status: Uint32Array.of(0),
+        status: new Uint32Array(2),
         stepState: stepState({ step, learningRate }),
         ...(clip && { clipping: Float32Array.of(clipFactor, 5) }),
       });
@@ -111,7 +111,7 @@ describe('AdamW', () => {
           squares,
           groups: new Uint32Array(blocks).fill(group),
           settings,
-          status: Uint32Array.of(0),
+          status: new Uint32Array(2),
           stepState: stepState({ step: step - 1, learningRate, corrections: correctionsOf(step, group) }),
           ...(clip && { clipping: Float32Array.of(clipFactor, 5) }),
         });
@@ -142,7 +142,7 @@ describe('AdamW', () => {
       means: new Float32Array(count),
       squares: new Float32Array(count),
       settings,
-      status: Uint32Array.of(0),
+      status: new Uint32Array(2),
       stepState: stepState({ step: 0, learningRate, corrections: correctionsOf(1, 0) }),
     };
     const plan = planAdamW(count, { groups: 3, epsilon });
@@ -168,7 +168,7 @@ it('a status that is not 0 stops every update', async () => {
     gradients: gradientOf(1),
     groups: groupOfBlock,
     settings: randomArray(12, 3),
-    status: Uint32Array.of(17),
+    status: Uint32Array.of(17, 0),
     stepState: stepState({ step: 1, learningRate }),
   };
   const sgd = await runPlan(device, planSgd(count, { groups: 3 }), { ...common, velocities });
@@ -183,6 +183,62 @@ it('a status that is not 0 stops every update', async () => {
   expect(adamW.floats('parameters')).toEqual(parameters);
   expect(adamW.floats('means')).toEqual(velocities);
   expect(adamW.floats('squares')).toEqual(squares);
+});
+
+describe('a check', () => {
+  const check = async (kind: 'sgd' | 'adamW', changes: Record<string, Float32Array<ArrayBuffer>>, status = [0, 0]) => {
+    const plan =
+      kind === 'sgd'
+        ? planSgd(count, { groups: 3, check: true })
+        : planAdamW(count, { groups: 3, epsilon: 1e-8, check: true });
+    // What it reads and may not write, runPlan looks at.
+    const result = await runPlan(device, plan, {
+      parameters,
+      gradients: gradientOf(1),
+      groups: groupOfBlock,
+      settings: Float32Array.of(1, 0, 0.9, 0.9, 1, 0, 0.9, 0.9, 1, 0, 0.9, 0.9),
+      status: Uint32Array.from(status),
+      stepState: stepState({ step: 4, learningRate }),
+      ...(kind === 'sgd'
+        ? { velocities: new Float32Array(count) }
+        : { means: new Float32Array(count), squares: new Float32Array(count) }),
+      ...changes,
+    });
+    return [...result.integers('status')];
+  };
+  const changedAt = (base: Float32Array, value: number, place: number) => {
+    const changed = Float32Array.from(base);
+    changed[place] = value;
+    return changed;
+  };
+  const zeros = new Float32Array(count);
+
+  it('says nothing of an update that is finite, and writes nothing', async () => {
+    expect(await check('sgd', {})).toEqual([0, 0]);
+    expect(await check('adamW', {})).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['sgd', 'a gradient of NaN', { gradients: changedAt(gradientOf(1), Number.NaN, 0) }],
+    ['sgd', 'an infinite gradient', { gradients: changedAt(gradientOf(1), Infinity, count - 1) }],
+    [
+      'sgd',
+      'a velocity that overflows',
+      { velocities: changedAt(zeros, -3.4e38, 77), gradients: changedAt(zeros, -3.4e38, 77) },
+    ],
+    [
+      'sgd',
+      'a parameter that overflows',
+      { parameters: changedAt(parameters, 3.4e38, 5), gradients: changedAt(zeros, -3.4e38, 5) },
+    ],
+    ['adamW', 'a gradient of NaN', { gradients: changedAt(gradientOf(1), Number.NaN, 0) }],
+    ['adamW', 'a gradient whose square overflows', { gradients: changedAt(gradientOf(1), 1e20, count - 1) }],
+    ['adamW', 'a mean of infinity', { means: changedAt(zeros, Infinity, 64) }],
+    ['adamW', 'a parameter of NaN', { parameters: changedAt(parameters, Number.NaN, 200) }],
+  ] as const)('of %s notes %s', async (kind, _, changes) => {
+    expect(await check(kind, changes)).toEqual([5, 0xffffffff]);
+    expect(await check(kind, changes, [3, 1])).toEqual([3, 1]);
+  });
 });
 
 describe('parts of a flat buffer', () => {

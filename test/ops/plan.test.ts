@@ -255,9 +255,11 @@ it('refuses operands of one dispatch that share memory, and takes neighbours', a
 
 it('leaves nothing behind for a device of the caller’s: no uncaptured error', async () => {
   const errors: string[] = [];
+  let heard = (): void => {};
   const listen = (event: Event) => {
     event.preventDefault();
     errors.push((event as GPUUncapturedErrorEvent).error.message);
+    heard();
   };
   device.addEventListener('uncapturederror', listen);
   const plan = planConvolution(
@@ -281,11 +283,13 @@ it('leaves nothing behind for a device of the caller’s: no uncaptured error', 
   const notANumber = planCrossEntropy({ batch: 1, classes: 2 });
   const wrongConstants = notANumber.steps.map((step) => ({ ...step, constants: { BATCH: Number.NaN } }));
   await expect(compilePlan(device, { ...notANumber, steps: wrongConstants })).rejects.toThrow(ShapeError);
-  // No scope is left open: the next error reaches the device.
-  device.createBuffer({ size: 4, usage: 0 });
-  await device.queue.onSubmittedWorkDone();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  // No scope is left open: the next error reaches the device, and errors come in order.
+  const next = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  device.createBuffer({ size: 4, usage: 0, label: 'the next' });
+  await next;
   device.removeEventListener('uncapturederror', listen);
-  expect(errors).toHaveLength(1);
+  expect(errors).toEqual([expect.stringContaining('the next')]);
   expect(await device.popErrorScope().catch((error: unknown) => (error as Error).name)).toBe('OperationError');
 });

@@ -185,6 +185,13 @@ function layerForward(layer: Layer, inputs: readonly Activation[], context: Cont
         backward: (dy) => ({ inputs: concatBackwardReference(dy, counts) }),
       };
     }
+    case 'flatten': {
+      const [batch, height, width, channels] = input.shape;
+      return {
+        output: { data: nhwcToNchw(input.data, input.shape), shape: [batch, 1, 1, height * width * channels] },
+        backward: (dy) => ({ inputs: [nchwToNhwc(dy, [batch, channels, height, width])] }),
+      };
+    }
     case 'softmax':
       return {
         output: { data: softmaxReference(input.data, input.shape[3]), shape: input.shape },

@@ -66,7 +66,7 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   const context = await browser.newContext({ locale: 'en-US', ...options });
   const page = await context.newPage();
   // While a GPU process on the processor compiles kernels, pages wait for their frames.
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(300_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(`${message.text()} (${message.location().url})`);

@@ -34,6 +34,7 @@ const {
   planReluGradient,
   planSoftmax,
   planTensorToImage,
+  planTranspose,
 } = operations;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
@@ -137,6 +138,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
+    planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
   };
 }
 

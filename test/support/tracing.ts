@@ -15,7 +15,11 @@ interface TraceEvent {
  * The processor time in milliseconds of every task that the page's main thread ran meanwhile. Other work on the machine does
  * not count, as it would by the clock.
  */
-export async function mainThreadTasks(browser: Browser, page: Page, meanwhile: () => Promise<void>): Promise<number[]> {
+export async function mainThreadTasks(
+  browser: Browser,
+  page: Page,
+  meanwhile: () => Promise<unknown>,
+): Promise<number[]> {
   await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline', '__metadata'] });
   await meanwhile();
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString('utf8')) as { traceEvents: TraceEvent[] };

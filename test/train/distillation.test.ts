@@ -128,6 +128,21 @@ describe('a training with a teacher', () => {
     disposeAll(cached);
   });
 
+  it('forgets what it remembers of a teacher whose state changes', async () => {
+    const changed = initialParameters(teacherNetwork, 77);
+    const losses = async (cache: boolean): Promise<number[]> => {
+      const own = freshState(device, teacherNetwork);
+      const trainer = await distilled({ teacher: own, end: 14, cache });
+      const reports = await reportsOf(trainer, { steps: 7 });
+      writeState(own, changed);
+      reports.push(...(await reportsOf(trainer)));
+      disposeAll(trainer);
+      own.dispose();
+      return reports.map(({ loss }) => loss);
+    };
+    expect(await losses(true)).toEqual(await losses(false));
+  });
+
   it.each([
     ['the teacher', {}],
     ['its logits remembered', { cache: true, end: 12 }],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FormatError } from '../../src/errors.js';
+import { FormatError, LimitError, UnsupportedError } from '../../src/errors.js';
 import { parseNetwork } from '../../src/graph/networkJson.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
 import { float32Tensor, type SafetensorsTensor, writeSafetensors } from '../../src/io/safetensors.js';
@@ -60,6 +60,11 @@ describe('the record of a checkpoint', () => {
     `{"network": ${nested}}`,
   ])('is refused where it is %.40s', (text) => {
     expect(() => decodeCheckpoint(fileOf(text))).toThrow(FormatError);
+  });
+
+  it('is refused where it has more values than are read', () => {
+    const text = JSON.stringify({ ...record, classNames: 'HERE' }).replace('"HERE"', `[${'0,'.repeat(1_000_000)}0]`);
+    expect(() => decodeCheckpoint(fileOf(text))).toThrow(LimitError);
   });
 
   it('is refused where there is none', () => {
@@ -193,6 +198,23 @@ describe('a network as JSON', () => {
     expect('polluted' in {}).toBe(false);
   });
 
+  it('is refused with more layers than are read', () => {
+    const relus = (count: number) => {
+      const layers = Array.from({ length: count }, (_, at) => ({
+        kind: 'relu',
+        name: `${at}`,
+        inputs: [at === 0 ? 'input' : `${at - 1}`],
+      }));
+      return { ...smallNetwork, layers };
+    };
+    expect(accepted(relus(10_000)).layers).toHaveLength(10_000);
+    const named = { operation: 'network', parameter: 'net.layers', got: '10001' };
+    expectError(() => accepted(relus(10_001)), LimitError, named);
+    const inputs = Array.from({ length: 10_001 }, () => 'input');
+    const wide = { ...smallNetwork, layers: [{ kind: 'concat', name: 'wide', inputs }] };
+    expectError(() => accepted(wide), FormatError, { parameter: 'net.layers[0].inputs' });
+  });
+
   it('is named shortly however long it is', () => {
     const long = 'x'.repeat(1e6);
     for (const value of [
@@ -228,7 +250,7 @@ describe('a file at random', () => {
       }
       return true;
     } catch (error) {
-      if (error instanceof FormatError) return true;
+      if (error instanceof FormatError || error instanceof LimitError || error instanceof UnsupportedError) return true;
       throw error;
     }
   };

@@ -127,6 +127,7 @@ describe('an optimiser', () => {
       writeBuffer(device, shared.stepState, optimiser.stepState(step, options.learningRate));
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
+      optimiser.encodeCheck(pass);
       optimiser.encode(pass);
       pass.end();
       device.queue.submit([encoder.finish()]);
@@ -141,7 +142,7 @@ describe('an optimiser', () => {
     const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
     return {
       gradients: createBuffer(device, { label: 'gradients', size: layout.trainedCount * 4, usage: storage }),
-      status: createBuffer(device, { label: 'status', size: 4, usage: storage }),
+      status: createBuffer(device, { label: 'status', size: 8, usage: storage }),
       stepState: createBuffer(device, {
         label: 'step state',
         size: 16,

@@ -13,10 +13,10 @@ export function fakeIndexedDB(): IDBFactory {
       const transaction = {
         oncomplete: undefined as (() => void) | undefined,
         objectStore: () => ({
-          get: (key: string) => ({ result: table.get(key) }),
-          put(value: unknown, key: string) {
+          getAll: () => ({ result: [...table.values()] }),
+          put(value: unknown, key: IDBValidKey) {
             if (mode !== 'readwrite') throw new DOMException('read only', 'ReadOnlyError');
-            table.set(key, value);
+            table.set(JSON.stringify(key), value);
             return { result: key };
           },
         }),

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FormatError } from '../../src/errors.js';
+import { FormatError, LimitError } from '../../src/errors.js';
 import { fileTuningStore } from '../../src/tune/fileStore.js';
 import { indexedDBTuningStore } from '../../src/tune/indexedDBStore.js';
 import { decodeTuning, encodeTuning, type TunedForm, version } from '../../src/tune/record.js';
@@ -56,17 +56,40 @@ describe.each(Object.entries(stores))('a store in %s', (_, create) => {
 });
 
 describe('the file store', () => {
-  const onlyFile = async () => join(folder, (await readdir(folder))[0]!);
+  const allFiles = async () => {
+    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+    return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  };
 
-  it('keeps one readable file an adapter and leaves nothing else', async () => {
+  it('keeps one readable file an operation, a folder for each adapter, and leaves nothing else', async () => {
     const store = fileTuningStore({ folder });
     await store.add(scope, results);
     await store.add({ ...scope, adapter: 'vendor chip (driver 1.3), subgroups of 32, float16' }, results);
     const names = await readdir(folder);
     expect(names).toHaveLength(2);
-    for (const name of names) expect(name).toMatch(/^vendor-chip-driver-1-[0-9a-f]{12}\.json$/);
-    const path = join(folder, names[0]!);
-    expect(decodeTuning(await readFile(path, 'utf8'), path).results).toEqual(results);
+    for (const name of names) {
+      expect(name).toMatch(/^vendor-chip-driver-1-[0-9a-f]{12}$/);
+      const files = (await readdir(join(folder, name))).sort();
+      expect(files).toEqual(['__proto__.json', expect.stringMatching(/^conv2d-1x2-[0-9a-f]{12}\.json$/)]);
+      const path = join(folder, name, files[1]!);
+      const key = 'conv2d 1x2';
+      expect(decodeTuning(await readFile(path, 'utf8'), path).results).toEqual(new Map([[key, results.get(key)]]));
+    }
+  });
+
+  it('keeps what three stores add to one folder at once', async () => {
+    const adding = [0, 1, 2].flatMap((part) => {
+      const store = fileTuningStore({ folder, onWarning });
+      return Array.from({ length: 100 }, (_, index) =>
+        store.add(scope, new Map([[`${part} of ${index}`, tuned(index)]])),
+      );
+    });
+    await Promise.all(adding);
+    const kept = await fileTuningStore({ folder, onWarning }).load(scope);
+    expect(kept.size).toBe(300);
+    expect(kept.get('2 of 99')).toEqual(tuned(99));
+    expect(warnings).toEqual([]);
+    expect(await allFiles()).toHaveLength(300);
   });
 
   it('lasts beyond the store', async () => {
@@ -76,16 +99,25 @@ describe('the file store', () => {
 
   it('ignores a damaged file with one warning, and replaces it', async () => {
     await fileTuningStore({ folder }).add(scope, results);
-    const path = await onlyFile();
+    const path = (await allFiles()).find((file) => file.includes('conv2d'))!;
     await writeFile(path, (await readFile(path, 'utf8')).slice(0, 100));
     const store = fileTuningStore({ folder, onWarning });
-    expect(await store.load(scope)).toEqual(new Map());
-    expect(await store.load(scope)).toEqual(new Map());
+    const others = new Map([['__proto__', withoutHeuristic]]);
+    expect(await store.load(scope)).toEqual(others);
+    expect(await store.load(scope)).toEqual(others);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(path);
 
-    await store.add(scope, new Map([['new', tuned(3)]]));
-    expect(await fileTuningStore({ folder }).load(scope)).toEqual(new Map([['new', tuned(3)]]));
+    await store.add(scope, new Map([['conv2d 1x2', tuned(3)]]));
+    expect(await store.load(scope)).toEqual(new Map([...others, ['conv2d 1x2', tuned(3)]]));
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('says what it could not read again, and keeps the rest', async () => {
+    const store = fileTuningStore({ folder, onWarning });
+    await store.add(scope, new Map([['odd', { ...tuned(1), milliseconds: Number.NaN }], ...results]));
+    expect(await store.load(scope)).toEqual(results);
+    expect(warnings).toEqual([expect.stringMatching(/^Measurements are not remembered: .*odd: milliseconds/)]);
   });
 
   it('ignores a file of another version without a word', async () => {
@@ -94,7 +126,7 @@ describe('the file store', () => {
     const store = fileTuningStore({ folder, onWarning });
     expect(await store.load(scope)).toEqual(new Map());
     await store.add(scope, new Map([['new', tuned(3)]]));
-    expect(await store.load(old)).toEqual(new Map());
+    expect(await store.load(scope)).toEqual(new Map([['new', tuned(3)]]));
     expect(warnings).toEqual([]);
   });
 
@@ -125,6 +157,8 @@ describe('import', () => {
 
   it.each([
     ['no JSON', '{', 'text'],
+    ['lists in lists', changed({ adapter: 'HERE' }).replace('"HERE"', '['.repeat(100_000)), 'text'],
+    ['a name given twice', '{"format":1,"format":1}', 'text'],
     ['a list', '[]', 'text'],
     ['null', 'null', 'text'],
     ['another format', changed({ format: 'other' }), 'format'],
@@ -148,5 +182,10 @@ describe('import', () => {
     await expect(importing).rejects.toThrow(`some.json: `);
     await expect(importing).rejects.toThrow(parameter);
     expect(await store.load(scope)).toEqual(new Map());
+  });
+
+  it('refuses more values than are read', async () => {
+    const many = changed({ results: 'HERE' }).replace('"HERE"', `[${'0,'.repeat(1_000_000)}0]`);
+    await expect(importTuning(memoryTuningStore(), many)).rejects.toThrow(LimitError);
   });
 });

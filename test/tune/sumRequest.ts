@@ -1,5 +1,5 @@
 import type { Family, FormRequest, RankedForm } from '../../src/ops/forms.js';
-import type { Operand, OperationPlan } from '../../src/ops/plan.js';
+import type { KernelStep, Operand, OperationPlan } from '../../src/ops/plan.js';
 
 const count = 4096;
 
@@ -11,8 +11,8 @@ const text = `
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let element = workgroup_index(workgroup) * 64u + local;
   var sum = ERROR;
-  for (var term = 0u; term < WORK; term++) {
-    sum += select(0.0, input[(element + term) % COUNT], term < 8u);
+  for (var term = 0u; term < 8u; term++) {
+    sum += input[(element + term) % COUNT];
   }
   output[element] = sum;
 }
@@ -22,8 +22,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 export interface SumForm {
   readonly family: Family;
   readonly cost: number;
-  /** Terms that the kernel goes through, of which it adds up eight. */
-  readonly work?: number;
+  /** How often the sum is formed; once where left out. */
+  readonly dispatches?: number;
   /** Added to the result. */
   readonly error?: number;
   readonly broken?: boolean;
@@ -44,23 +44,18 @@ export function sumRequest(key: string, given: readonly SumForm[]): FormRequest 
   };
 }
 
-function planSum({ work = 64, error = 0, broken = false, scratch, inside }: SumForm): OperationPlan {
+function planSum({ dispatches = 1, error = 0, broken = false, scratch, inside }: SumForm): OperationPlan {
   inside?.();
   const operands: Record<string, Operand> = {
     input: { bytes: 4 * count, use: 'input' },
     output: { bytes: 4 * count, use: 'output' },
     ...(scratch !== undefined && { scratch: { bytes: scratch, use: 'scratch' as const } }),
   };
-  return {
-    operation: 'sum',
-    operands,
-    steps: [
-      {
-        kernel: broken ? { name: 'broken', text: `${text} nonsense` } : { name: 'sum', text },
-        constants: { COUNT: count, WORK: work, ERROR: { f32: error } },
-        workgroups: count / 64,
-        operands: { input: 'input', output: 'output' },
-      },
-    ],
+  const step: KernelStep = {
+    kernel: broken ? { name: 'broken', text: `${text} nonsense` } : { name: 'sum', text },
+    constants: { COUNT: count, ERROR: { f32: error } },
+    workgroups: count / 64,
+    operands: { input: 'input', output: 'output' },
   };
+  return { operation: 'sum', operands, steps: Array.from({ length: dispatches }, () => step) };
 }

@@ -12,6 +12,7 @@ import type { ByteSource, FileLike } from '../../src/io/byteSource.js';
 import { decodeFloats, encodeFloats } from '../../src/io/floats.js';
 import { openFile } from '../../src/io/openFile.js';
 import { writeSafetensors } from '../../src/io/safetensors.js';
+import { elementBytes } from '../../src/io/safetensorsHeader.js';
 import { initialParameters } from '../../src/models/initialise.js';
 import { cifarResNet } from '../../src/models/resnet.js';
 import { toIC } from '../../src/models/toIC.js';
@@ -159,15 +160,17 @@ describe('loadWeights', () => {
 describe('weights from elsewhere', () => {
   let server: Server;
   let address: string;
+  /** Called when the server will send no more of a file that it has begun. */
+  let fallSilent = (): void => {};
   beforeAll(async () => {
     server = createServer((request, response) => {
       const half = Math.floor(file.length / 2);
       if (request.url === '/none.safetensors') response.writeHead(404).end('no such file');
       if (request.url === '/known.safetensors') response.writeHead(200, { 'content-length': file.length }).end(file);
       if (request.url === '/unknown.safetensors') {
-        response.write(file.subarray(0, 3));
-        setTimeout(() => response.write(file.subarray(3, half)), 20);
-        setTimeout(() => response.end(file.subarray(half)), 40);
+        response.write(file.subarray(0, 3), () => {
+          response.write(file.subarray(3, half), () => response.end(file.subarray(half)));
+        });
       }
       if (request.url === '/zipped.safetensors') {
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(file));
@@ -181,10 +184,10 @@ describe('weights from elsewhere', () => {
         response.end();
       }
       if (request.url === '/broken.safetensors') {
-        response.writeHead(200, { 'content-length': file.length }).write(file.subarray(0, half));
-        setTimeout(() => response.destroy(), 20);
+        const sent = response.writeHead(200, { 'content-length': file.length });
+        sent.write(file.subarray(0, half), () => response.destroy());
       }
-      if (request.url === '/stuck.safetensors') response.write(file.subarray(0, half));
+      if (request.url === '/stuck.safetensors') response.write(file.subarray(0, half), () => fallSilent());
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -228,8 +231,12 @@ describe('weights from elsewhere', () => {
   it('end with the signal, even where the server has fallen silent', async () => {
     const controller = new AbortController();
     const state = createState(device, everyRole);
+    const silent = new Promise<void>((done) => {
+      fallSilent = done;
+    });
     const loading = loadWeights(state, new URL('/stuck.safetensors', address), { signal: controller.signal });
-    setTimeout(() => controller.abort(new Error('enough')), 100);
+    await silent;
+    controller.abort(new Error('enough'));
     await expect(loading).rejects.toThrow('enough');
     state.dispose();
   });
@@ -394,10 +401,27 @@ describe('a file of weights that is not sound', () => {
   it('has integers, or dimensions that only seem to fit', async () => {
     const integers = changed('fc.bias', (tensor) => ({ ...tensor, dtype: 'I32' }));
     const { error, untouched } = await refusal(everyRole, integers);
-    expect(error.got).toBe('of a type without fractions: fc.bias (I32)');
+    expect(error.got).toBe('of a type that is not computed with: fc.bias (I32)');
     expect(untouched).toBe(true);
     const flat = changed('plain.weight', (tensor) => ({ ...tensor, shape: [6, 27] }));
     expect((await refusal(everyRole, flat)).error.got).toContain('plain.weight ([6,27] instead of [6,3,3,3])');
+  });
+
+  it.each(['F8_E4M3', 'F6_E2M3', 'F4', 'C64', 'U64', 'BOOL'] as const)('has %s where it is needed', async (dtype) => {
+    const bytes = new Uint8Array(420 * elementBytes[dtype]);
+    const { error } = await refusal(
+      everyRole,
+      changed('fc.weight', ({ shape }) => ({ dtype, shape, bytes })),
+    );
+    expect(error.got).toContain(`fc.weight (${dtype})`);
+  });
+
+  it.each(['F8_E5M2', 'F4', 'C64'] as const)('has %s where it is not needed, which does not matter', async (dtype) => {
+    const other = { dtype, shape: [8], bytes: new Uint8Array(8 * elementBytes[dtype]) };
+    const mixed = writeSafetensors([['quantised', other], ...tensorsOf(everyRole, values)]);
+    const state = createState(device, everyRole);
+    expect((await loadWeights(state, mixed, { unused: ['quantised'] })).unused).toEqual(['quantised']);
+    state.dispose();
   });
 
   it('is cut short anywhere', async () => {

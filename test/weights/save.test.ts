@@ -2,12 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bufferUsage } from '../../src/device/buffers.js';
 import { NumericError, ShapeError } from '../../src/errors.js';
 import { networkParameters } from '../../src/graph/parameters.js';
 import { createState, type NetworkState, readState, writeState } from '../../src/graph/state.js';
 import { decodeFloats, encodeFloats, type FloatType } from '../../src/io/floats.js';
 import { readSafetensors } from '../../src/io/safetensors.js';
-import { writeAtomically } from '../../src/train/files.js';
+import { writeAtomically } from '../../src/io/writeAtomically.js';
 import { loadWeights } from '../../src/weights/load.js';
 import { encodeWeights, type SaveWeightsOptions } from '../../src/weights/save.js';
 import { everyRole, randomState } from '../graph/networks.js';
@@ -74,6 +75,18 @@ describe('encodeWeights', () => {
     const read = await readState(other);
     for (const [name, data] of values) expect(read.get(name), name).toEqual(data);
     other.dispose();
+  });
+
+  it('gives the room of its copy back, whether all of it is taken or not', async () => {
+    const before = bufferUsage(device);
+    await fileOf();
+    expect(bufferUsage(device)).toEqual(before);
+    for await (const piece of encodeWeights(state)) {
+      expect(piece.length).toBeGreaterThan(0);
+      expect(bufferUsage(device).count).toBe(before.count + 2);
+      break;
+    }
+    expect(bufferUsage(device)).toEqual(before);
   });
 
   it('refuses what a type cannot hold', async () => {

@@ -1,10 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createState, writeState } from '../../graph/state.js';
 import { channelStatistics } from '../../io/dataset.js';
 import { initialParameters } from '../../models/initialise.js';
 import { cifarResNet } from '../../models/resnet.js';
-import { loadMnist, openDevice } from '../../node.js';
+import { loadMnist, openDevice, writeAtomically } from '../../node.js';
 import { encodeCheckpoint } from '../../train/checkpoint.js';
 import { compileEvaluation } from '../../train/evaluation.js';
 import { createTrainer } from '../../train/trainer.js';
@@ -64,7 +63,7 @@ try {
   const drawn = await evaluation.run(drawnDigits('drawn digits', 2000, seed), normalisation);
   say(`${(accuracy * 100).toFixed(2)} % of ${images} MNIST test images right`);
   say(`${(drawn.accuracy * 100).toFixed(2)} % of 2000 drawn digits right`);
-  await writeFile(join(folder, 'digits.safetensors'), await encodeCheckpoint(state, { normalisation }));
+  await writeAtomically(join(folder, 'digits.safetensors'), await encodeCheckpoint(state, { normalisation }));
   const record = {
     network: network.name,
     accuracy,
@@ -74,7 +73,7 @@ try {
     batch,
     seed,
   };
-  await writeFile(join(folder, 'digits.json'), `${JSON.stringify(record, null, 2)}\n`);
+  await writeAtomically(join(folder, 'digits.json'), `${JSON.stringify(record, null, 2)}\n`);
 } finally {
   close();
 }

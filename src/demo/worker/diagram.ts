@@ -67,6 +67,7 @@ function kindOf({ head, norm, add, relu }: FusedLayers): string {
     meanPool: 'mean',
     dense: 'fully connected',
     concat: 'concat',
+    flatten: 'flatten',
     softmax: 'softmax',
   };
   const isIC = head.kind === 'convolution' && head.adjust !== 'none';

@@ -17,9 +17,10 @@ export async function lookInside({ model: name, bitmap, drawn }: Question): Prom
   const { pixels, values } = networkInput(model, bitmap, drawn);
   bitmap.close();
   const inspection = await inspectionOf(state);
-  const { layers } = await inspection.run(values);
+  // Asked for at once: both are of the same step where the network trains meanwhile.
+  const [{ layers }, parameters] = await Promise.all([inspection.run(values), readState(state)]);
   const { height, width, channels } = network.input;
-  const spreads = adjustDistributions(network, await readState(state), histogramBins);
+  const spreads = adjustDistributions(network, parameters, histogramBins);
   return {
     seen: { height, width, pixels: rgba(pixels, channels) },
     layers: layers.map(({ maps, filterShares: _, ...layer }) => ({ ...layer, map: maps })),

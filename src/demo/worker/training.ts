@@ -131,8 +131,8 @@ export async function saveCheckpoint(role: Role): Promise<NamedFile> {
   if (!contestant) {
     throw new FormatError({ operation: 'saveCheckpoint', parameter: role, expected: 'a training', got: 'none' });
   }
-  const bytes = (await checkpointOf(contestant)) as Uint8Array<ArrayBuffer>;
-  return { name: `${contestant.state.network.name}-step-${contestant.trainer.step}.safetensors`, bytes };
+  const name = `${contestant.state.network.name}-step-${contestant.trainer.step}.safetensors`;
+  return { name, bytes: (await checkpointOf(contestant)) as Uint8Array<ArrayBuffer> };
 }
 
 /** The network in training, where there is one. */

@@ -1,0 +1,25 @@
+// Matrices turned round: images with their channels apart, as a flatten has them, or such rows made images again.
+//
+//   output[n, column, row] = input[n, row, column], or added to what is there with ACCUMULATE
+//
+// input   [BATCH, ROWS, COLUMNS]
+// output  [BATCH, COLUMNS, ROWS]
+// Grid: one thread an element of the output, 64 a workgroup.
+@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+
+const ELEMENTS = ROWS * COLUMNS;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let place = workgroup_index(workgroup) * 64u + local;
+  if (place >= BATCH * ELEMENTS) {
+    return;
+  }
+  let within = place % ELEMENTS;
+  var value = input[place - within + within % ROWS * COLUMNS + within / ROWS];
+  if (ACCUMULATE) {
+    value += output[place];
+  }
+  output[place] = value;
+}
