@@ -1,3 +1,4 @@
+import { createOutput } from '../src/cli/output.js';
 import { elementCount } from '../src/graph/parameters.js';
 import { networkByName } from '../src/models/networkByName.js';
 import { seededState, uniformValues, type Values } from './values.js';
@@ -13,5 +14,5 @@ export function coldValues(): { readonly state: Map<string, Float32Array>; reado
 
 /** Tells the parent process that the logits are there. */
 export function reportLogits(logits: Float32Array): void {
-  process.stdout.write(`${JSON.stringify([...logits])}\n`);
+  createOutput(true).emit([...logits]);
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { createOutput } from '../src/cli/output.js';
 import type { ConvolutionShape } from '../src/ops/convolution.js';
 import { planConvolutionFilterGradient } from '../src/ops/convolutionFilterGradient.js';
 import { planConvolution } from '../src/ops/convolutionForward.js';
@@ -58,6 +59,7 @@ const program = new Command('machine-code')
   .requiredOption('--tool <program>', 'is given the name of a WGSL file, and prints registers and instructions')
   .parse();
 
+const output = createOutput(false);
 const folder = mkdtempSync(join(tmpdir(), 'ic-networks-'));
 try {
   const { tool } = program.opts<{ tool: string }>();
@@ -66,8 +68,8 @@ try {
       const tile = Object.entries(step.constants).filter(
         ([key]) => key.startsWith('BLOCK_') || key.startsWith('THREAD_'),
       );
-      process.stdout.write(`${name}: ${step.kernel.name} ${tile.map((pair) => pair.join(' ')).join(', ')}\n`);
-      process.stdout.write(`${describe(tool, folder, step)}\n`);
+      output.say(`${name}: ${step.kernel.name} ${tile.map((pair) => pair.join(' ')).join(', ')}`);
+      for (const line of describe(tool, folder, step).split('\n')) output.say(line);
     }
   }
 } finally {

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { reportFailure } from '../src/cli/failure.js';
 import { interruptSignal } from '../src/cli/interrupt.js';
-import { createOutput } from '../src/cli/output.js';
+import { choice, withShortErrors } from '../src/cli/options.js';
+import { createOutput, sayApart } from '../src/cli/output.js';
 import { requireWritable, writeResult } from '../src/cli/writing.js';
-import { ICError } from '../src/errors.js';
 import { reportPage } from './report/page.js';
 import { reportLines } from './report/table.js';
 import { type SuiteName, suiteNames } from './rows.js';
@@ -30,9 +31,7 @@ function seconds(text: string): number {
 
 const program = new Command('bench')
   .description('How fast this package is beside TensorFlow.js, on the same device in the same process.')
-  .addOption(
-    new Option('--suite <name...>', 'what to run; everything by default').choices([...suiteNames]).default(suiteNames),
-  )
+  .addOption(choice('--suite <name...>', 'what to run; everything by default', suiteNames).default(suiteNames))
   .option('--filter <text>', 'only rows with this text in "SUITE NAME PASS"')
   .option('--seconds <number>', 'for the samples of a row', seconds, 1)
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
@@ -41,8 +40,8 @@ const program = new Command('bench')
   .option('--no-peer', 'ours alone')
   .option('--peer-naps', "let the peer wait as this package's devices do, which its users' do not", false)
   .option('--json <file>', 'write every sample')
-  .option('--html <file>', 'write a page with charts')
-  .showHelpAfterError();
+  .option('--html <file>', 'write a page with charts');
+withShortErrors(program, 'npm run bench --');
 
 async function main(flags: Flags): Promise<void> {
   const { suite, ...options } = flags;
@@ -50,7 +49,7 @@ async function main(flags: Flags): Promise<void> {
   const { json, html } = flags;
   if (json !== undefined) await requireWritable('bench', '--json', json);
   if (html !== undefined) await requireWritable('bench', '--html', html);
-  const interrupt = interruptSignal(() => output.say('\nStopping behind this row; again to end at once.'));
+  const interrupt = interruptSignal(() => sayApart('Stopping behind this row; again to end at once.', output));
   const report = await runBench({ ...options, suites: suite }, output, interrupt.signal);
   interrupt.release();
   for (const line of reportLines(report)) output.say(line);
@@ -67,6 +66,5 @@ try {
   await program.parseAsync();
   await main(program.opts<Flags>());
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof ICError ? error.message : (error as Error).stack}\n`);
-  process.exitCode = 1;
+  reportFailure('bench', error);
 }

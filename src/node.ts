@@ -2,6 +2,7 @@
 export type { AdapterDescription } from './device/adapter.js';
 export { type NodeDevice, type OpenDeviceOptions, openDevice } from './device/node.js';
 export { type DecodePictureOptions, decodePicture } from './io/decodePicture.js';
+export { FileError } from './io/fileError.js';
 export { type ImageFolder, type ImageFolderOptions, loadImageFolder, loadMnist } from './io/folder.js';
 export { openFile } from './io/openFile.js';
 export { writeAtomically } from './io/writeAtomically.js';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { reportFailure } from '../../src/cli/failure.js';
+import { choice, withShortErrors } from '../../src/cli/options.js';
 import { createOutput } from '../../src/cli/output.js';
-import { ICError } from '../../src/errors.js';
 import { writeReports } from './report.js';
 import { runStudy } from './run.js';
 import { presets, type StudySettings } from './settings.js';
@@ -39,18 +40,20 @@ const program = new Command('study')
   .description(
     'The claims about IC networks and weak logit distillation, tested by training. Ctrl-C stops, the same command goes on.',
   )
-  .addOption(new Option('--preset <name>', 'the size').choices(Object.keys(presets)).default('quick'))
+  .addOption(choice('--preset <name>', 'the size', Object.keys(presets)).default('quick'))
   .option('--data <source...>', 'mnist, or folders of IDX files or CIFAR binaries', ['mnist'])
   .option('--seeds <count>', 'trainings of each network', count, 3)
   .option('--set <setting...>', 'NAME=NUMBER in place of a setting of the preset, such as steps=500', [])
   .addOption(
-    new Option('--variants <name...>', 'which networks and trainings')
-      .choices(allVariants.map(({ name }) => name))
-      .default(mainVariants.map(({ name }) => name)),
+    choice(
+      '--variants <name...>',
+      'which networks and trainings',
+      allVariants.map(({ name }) => name),
+    ).default(mainVariants.map(({ name }) => name)),
   )
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
-  .option('--output <folder>', 'for records, checkpoints and reports; runs/study-PRESET by default')
-  .showHelpAfterError();
+  .option('--output <folder>', 'for records, checkpoints and reports; runs/study-PRESET by default');
+withShortErrors(program, 'npm run study --');
 
 async function main(flags: Flags): Promise<void> {
   const { data, seeds, adapter } = flags;
@@ -67,7 +70,5 @@ try {
   await program.parseAsync();
   await main(program.opts<Flags>());
 } catch (error) {
-  const known = error instanceof ICError || error instanceof InvalidArgumentError;
-  process.stderr.write(`study: ${known ? error.message : (error as Error).stack}\n`);
-  process.exitCode = 1;
+  reportFailure('study', error);
 }

@@ -38,7 +38,9 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
   const file = join(folder, 'records.jsonl');
   const records = await readRecords(file);
   checkSettings(records, settings, folder);
-  const data = await Promise.all(options.data.map(async (source) => cutData(await loadKnownData(source), settings)));
+  const data = await Promise.all(
+    options.data.map(async (source) => cutData(await loadKnownData(source, output), settings)),
+  );
   const { device, adapter, close } = await openForCommand(options.adapter, output);
   const interrupt = interruptSignal(() => output.say('Stopping; the same command goes on from here.'));
   const keep = async (record: StudyRecord): Promise<void> => {

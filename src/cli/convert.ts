@@ -1,14 +1,18 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
+import { readWhole } from '../io/fileError.js';
+import { namingKind } from '../io/fileKind.js';
 import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
-import { decodeOnnx } from '../onnx/decode.js';
+import { type DecodeOnnxOptions, decodeOnnx, type OnnxModel } from '../onnx/decode.js';
 import { encodeOnnx } from '../onnx/encode.js';
 import { encodeNetwork } from '../train/checkpoint.js';
 import { readWeights } from '../weights/read.js';
-import { isAddress, isMoment, type ModelFlags, openModel } from './model.js';
+import { checkpointFile } from './checkpointFile.js';
+import { addressOf, isMoment, type ModelFlags, openModel } from './model.js';
 import { grouped, type Output } from './output.js';
 import { requireWritable, writeResult } from './writing.js';
 
@@ -23,10 +27,15 @@ export interface ConvertFlags extends Pick<ModelFlags, 'model' | 'names'> {
 }
 
 /** `icnet convert`. */
-export async function convert(path: string, flags: ConvertFlags, output: Output): Promise<void> {
+export async function convert(given: string, flags: ConvertFlags, output: Output): Promise<void> {
+  const path = flags.to === 'onnx' ? await checkpointFile(given, output) : given;
   const target = flags.output ?? beside(path, conversions[flags.to]);
   if (target === path) {
     const expected = 'another file than the one that is read';
+    throw new UnsupportedError({ operation: 'convert', parameter: '--output', expected, got: target });
+  }
+  if (flags.to === 'safetensors' && flags.output === undefined && existsSync(target)) {
+    const expected = 'to be given, as the file beside it is there already';
     throw new UnsupportedError({ operation: 'convert', parameter: '--output', expected, got: target });
   }
   await requireWritable('convert', '--output', target);
@@ -68,12 +77,22 @@ async function toSafetensors(path: string, { model, names, size }: ConvertFlags)
     throw new UnsupportedError({ operation: 'convert', parameter, expected, got });
   }
   const input = size === undefined ? {} : { input: { height: size, width: size } };
-  const { network, values, ...more } = decodeOnnx(await readFile(path), { name: path, ...input });
+  const file = await readWhole('convert', path);
+  const { network, values, ...more } = decode(file, { name: path, ...input });
   return { network, bytes: encodeNetwork(network, values, more) };
+}
+
+function decode(file: Uint8Array, options: DecodeOnnxOptions & { readonly name: string }): OnnxModel {
+  try {
+    return decodeOnnx(file, options);
+  } catch (error) {
+    throw namingKind(error, file, 'convert', options.name, 'an ONNX model');
+  }
 }
 
 /** A file of the same name with another end; here for a file at an address, which has no place here. */
 function beside(path: string, end: string): string {
   const stem = (name: string): string => basename(name).replace(/\.[^.]+$/, '');
-  return isAddress(path) ? fileName(stem(new URL(path).pathname)) + end : join(dirname(path), stem(path) + end);
+  const address = addressOf(path);
+  return address ? fileName(stem(address.pathname)) + end : join(dirname(path), stem(path) + end);
 }

@@ -1,9 +1,15 @@
+import { stat } from 'node:fs/promises';
 import { FormatError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import type { ImageDataset } from '../io/dataset.js';
+import { FileError } from '../io/fileError.js';
 import { type ImageFolder, loadImageFolder, loadMnist } from '../io/folder.js';
+import { likeTrained, testSplits, trainSplit } from '../io/folderNames.js';
+import { heldOutWords, isHeldOut, nothingToHoldOut } from '../io/holdOut.js';
 import { loadPictureDataset } from '../io/pictureDataset.js';
-import { type ClassFolder, findPictureFolders, findSplit, type PictureFolders } from '../io/pictureFiles.js';
+import { type ClassFolder, findPictureFolders, findSplit, isFolder, type PictureFolders } from '../io/pictureFiles.js';
+import { systemWords } from '../io/systemError.js';
+import { didYouMean, listNames, loosely } from '../names.js';
 import type { Output } from './output.js';
 import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
@@ -16,12 +22,6 @@ export interface ReadLimits {
   readonly maxBytes?: number;
 }
 
-/** What the folder of the pictures to test with may be called. */
-export const testSplits = ['val', 'validation', 'valid', 'test'];
-
-/** One picture of so many of a class is for testing where a folder has none set apart. */
-const testShare = 10;
-
 /**
  * The data set that `--data` names: `mnist`, a folder of a data set's files, or one of pictures.
  *
@@ -33,13 +33,25 @@ export async function loadData(
   output: Output,
   limits: ReadLimits,
 ): Promise<ImageFolder> {
-  const pictures = source === 'mnist' ? undefined : await findPictureData(source, output);
-  return pictures ? loadPictures(pictures, size, output, limits) : loadKnownData(source, limits);
+  const pictures = await findPictureData(source, output);
+  return pictures ? loadPictures(pictures, size, output, limits) : loadKnownData(source, output, limits);
 }
 
 /** The data set that `mnist` or a folder of a data set's files names. */
-export function loadKnownData(source: string, limits: ReadLimits = {}): Promise<ImageFolder> {
-  return source === 'mnist' ? loadMnist() : loadImageFolder(source, limits);
+export async function loadKnownData(source: string, output: Output, limits: ReadLimits = {}): Promise<ImageFolder> {
+  if (await isMnist(source)) return loadMnist();
+  if (await isFolder(source)) return loadImageFolder(source, { ...limits, onNote: (note) => output.say(note) });
+  const found = await stat(source).then(
+    () => 'a file; archives are to be unpacked',
+    (error: unknown) => systemWords(error) + didYouMean(source, ['mnist']),
+  );
+  const expected = 'mnist, or a folder of a data set';
+  throw new FileError({ operation: 'loadData', parameter: source, expected, got: found });
+}
+
+/** Whether MNIST is meant: by that very name, or by its like where nothing else is called so. */
+export async function isMnist(source: string): Promise<boolean> {
+  return source === 'mnist' || (loosely(source) === 'mnist' && !(await isFolder(source)));
 }
 
 interface PictureData {
@@ -49,27 +61,37 @@ interface PictureData {
 
 /** The pictures to train and to test with, where the folder holds pictures. */
 async function findPictureData(path: string, output: Output): Promise<PictureData | undefined> {
-  const train = await findSplit(path, ['train']);
+  if (await isMnist(path)) return undefined;
+  const train = await findSplit(path, [trainSplit]);
   const test = await findSplit(path, testSplits);
   if (train && test) {
-    checkSameClasses(train, test, path);
-    return { train, test };
+    sayLeftOut(train, output);
+    sayLeftOut(test, output);
+    return { train, test: { ...test, classes: testClasses(train, test, path, output) } };
   }
   if (test) throw failure(path, 'a folder train of pictures', `${test.name} alone`);
   const all = train ?? (await findPictureFolders(path));
   if (!all) return undefined;
-  output.say(`No folder ${testSplits.join(' or ')} in ${path}: every ${testShare}th picture of a class is for testing`);
-  const part = (isIn: (index: number) => boolean): PictureFolders => ({
-    name: all.name,
-    classes: all.classes.map(
-      ({ name, pictures }): ClassFolder => ({
-        name,
-        pictures: pictures.filter((_, index) => isIn(index)),
-      }),
-    ),
+  sayLeftOut(all, output);
+  output.say(`No folder ${testSplits.join(' or ')} with pictures in ${path}: ${heldOutWords}`);
+  const part = (wanted: boolean): PictureFolders => ({
+    ...all,
+    classes: all.classes.map((one) => partOf(one, wanted)),
   });
-  const isTest = (index: number): boolean => index % testShare === testShare - 1;
-  return { train: part((index) => !isTest(index)), test: part(isTest) };
+  const parts = { train: part(false), test: part(true) };
+  if (parts.test.classes.every(({ pictures }) => pictures.length === 0)) throw nothingToHoldOut(path);
+  return parts;
+}
+
+/** Those of a class's pictures that are held out to test with, or the others. */
+function partOf({ name, pictures }: ClassFolder, wanted: boolean): ClassFolder {
+  return { name, pictures: pictures.filter((_, index) => isHeldOut(index, pictures.length) === wanted) };
+}
+
+/** Says which folders were not taken for classes. */
+export function sayLeftOut({ name, leftOut }: PictureFolders, output: Output): void {
+  if (leftOut.length === 0) return;
+  output.say(`Left out of ${name}, as no classes or without pictures: ${listNames(leftOut)}`);
 }
 
 /**
@@ -88,19 +110,19 @@ export function checkClassNames(dataset: ImageDataset, known: readonly string[] 
   throw failure(dataset.name, `the classes of the checkpoint, with ${described(known)}`, described(own));
 }
 
-function checkSameClasses(train: PictureFolders, test: PictureFolders, path: string): void {
-  const known = train.classes.map(({ name }) => name);
-  const tested = test.classes.map(({ name }) => name);
-  if (known.join('\0') === tested.join('\0')) return;
-  const strange = [
-    ...tested.filter((name) => !known.includes(name)),
-    ...known.filter((name) => !tested.includes(name)),
-  ];
-  throw failure(
-    path,
-    `the same folders in ${train.name} and ${test.name}`,
-    `${strange.slice(0, 10).join(', ')} in one of them alone`,
-  );
+/** The classes to test with as those to train with are numbered. */
+function testClasses(
+  train: PictureFolders,
+  test: PictureFolders,
+  path: string,
+  output: Output,
+): readonly ClassFolder[] {
+  const { classes, untested } = likeTrained(train.classes, test.classes, (strange) => {
+    const expected = `in ${test.name} the classes that ${train.name} has pictures of`;
+    return failure(path, expected, `${listNames(strange)} besides`);
+  });
+  if (untested.length > 0) output.say(`No pictures to test with of ${listNames(untested)}`);
+  return classes;
 }
 
 function failure(parameter: string, expected: string, got: string): FormatError {

@@ -1,8 +1,12 @@
+import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
+import { networkParameters } from '../graph/parameters.js';
 import type { NetworkState } from '../graph/state.js';
+import { likelyCause } from '../graph/stateFaults.js';
 import { inheritedParameters } from '../models/initialise.js';
+import { listNames } from '../names.js';
 import type { DistillationOptions } from '../train/distillation.js';
-import { loadCheckpoint } from '../train/files.js';
+import { readCheckpoint } from './checkpointFile.js';
 import type { Output } from './output.js';
 import { type TrainFlags, train } from './train.js';
 
@@ -26,12 +30,32 @@ export interface DistillFlags extends Omit<TrainFlags, 'network'>, TeachingFlags
 
 /** `icnet distill`. */
 export async function distill(flags: DistillFlags, output: Output): Promise<void> {
-  const checkpoint = await loadCheckpoint(flags.teacher);
-  const inherit = (student: Network) => inheritedParameters(student, checkpoint.values, flags.seed);
+  const checkpoint = await readCheckpoint(flags.teacher, output);
+  const inherit = (student: Network) => {
+    checkInheritance(checkpoint.network, student);
+    return inheritedParameters(student, checkpoint.values, flags.seed);
+  };
   await train({ ...flags, network: flags.student }, output, {
     checkpoint,
     distillation: (teacher, steps) => teachingOptions(flags, teacher, steps),
     ...(flags.inherit && { start: inherit }),
+  });
+}
+
+/** Refuses a teacher whose weights have no place in the student. */
+function checkInheritance(teacher: Network, student: Network): void {
+  const specs = networkParameters(student);
+  const places = new Map(specs.map(({ name, shape }) => [name, `${shape}`]));
+  const given = networkParameters(teacher);
+  const strange = given.filter(({ name, shape }) => places.get(name) !== `${shape}`);
+  if (strange.length === 0) return;
+  const names = listNames(strange.map(({ name }) => name));
+  const cause = likelyCause(specs, new Map(given.map(({ name, shape }) => [name, shape])));
+  throw new UnsupportedError({
+    operation: 'distill',
+    parameter: '--inherit',
+    expected: `a teacher whose weights fit ${student.name}`,
+    got: `${cause === undefined ? '' : `${cause}; `}others in ${names} of ${teacher.name}`,
   });
 }
 

@@ -1,16 +1,18 @@
-import { FormatError } from '../errors.js';
+import type { Network } from '../graph/network.js';
 import type { NetworkState } from '../graph/state.js';
 import { channelStatistics } from '../io/dataset.js';
 import { checkDecoder } from '../io/decodePicture.js';
+import { testSplits } from '../io/folderNames.js';
 import { findPictureFolders, findSplit, type PictureFolders } from '../io/pictureFiles.js';
 import { compileEvaluation, type EvaluationBatch, type EvaluationResult } from '../train/evaluation.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
-import { loadKnownData, type ReadLimits, testSplits } from './data.js';
+import { checkpointFile } from './checkpointFile.js';
+import { isMnist, loadKnownData, type ReadLimits, sayLeftOut } from './data.js';
 import { folderLabels } from './folderLabels.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output, percent } from './output.js';
-import { pictureBatches } from './pictures.js';
+import { firstBatchMade, pictureBatches } from './pictures.js';
 import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
@@ -32,7 +34,8 @@ interface Evaluated {
 }
 
 /** `icnet eval`. */
-export async function evaluate(path: string, flags: EvaluateFlags, output: Output): Promise<void> {
+export async function evaluate(given: string, flags: EvaluateFlags, output: Output): Promise<void> {
+  const path = await checkpointFile(given, output);
   const model = await openModel(path, flags, output);
   try {
     await evaluateModel(path, model, flags, output);
@@ -76,20 +79,20 @@ async function prepare(
   flags: EvaluateFlags,
   output: Output,
 ): Promise<(state: NetworkState) => Promise<Evaluated>> {
-  const folders =
-    flags.data === 'mnist'
-      ? undefined
-      : ((await findSplit(flags.data, testSplits)) ?? (await findPictureFolders(flags.data)));
+  const folders = (await isMnist(flags.data))
+    ? undefined
+    : ((await findSplit(flags.data, testSplits)) ?? (await findPictureFolders(flags.data)));
   if (!folders) return prepareDataset(model, flags, output);
+  sayLeftOut(folders, output);
   await checkDecoder();
   return preparePictures(folders, model, flags, output);
 }
 
 async function prepareDataset({ record }: Model, flags: EvaluateFlags, output: Output) {
-  const { train, test } = await loadKnownData(flags.data, flags);
+  const { train, test } = await loadKnownData(flags.data, output, flags);
   const normalisation = record?.normalisation ?? channelStatistics(train);
   return async (state: NetworkState): Promise<Evaluated> => {
-    const evaluation = await compile(state, test.count, flags, output);
+    const evaluation = await compile(state, batchOf(state.network, test.count, flags), flags, output);
     const bar = progressBar('Testing', test.count, output);
     const started = performance.now();
     const result = await evaluation
@@ -100,50 +103,45 @@ async function prepareDataset({ record }: Model, flags: EvaluateFlags, output: O
   };
 }
 
-function preparePictures(folders: PictureFolders, model: Model, flags: EvaluateFlags, output: Output) {
+async function preparePictures(folders: PictureFolders, model: Model, flags: EvaluateFlags, output: Output) {
   const labels = folderLabels(folders, model, output);
-  const options = pictureOptions(model, flags);
   const pictures = folders.classes.flatMap(({ pictures }, index) =>
     pictures.map((path) => ({ path, label: labels[index]! })),
   );
+  const skips = skipCounter(output);
+  const batch = batchOf(model.network, pictures.length, flags);
+  const before = performance.now();
+  const made = await firstBatchMade(
+    pictureBatches(pictures, { batch, ...pictureOptions(model, flags), skips, limits: flags }),
+    { operation: 'eval', parameter: folders.name, total: pictures.length },
+  );
+  const firstBatch = performance.now() - before;
+  async function* batches(): AsyncGenerator<EvaluationBatch> {
+    for await (const { items, images } of made) yield { images, labels: items.map(({ label }) => label) };
+  }
   return async (state: NetworkState): Promise<Evaluated> => {
-    const evaluation = await compile(state, pictures.length, flags, output);
+    const evaluation = await compile(state, batch, flags, output);
     const bar = progressBar('Testing', pictures.length, output);
-    const skips = skipCounter(output);
-    const started = performance.now();
-    async function* batches(): AsyncGenerator<EvaluationBatch> {
-      const { batch } = evaluation;
-      for await (const { items, images } of pictureBatches(pictures, { batch, ...options, skips, limits: flags })) {
-        yield { images, labels: items.map(({ label }) => label) };
-      }
-    }
+    const started = performance.now() - firstBatch;
     const onProgress = (images: number): void => {
       bar.update(images + skips.count, `${(images / ((performance.now() - started) / 1000)).toPrecision(3)} images/s`);
     };
-    const result = await evaluation
-      .runBatches(batches(), { onProgress })
-      .finally(() => {
-        bar.stop();
-        skips.say(pictures.length - skips.count);
-      })
-      .catch((error: unknown) => {
-        throw skips.count === pictures.length ? nothingToRead(folders, error) : error;
-      });
+    const result = await evaluation.runBatches(batches(), { onProgress }).finally(() => {
+      bar.stop();
+      skips.say(pictures.length - skips.count);
+    });
     const seconds = (performance.now() - started) / 1000;
     evaluation.dispose();
     return { on: folders.name, result, skipped: skips.count, seconds };
   };
 }
 
-function nothingToRead({ name }: PictureFolders, cause: unknown): FormatError {
-  const details = { operation: 'eval', parameter: name, expected: 'pictures that can be read', got: 'none' };
-  return new FormatError(details, { cause });
+function batchOf(network: Network, images: number, { batch }: EvaluateFlags): number {
+  return Math.min(batch ?? usualEvaluationBatch(network), images);
 }
 
-async function compile(state: NetworkState, images: number, flags: EvaluateFlags, output: Output) {
-  const batch = Math.min(flags.batch ?? usualEvaluationBatch(state.network), images);
+async function compile(state: NetworkState, batch: number, flags: EvaluateFlags, output: Output) {
   const measuring = measuringBar(output);
   const tuning = tuningOptions(flags.tune, measuring, output);
-  const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
-  return { ...evaluation, batch };
+  return compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
 }

@@ -11,9 +11,9 @@ import { encodePng } from '../io/encodePng.js';
 import { fileName } from '../io/fileName.js';
 import { pictureInput } from '../io/picture.js';
 import { type Checkpoint, restoreState } from '../train/checkpoint.js';
-import { loadCheckpoint } from '../train/files.js';
 import { drawActivity } from './activityMap.js';
 import { openForCommand } from './adapter.js';
+import { readCheckpoint } from './checkpointFile.js';
 import { loadData, type ReadLimits } from './data.js';
 import { type Output, percent, table } from './output.js';
 import { requireWritable, writeResult } from './writing.js';
@@ -33,7 +33,7 @@ export async function inspect(
   flags: InspectFlags,
   output: Output,
 ): Promise<void> {
-  const checkpoint = await loadCheckpoint(path);
+  const checkpoint = await readCheckpoint(path, output);
   const { network, values } = checkpoint;
   const adjusts = adjustDistributions(network, values);
   if (adjusts.length === 0) throw withoutUnits(network);

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ICError } from '../errors.js';
+import { networkNames } from '../models/networkByName.js';
 import { type ConvertFlags, conversions, convert } from './convert.js';
 import { type DistillFlags, distill } from './distill.js';
 import { evaluate } from './evaluate.js';
+import { reportFailure } from './failure.js';
 import { info } from './info.js';
 import { inspect } from './inspect.js';
 import { endUnread } from './interrupt.js';
+import { choice, withShortErrors } from './options.js';
 import { createOutput } from './output.js';
 import { type PredictFlags, predict } from './predict.js';
 import { summary } from './summary.js';
@@ -51,10 +53,9 @@ function numbersFrom(text: string): number[] {
 const dataSources = 'mnist, or a folder of IDX files, of CIFAR binaries, or of pictures with a folder a class';
 
 function command(name: string, description: string): Command {
-  return new Command(name)
+  return withShortErrors(new Command(name), `icnet ${name}`)
     .description(description)
-    .option('--json', 'one JSON object a line on stdout, everything else on stderr', false)
-    .showHelpAfterError();
+    .option('--json', 'one JSON object a line on stdout, everything else on stderr', false);
 }
 
 function withAdapter(given: Command): Command {
@@ -70,9 +71,7 @@ function withShape(given: Command): Command {
     .option('--width <channels>', 'channels of the first stage of a CIFAR-form network', count, 16)
     .option('--stem-stride <stride>', 'stride of the first convolution of a CIFAR-form network', count, 1)
     .addOption(
-      new Option('--adjust <form>', 'what the recalibration weights belong to')
-        .choices(['output', 'input'])
-        .default('output'),
+      choice('--adjust <form>', 'what the recalibration weights belong to', ['output', 'input']).default('output'),
     );
 }
 
@@ -101,16 +100,15 @@ function withModel(given: Command): Command {
     .option('--model <name>', 'the network that plain weights are of, as resnet50, where their names do not tell')
     .option('--crop <pixels>', 'height and width of its input, where they are not the usual ones', count)
     .option('--resize <pixels>', 'of the shorter side of pictures; 256 for inputs of 224', count)
-    .addOption(new Option('--filter <name>', 'for resizing').choices(['bilinear', 'bicubic']).default('bilinear'))
+    .addOption(choice('--filter <name>', 'for resizing', ['bilinear', 'bicubic']).default('bilinear'))
     .option('--mean <numbers>', "of the pictures' channels; ImageNet's, or the checkpoint's, by default", numbersFrom)
     .option('--deviation <numbers>', 'likewise', numbersFrom)
     .option('--names <file>', 'names of the classes, one a line or a JSON array');
 }
 
-const program = new Command('icnet')
+const program = withShortErrors(new Command('icnet'), 'icnet')
   .description('IC networks on WebGPU: train, evaluate, predict, look inside.')
-  .version(version)
-  .showHelpAfterError();
+  .version(version);
 
 program.addCommand(
   withAdapter(command('info', 'the adapter, its features and its limits')).action((flags) =>
@@ -125,6 +123,7 @@ program.addCommand(
     .addOption(classesOption())
     .option('--memory', 'also GPU memory for inference and training', false)
     .option('--batch <images>', 'that memory is counted for', count, 1)
+    .addHelpText('after', `\nNetworks, each also with ic- ahead: ${networkNames.join(', ')}`)
     .action((network, flags) => summary(network, flags, createOutput(flags.json))),
 );
 
@@ -140,13 +139,13 @@ function withTraining(given: Command, defaults: { readonly learningRate: string 
     .option('--batch <images>', 'images a step', count, 64)
     .option('--micro-batch <images>', 'images computed at a time, a divisor of the batch, to save memory', count)
     .option('--recompute', 'compute activations again in the backward pass instead of keeping all', false)
-    .addOption(new Option('--optimiser <name>').choices(['sgd', 'adamw']).default('sgd'))
+    .addOption(choice('--optimiser <name>', 'what takes the steps', ['sgd', 'adamw']).default('sgd'))
     .option('--learning-rate <rate>', `the peak; ${defaults.learningRate}`, amount)
     .option('--momentum <share>', 'of SGD', amount, 0.9)
     .option('--no-nesterov', 'plain momentum for SGD')
     .option('--weight-decay <rate>', 'not for norms, biases and recalibration weights', amount, 0.0005)
     .option('--adjust-rate <factor>', 'learning-rate factor of the recalibration weights', amount, 0.01)
-    .addOption(new Option('--schedule <name>').choices(['cosine', 'step', 'constant']).default('cosine'))
+    .addOption(choice('--schedule <name>', 'of the learning rate', ['cosine', 'step', 'constant']).default('cosine'))
     .option('--warm-up <steps>', 'over which the rate rises; a twentieth of all by default', wholeNumber)
     .option('--clip <norm>', 'keep the global norm of the gradients within this', amount)
     .option('--label-smoothing <share>', 'of the target spread over all classes', amount, 0)
@@ -160,16 +159,16 @@ function withTraining(given: Command, defaults: { readonly learningRate: string 
 function withTeaching(given: Command): Command {
   return given
     .addOption(
-      new Option('--loss <name>', "distance from the teacher's logits: squared, or a divergence")
-        .choices(['mse', 'kl'])
-        .default('kl'),
+      choice('--loss <name>', "distance from the teacher's logits: squared, or a divergence", ['mse', 'kl']).default(
+        'kl',
+      ),
     )
     .option('--temperature <number>', 'of kl', amount, 4)
     .option('--weight <number>', 'of the distance at the first step', amount, 1)
     .addOption(
-      new Option('--weight-schedule <name>', 'how the weight falls')
-        .choices(['constant', 'linear', 'cosine', 'step'])
-        .default('cosine'),
+      choice('--weight-schedule <name>', 'how the weight falls', ['constant', 'linear', 'cosine', 'step']).default(
+        'cosine',
+      ),
     )
     .option('--until <share>', 'of the steps with the teacher', amount, 0.5)
     .option('--cache', "remember the teacher's logits of every image; without --crop and --flip alone", false);
@@ -179,7 +178,11 @@ program.addCommand(
   withTraining(withTune(withAdapter(withShape(command('train', 'train a network')))), {
     learningRate: '0.1 for sgd, 0.002 for adamw by default',
   })
-    .option('--network <name>', 'for example ic-resnet8, ic-mobilenet-v2', 'ic-resnet8')
+    .option(
+      '--network <name>',
+      'for example ic-resnet8, ic-mobilenet-v2; icnet summary --help lists them',
+      'ic-resnet8',
+    )
     .addOption(
       new Option(
         '--input <size>',
@@ -222,9 +225,7 @@ program.addCommand(
   )
     .argument('<checkpoint>', 'of a plain network')
     .addOption(
-      new Option('--adjust <form>', 'what the recalibration weights belong to')
-        .choices(['output', 'input'])
-        .default('output'),
+      choice('--adjust <form>', 'what the recalibration weights belong to', ['output', 'input']).default('output'),
     )
     .option('--output <folder>', 'for the checkpoint; beside the plain one by default')
     .action((checkpoint: string, flags: UpgradeFlags) => {
@@ -256,9 +257,7 @@ program.addCommand(
 program.addCommand(
   command('convert', 'a checkpoint or weights as an ONNX file, or an ONNX file as a checkpoint')
     .argument('<file>', 'safetensors, or ONNX with --to safetensors')
-    .addOption(
-      new Option('--to <format>', 'what to make of it').choices(Object.keys(conversions)).makeOptionMandatory(),
-    )
+    .addOption(choice('--to <format>', 'what to make of it', Object.keys(conversions)).makeOptionMandatory())
     .option('--output <file>', 'beside the file that is read by default')
     .option('--model <name>', 'the network that plain weights are of, as resnet50, where their names do not tell')
     .option(
@@ -298,12 +297,6 @@ program.addCommand(
     .action((flags: TuneFlags & { readonly json: boolean }) => tune(flags, createOutput(flags.json))),
 );
 
-/** One clear sentence for what went wrong on purpose; the whole trace for what did not. */
-function describe(error: unknown): string {
-  const { code, message, stack } = error as NodeJS.ErrnoException;
-  return error instanceof ICError || code !== undefined ? message : (stack ?? String(error));
-}
-
 // Whoever reads may have enough before the end, as `head` has, or end by the same Ctrl-C, as `tee` does.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -315,6 +308,5 @@ for (const stream of [process.stdout, process.stderr]) {
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`icnet: ${describe(error)}\n`);
-  process.exitCode = 1;
+  reportFailure('icnet', error);
 }

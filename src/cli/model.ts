@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { elementCount, networkParameters } from '../graph/parameters.js';
@@ -6,6 +5,8 @@ import { inferShapes } from '../graph/shapes.js';
 import { createState, type NetworkState } from '../graph/state.js';
 import { type ByteSource, openBytes } from '../io/byteSource.js';
 import type { Normalisation } from '../io/dataset.js';
+import { readWhole } from '../io/fileError.js';
+import { fileKind } from '../io/fileKind.js';
 import { imageNetClasses } from '../io/imageNetClasses.js';
 import { parseJson } from '../io/json.js';
 import { openFile } from '../io/openFile.js';
@@ -49,14 +50,21 @@ export interface Model {
   readonly classNames: readonly NamedClass[] | undefined;
 }
 
-/** Whether a file is elsewhere. */
-export function isAddress(path: string): boolean {
-  return /^https?:\/\//.test(path);
+/**
+ * Where a file is that is elsewhere.
+ *
+ * @throws UnsupportedError for an address that leads nowhere
+ */
+export function addressOf(path: string): URL | undefined {
+  if (!/^https?:\/\//i.test(path)) return undefined;
+  if (URL.canParse(path)) return new URL(path);
+  throw new UnsupportedError({ operation: 'open', parameter: 'address', expected: 'an address of a host', got: path });
 }
 
 /** Opens a file on disk or at an address. */
-export function openSource(path: string): Promise<ByteSource> {
-  return isAddress(path) ? openBytes(new URL(path)) : openFile(path);
+export async function openSource(path: string): Promise<ByteSource> {
+  const address = addressOf(path);
+  return address ? openBytes(address) : openFile(path);
 }
 
 /**
@@ -110,10 +118,10 @@ function checkMatch(network: Network, file: WeightsFile, record: CheckpointRecor
   try {
     matchWeights(network, file, unusedOf(record));
   } catch (error) {
-    const [name] = error instanceof FormatError ? identifyNetworks(file) : [];
-    if (name === undefined || !(error instanceof FormatError)) throw error;
-    const { operation, parameter, expected, got } = error;
-    throw new FormatError({ operation, parameter, expected, got: `that of ${name}: ${got}` }, { cause: error });
+    if (!(error instanceof FormatError)) throw error;
+    const name = record?.network.name ?? identifyNetworks(file)[0];
+    if (name === undefined || name === network.name) throw error;
+    throw new FormatError({ ...error, got: `that of ${name}` }, { cause: error });
   }
 }
 
@@ -142,14 +150,17 @@ async function namesOf(
 
 /** Class names from a file: a line each, or a JSON array. */
 async function readNames(path: string, classes: number): Promise<readonly NamedClass[]> {
-  const text = await readFile(path, 'utf8');
+  const bytes = await readWhole('readNames', path);
+  const text = bytes.toString('utf8');
   const names: unknown = text.trimStart().startsWith('[')
     ? parseJson(text, 'readNames', path)
     : text.trim().split(/\r?\n/);
   if (Array.isArray(names) && names.length === classes && names.every((name) => typeof name === 'string')) {
     return names.map((name) => ({ name }));
   }
-  throw nameFailure(path, `${classes} names`, Array.isArray(names) ? `${names.length}` : 'none');
+  const kind = fileKind(bytes);
+  const found = Array.isArray(names) ? `${names.length}` : 'none';
+  throw nameFailure(path, `${classes} names`, kind === undefined || kind === 'JSON' ? found : kind);
 }
 
 function nameFailure(parameter: string, expected: string, got: string): FormatError {

@@ -1,3 +1,5 @@
+import { printLine, terminalText } from './terminal.js';
+
 /** Where a command's words go: people read `say`, programs `emit`. */
 export interface Output {
   readonly json: boolean;
@@ -10,13 +12,17 @@ export interface Output {
 export function createOutput(json: boolean): Output {
   return {
     json,
-    say(line) {
-      (json ? process.stderr : process.stdout).write(`${line}\n`);
-    },
+    say: (line) => printLine(json ? 'stderr' : 'stdout', line),
     emit(value) {
-      if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+      if (json) printLine('stdout', JSON.stringify(value));
     },
   };
+}
+
+/** Says a line below what a terminal shows of the keys that were pressed, `^C`. */
+export function sayApart(line: string, output: Output): void {
+  output.say('');
+  output.say(line);
 }
 
 /** A number with its thousands apart. */
@@ -30,7 +36,8 @@ export function percent(share: number): string {
 }
 
 /** Lines of columns, the first flush left and the others flush right. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(given: readonly (readonly string[])[]): string[] {
+  const rows = given.map((row) => row.map(terminalText));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) =>
     row

@@ -1,3 +1,4 @@
+import { FormatError } from '../errors.js';
 import type { Normalisation } from '../io/dataset.js';
 import { decodePicture, isUnreadable } from '../io/decodePicture.js';
 import { inOrder } from '../io/inOrder.js';
@@ -54,4 +55,25 @@ export async function* pictureBatches<Item extends { readonly path: string }>(
     }
   }
   if (items.length > 0) yield { items, images: images.subarray(0, items.length * imageSize) };
+}
+
+/**
+ * The same batches, the first of them made at once: what cannot be read of the first pictures shows before anything is compiled.
+ *
+ * @throws FormatError where none can be read
+ */
+export async function firstBatchMade<Item>(
+  batches: AsyncGenerator<PictureBatch<Item>, void, undefined>,
+  place: { readonly operation: string; readonly parameter: string; readonly total: number },
+): Promise<AsyncGenerator<PictureBatch<Item>, void, undefined>> {
+  const first = await batches.next();
+  if (first.done) {
+    const { operation, parameter, total } = place;
+    throw new FormatError({ operation, parameter, expected: 'pictures that can be read', got: `none of ${total}` });
+  }
+  const { value } = first;
+  return (async function* () {
+    yield value;
+    yield* batches;
+  })();
 }

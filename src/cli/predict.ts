@@ -3,10 +3,11 @@ import { compileInference } from '../graph/inference.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
 import { adapterName, openForCommand } from './adapter.js';
+import { checkpointFile } from './checkpointFile.js';
 import type { ReadLimits } from './data.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { grouped, type Output } from './output.js';
-import { pictureBatches } from './pictures.js';
+import { firstBatchMade, pictureBatches } from './pictures.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
@@ -24,7 +25,7 @@ export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'> 
 export async function predict(paths: readonly string[], flags: PredictFlags, output: Output): Promise<void> {
   await checkDecoder();
   const pictures = await listPictures(paths);
-  const model = await openModel(flags.weights, flags, output);
+  const model = await openModel(await checkpointFile(flags.weights, output), flags, output);
   try {
     await predictPictures(pictures, model, flags, output);
   } finally {
@@ -39,20 +40,22 @@ async function predictPictures(
   output: Output,
 ): Promise<void> {
   const started = performance.now();
-  const { transform, normalisation } = pictureOptions(model, flags);
+  const batch = Math.min(flags.batch, pictures.length);
+  const skips = skipCounter(output);
+  const batches = await firstBatchMade(
+    pictureBatches(
+      pictures.map((path) => ({ path })),
+      { batch, ...pictureOptions(model, flags), skips, limits: flags },
+    ),
+    { operation: 'predict', parameter: 'pictures', total: pictures.length },
+  );
   const opened = await openForCommand(flags.adapter, output);
   try {
     const state = await loadModel(opened.device, model, output);
-    const batch = Math.min(flags.batch, pictures.length);
     const measuring = measuringBar(output);
     const tuning = tuningOptions(flags.tune, measuring, output);
     const network = await compileInference(state, { batch, ...tuning }).finally(() => measuring.stop());
-    const skips = skipCounter(output);
     let predicted = 0;
-    const batches = pictureBatches(
-      pictures.map((path) => ({ path })),
-      { batch, transform, normalisation, skips, limits: flags },
-    );
     for await (const { items, images } of batches) {
       const logits = await network.run(images);
       for (const [index, { path }] of items.entries()) {

@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Output } from './output.js';
+import { terminalText } from './terminal.js';
 
 /** A bar on stderr, drawn only where a person watches. */
 export interface Progress {
@@ -25,7 +26,7 @@ export function progressBar(title: string, total: number, output: Output): Progr
   bar.start(total, 0, { words: '' });
   return {
     update(done, words = '') {
-      bar.update(done, { words });
+      bar.update(done, { words: terminalText(words) });
     },
     stop() {
       bar.stop();

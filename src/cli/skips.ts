@@ -4,7 +4,7 @@ import { grouped, type Output } from './output.js';
 export interface SkipCounter {
   readonly count: number;
   skip(picture: string, error: Error): void;
-  /** Says how many were skipped beside those that were `read`, if any. */
+  /** Says how many were skipped beside those that were `read`, where that was more than the one that was named. */
   say(read: number): void;
 }
 
@@ -20,7 +20,7 @@ export function skipCounter(output: Output): SkipCounter {
       output.say(`Skipped: ${message}`);
     },
     say(read) {
-      if (count > 0) output.say(`Skipped ${grouped(count)} of ${grouped(count + read)} pictures, which cannot be read`);
+      if (count > 1) output.say(`Skipped ${grouped(count)} of ${grouped(count + read)} pictures, which cannot be read`);
     },
   };
 }

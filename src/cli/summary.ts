@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { isConvolution } from '../graph/fusion.js';
 import type { Adjust, Network } from '../graph/network.js';
 import { hasICConvolutions, isBlockConvolution, plainForm } from '../models/icForm.js';
@@ -6,6 +5,7 @@ import { networkByName } from '../models/networkByName.js';
 import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
 import { loadCheckpoint } from '../train/files.js';
+import { findCheckpoint } from './checkpointFile.js';
 import { reportMemory } from './memory.js';
 import { grouped, type Output, table } from './output.js';
 
@@ -21,7 +21,7 @@ export interface SummaryFlags {
 
 /** `icnet summary`. */
 export async function summary(name: string, flags: SummaryFlags, output: Output): Promise<void> {
-  const network = existsSync(name) ? (await loadCheckpoint(name)).network : namedNetwork(name, flags);
+  const network = await findNetwork(name, flags);
   const whole = summarise(network);
   const plain = summarise(plainForm(network));
   const ic = summarise(asIC(network, flags.adjust));
@@ -64,6 +64,13 @@ function sayLayers(
     ['Multiply-adds', grouped(plain.multiplyAdds), grouped(ic.multiplyAdds), more('multiplyAdds')],
   ]);
   for (const line of lines) output.say(line);
+}
+
+/** The network of a checkpoint, or of a name where there is no such file. */
+export async function findNetwork(name: string, flags: SummaryFlags): Promise<Network> {
+  const isPath = /[/\\]|\.safetensors$/.test(name);
+  const file = (await findCheckpoint(name)) ?? (isPath ? name : undefined);
+  return file === undefined ? namedNetwork(name, flags) : (await loadCheckpoint(file)).network;
 }
 
 /** A network by its name, with the flags that were given. */

@@ -13,7 +13,6 @@ import { networkByName } from '../models/networkByName.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { compileEvaluation } from '../train/evaluation.js';
-import { loadCheckpoint } from '../train/files.js';
 import type { OptimiserOptions } from '../train/optimiser.js';
 import { defaultGroups } from '../train/parameterGroups.js';
 import type { Schedule } from '../train/schedule.js';
@@ -21,13 +20,15 @@ import { createTrainer, type StepReport, type Trainer, type TrainerOptions } fro
 import { openWeights } from '../weights/weightsFile.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
+import { checkpointFile, checkpointName, readCheckpoint } from './checkpointFile.js';
 import { drawCurves } from './curves.js';
 import { checkClassNames, loadData, type ReadLimits } from './data.js';
 import { interruptSignal } from './interrupt.js';
 import { isMoment, loadWithBar, openSource } from './model.js';
-import { type Output, percent } from './output.js';
+import { type Output, percent, sayApart } from './output.js';
 import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
+import { terminalText } from './terminal.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 import { reasonOf, requireWritable, writeResult } from './writing.js';
 
@@ -82,11 +83,11 @@ export interface Guidance {
 /** `icnet train`, and with a teacher `icnet distill`. */
 export async function train(flags: TrainFlags, output: Output, guidance?: Guidance): Promise<void> {
   const started = performance.now();
-  const resumed = flags.resume === undefined ? undefined : await loadCheckpoint(flags.resume);
+  const resumed = flags.resume === undefined ? undefined : await readCheckpoint(flags.resume, output);
   const like = resumed ?? guidance?.checkpoint;
   const size = flags.input ?? like?.network.input ?? networkByName(flags.network).input;
   const folder = flags.output ?? join('runs', fileName(resumed?.network.name ?? networkByName(flags.network).name));
-  const [checkpoint, curves] = [join(folder, 'checkpoint.safetensors'), join(folder, 'curves.svg')];
+  const [checkpoint, curves] = [join(folder, checkpointName), join(folder, 'curves.svg')];
   for (const path of [checkpoint, curves]) await requireWritable('train', '--output', path);
   const data = await loadData(flags.data, size, output, flags);
   checkClassNames(data.train, like?.classNames);
@@ -106,7 +107,7 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
 
     const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
     const tests = accuracy === undefined ? [] : [{ step: trainer.step, accuracy }];
-    const title = `${state.network.name} on ${data.train.name}`;
+    const title = terminalText(`${state.network.name} on ${data.train.name}`);
     const drawn = run.history.length > 0 ? drawCurves({ title, steps: run.history, tests }) : undefined;
     const drawnAt = drawn && (await writeResult(curves, drawn, output));
     const seconds = (performance.now() - started) / 1000;
@@ -171,7 +172,7 @@ async function freshState(
     return state;
   }
   const { seed, replaceHead = false, freshAdjust = false } = flags;
-  const file = await openWeights(await openSource(flags.weights));
+  const file = await openWeights(await openSource(await checkpointFile(flags.weights, output)));
   const fresh = (name: string): boolean => freshAdjust && name.endsWith('.adjust');
   await loadWithBar(state, file, { seed, replaceHead, fresh, unused: isMoment }, output);
   return state;
@@ -284,7 +285,7 @@ export async function trainToTheEnd(
       `Taught by ${teacher.network.name} for ${end} steps, ${trainer.distillationDispatches} dispatches more each`,
     );
   }
-  const interrupt = interruptSignal(() => output.say('\nStopping behind this step; again to end at once.'));
+  const interrupt = interruptSignal(() => sayApart('Stopping behind this step; again to end at once.', output));
   const bar = progressBar('Training', steps, output);
   const onStep = (report: StepReport): void => {
     history.push(report);
@@ -321,7 +322,7 @@ async function isSaved(checkpoint: string, bytes: Uint8Array, output: Output): P
     await writeAtomically(checkpoint, bytes);
     return true;
   } catch (error) {
-    output.say(`\n${checkpoint} cannot be written (${reasonOf(error)}); the training goes on and tries again`);
+    sayApart(`${checkpoint} cannot be written (${reasonOf(error)}); the training goes on and tries again`, output);
     return false;
   }
 }

@@ -1,20 +1,20 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import { planInference } from '../graph/inferencePlan.js';
 import type { Network } from '../graph/network.js';
 import { planTraining } from '../graph/trainingPlan.js';
+import { readWhole } from '../io/fileError.js';
+import { namingKind } from '../io/fileKind.js';
 import { type ChooseForm, chooseByCost, type Form } from '../ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
-import { loadCheckpoint } from '../train/files.js';
 import { sameForm, type TunedForm, tuningScope } from '../tune/record.js';
 import { exportTuning, importTuning, type TuningStore } from '../tune/store.js';
 import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
 import { openForCommand } from './adapter.js';
 import { interruptSignal } from './interrupt.js';
-import { type Output, table } from './output.js';
-import { namedNetwork, type SummaryFlags } from './summary.js';
+import { type Output, sayApart, table } from './output.js';
+import { findNetwork, type SummaryFlags } from './summary.js';
 import { cachedTuning, measuringBar } from './tuning.js';
 import { requireWritable, writeResult } from './writing.js';
 
@@ -54,12 +54,11 @@ export async function tune(flags: TuneFlags, output: Output): Promise<void> {
   }
 }
 
-async function findNetwork(name: string, flags: TuneFlags): Promise<Network> {
-  return existsSync(name) ? (await loadCheckpoint(name)).network : namedNetwork(name, flags);
-}
-
 async function importFile(device: GPUDevice, store: TuningStore, path: string, output: Output): Promise<void> {
-  const { adapter, results } = await importTuning(store, await readFile(path, 'utf8'), path);
+  const bytes = await readWhole('tune', path);
+  const { adapter, results } = await importTuning(store, bytes.toString('utf8'), path).catch((error: unknown) => {
+    throw namingKind(error, bytes, 'tune', path, 'JSON');
+  });
   output.emit({ event: 'import', file: path, adapter, results: results.size });
   const own = adapter === tuningScope(device).adapter;
   output.say(`Imported: ${results.size} operations for ${own ? 'this adapter' : `another adapter, ${adapter}`}`);
@@ -74,7 +73,7 @@ async function tuneNetwork(
 ): Promise<void> {
   const planner: Planner = (traits) =>
     training ? planTraining(network, batch, {}, traits) : planInference(network, batch, { memory: 'fastest' }, traits);
-  const interrupt = interruptSignal(() => output.say('\nStopping; what was measured is remembered.'));
+  const interrupt = interruptSignal(() => sayApart('Stopping; what was measured is remembered.', output));
   const bar = measuringBar(output);
   const dropped: string[] = [];
   let measured = 0;

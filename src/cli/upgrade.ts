@@ -10,6 +10,7 @@ import { summarise } from '../models/summary.js';
 import { restoreState } from '../train/checkpoint.js';
 import { loadCheckpoint } from '../train/files.js';
 import { adapterName, openForCommand } from './adapter.js';
+import { checkpointFile, checkpointName } from './checkpointFile.js';
 import { checkClassNames, loadData } from './data.js';
 import { type TeachingFlags, teachingOptions } from './distill.js';
 import { grouped, type Output, percent, table } from './output.js';
@@ -20,8 +21,9 @@ import { requireWritable } from './writing.js';
 export type UpgradeFlags = Omit<TrainFlags, 'network' | 'resume' | 'width' | 'stemStride'> & TeachingFlags;
 
 /** `icnet upgrade`: a plain checkpoint in, an IC checkpoint out, trained for a while with the plain network as teacher. */
-export async function upgrade(path: string, flags: UpgradeFlags, output: Output): Promise<void> {
+export async function upgrade(given: string, flags: UpgradeFlags, output: Output): Promise<void> {
   const started = performance.now();
+  const path = await checkpointFile(given, output);
   const checkpoint = await loadCheckpoint(path);
   const network = icFormOf(checkpoint.network, flags.adjust);
   const file = outputFile(path, flags.output);
@@ -79,7 +81,7 @@ function icFormOf(network: Network, adjust: 'output' | 'input'): Network {
 
 /** Beside the plain checkpoint unless a folder is given. */
 function outputFile(path: string, folder: string | undefined): string {
-  if (folder !== undefined) return join(folder, 'checkpoint.safetensors');
+  if (folder !== undefined) return join(folder, checkpointName);
   return join(dirname(path), `${basename(path, extname(path))}-ic${extname(path)}`);
 }
 

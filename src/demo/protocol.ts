@@ -38,6 +38,8 @@ export interface DataDescription {
   readonly width: number;
   readonly channels: number;
   readonly classes: readonly string[];
+  /** What was made of a data set that is not whole, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface NetworkDescription {

@@ -1,4 +1,5 @@
 import { DeviceLostError, UnsupportedError } from '../errors.js';
+import { didYouMean, loosely } from '../names.js';
 import { type AdapterDescription, describeAdapter } from './adapter.js';
 import { destroyDevice, requestDevice } from './device.js';
 import { numericLimits } from './limits.js';
@@ -12,7 +13,9 @@ export interface OpenDeviceOptions {
    *   these, the embedded SwiftShader
    * - `gpu`: a GPU, never software
    * - `software`: the embedded SwiftShader
-   * - anything else: an adapter with this text in its name, in any case, for example `llvmpipe`
+   * - anything else: an adapter with this text in its name, for example `llvmpipe`
+   *
+   * Large letters, hyphens and underscores make no difference.
    */
   readonly adapter?: string;
   /** The device's label, for messages. */
@@ -163,22 +166,25 @@ async function findByName(wanted: string): Promise<Found> {
       unavailable.push(error.message);
     }
   }
+  const words = [...names].flatMap((name) => name.match(/[\w-]+/g) ?? []);
   throw noAdapter(
     `an adapter named "${wanted}"`,
-    [...(names.size ? names : ['no adapter']), ...unavailable].join('; '),
+    [...(names.size ? names : ['no adapter']), ...unavailable].join('; ') +
+      didYouMean(wanted, ['auto', 'gpu', 'software', ...words]),
   );
 }
 
 function matches(name: string, description: AdapterDescription, wanted: string): boolean {
   const texts = [name, description.vendor, description.architecture, description.device, description.description];
-  return texts.some((text) => text.toLowerCase().includes(wanted.toLowerCase()));
+  return loosely(wanted) !== '' && texts.some((text) => loosely(text).includes(loosely(wanted)));
 }
 
 function choose(wanted: string): Promise<{ found: Found; passedOver?: AdapterDescription }> {
   const only = async (found: Promise<Found>) => ({ found: await found });
-  if (wanted === 'auto') return findAutomatically();
-  if (wanted === 'gpu') return only(findGPU());
-  if (wanted === 'software') return only(findEmbedded());
+  const usual = loosely(wanted);
+  if (usual === 'auto') return findAutomatically();
+  if (usual === 'gpu') return only(findGPU());
+  if (usual === 'software') return only(findEmbedded());
   return only(findByName(wanted));
 }
 

@@ -45,6 +45,12 @@ export function networkParameters(network: Network): ParameterSpec[] {
   return network.layers.flatMap((layer) => layerParameters(layer, shapes.get(layer.inputs[0]!)!));
 }
 
+/** Tells whether a name belongs to the last layer that has weights. */
+export function isInHead(specs: readonly ParameterSpec[]): (name: string) => boolean {
+  const { layer } = specs.at(-1)!;
+  return (name) => name.slice(0, name.lastIndexOf('.')) === layer;
+}
+
 /** The number of elements of a shape; 1 for []. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

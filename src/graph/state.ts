@@ -5,6 +5,7 @@ import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { parameter, parameterGradient } from './names.js';
 import type { Network } from './network.js';
+import { describeFaults } from './stateFaults.js';
 import { fromMemory, layoutState, type PlacedParameter, type StateLayout, toMemory } from './stateLayout.js';
 import { checkFree } from './uses.js';
 
@@ -60,7 +61,7 @@ export function createState(device: GPUDevice, network: Network): NetworkState {
 /**
  * Writes a whole state, given in PyTorch's names and layouts, ahead of all work submitted later.
  *
- * @throws ShapeError listing the entries that are missing, unknown, of another size or no Float32Array; BusyError while a
+ * @throws ShapeError naming some of the entries that are missing, unknown, of another size or no Float32Array; BusyError while a
  *   training, an evaluation or the loading of weights goes on with the state; DisposedError, DeviceLostError.
  */
 export function writeState(state: NetworkState, values: ReadonlyMap<string, Float32Array>): void {
@@ -99,24 +100,20 @@ function checkEntries({ layout, network }: NetworkState, values: ReadonlyMap<str
   const strange = present.filter(([, data]) => kindOf(data) !== 'Float32Array');
   const wrong = present.filter(([name, data]) => known.get(name) !== data?.length);
   if (missing.length + unknown.length + strange.length + wrong.length === 0) return;
-  const list = (what: string, names: readonly string[]): string[] =>
-    names.length > 0 ? [`${what}: ${names.join(', ')}`] : [];
+  const faults = new Map([
+    ['missing', missing],
+    ['unknown', unknown],
+    ['no Float32Array', strange.map(([name, data]) => `${name} (${kindOf(data)})`)],
+    [
+      'of another size',
+      wrong.map(([name, data]) => `${name} (${data?.length} instead of ${known.get(name)} elements)`),
+    ],
+  ]);
   throw new ShapeError({
     operation: 'writeState',
     parameter: network.name,
     expected: `${known.size} entries of the network's state`,
-    got: [
-      ...list('missing', missing),
-      ...list('unknown', unknown),
-      ...list(
-        'no Float32Array',
-        strange.map(([name, data]) => `${name} (${kindOf(data)})`),
-      ),
-      ...list(
-        'of another size',
-        wrong.map(([name, data]) => `${name} (${data?.length} instead of ${known.get(name)} elements)`),
-      ),
-    ].join('; '),
+    got: describeFaults(faults),
   });
 }
 

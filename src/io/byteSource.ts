@@ -1,5 +1,6 @@
 import { kindOf } from '../arrays.js';
 import { FormatError, ICError, ShapeError } from '../errors.js';
+import { systemWords } from './systemError.js';
 
 /** A file's bytes, read in order and in pieces: from memory, a `File`, a network connection, a disk. */
 export interface ByteSource {
@@ -31,7 +32,8 @@ export interface OpenOptions {
 /**
  * Opens a file for reading in pieces. The body of a URL is taken as it arrives, in one request.
  *
- * @throws ShapeError for what is none of these; FormatError where the server answers with an error; what `fetch` throws; the signal's reason
+ * @throws ShapeError for what is none of these; FormatError where the server answers with an error, ICError where none answers;
+ *   the signal's reason
  */
 export async function openBytes(file: FileLike, options: OpenOptions = {}): Promise<ByteSource> {
   if (kindOf(file) === 'Uint8Array') return memorySource(file as Uint8Array, options.name ?? 'bytes');
@@ -77,7 +79,11 @@ async function urlSource(
   url: URL,
   { name = url.pathname.split('/').at(-1)!, signal }: OpenOptions,
 ): Promise<ByteSource> {
-  const response = await fetch(url, signal ? { signal } : {});
+  const response = await fetch(url, signal ? { signal } : {}).catch((cause: Error) => {
+    if (signal?.aborted) throw cause;
+    const got = systemWords(cause.cause ?? cause);
+    throw new ICError({ operation: 'openBytes', parameter: url.href, expected: 'an answer', got }, { cause });
+  });
   if (!response.ok || !response.body) {
     await response.body?.cancel();
     const got = `status ${response.status} ${response.statusText}`.trimEnd();
@@ -105,7 +111,7 @@ function streamSource(
     while (piece.length === 0) {
       const { done, value } = await reader.read().catch((cause: Error) => {
         throw new ICError(
-          { operation: 'read', parameter: name, expected: 'the rest of it', got: cause.message },
+          { operation: 'read', parameter: name, expected: 'the rest of it', got: systemWords(cause.cause ?? cause) },
           { cause },
         );
       });

@@ -29,6 +29,21 @@ const layouts = {
 const cifar10Names = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
 /**
+ * Which of the two some files are of, by their sizes, else by their names; undefined where neither tells.
+ *
+ * @param files of binaries, with their sizes in bytes
+ */
+export function cifarKind(files: readonly { readonly name: string; readonly size: number }[]): CifarKind | undefined {
+  if (files.length === 0) return undefined;
+  const [kind, other] = (['cifar10', 'cifar100'] as const).filter((one) =>
+    files.every(({ size }) => size > 0 && size % (layouts[one].labelBytes + imageBytes) === 0),
+  );
+  if (kind !== undefined && other === undefined) return kind;
+  if (files.some(({ name }) => /^(data|test)_batch/.test(name))) return 'cifar10';
+  return files.some(({ name }) => /^(train|test)\.bin$/.test(name)) ? 'cifar100' : kind;
+}
+
+/**
  * Reads the binary version of CIFAR-10 or CIFAR-100 (fine labels), all parts into one data set, the planes turned to
  * pixels [count, 32, 32, 3].
  *
@@ -38,7 +53,7 @@ const cifar10Names = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'f
 export function readCifar(parts: readonly NamedBytes[], kind: CifarKind): ImageDataset {
   const { name, labelBytes, classes } = layouts[kind];
   const recordBytes = labelBytes + imageBytes;
-  for (const part of parts) checkLength(part, recordBytes);
+  for (const part of parts) checkLength(part, recordBytes, kind);
   const count = parts.reduce((sum, part) => sum + part.bytes.length / recordBytes, 0);
   if (count === 0) throw failure('parts', '1 file or more', 'none');
   const images = new Uint8Array(count * imageBytes);
@@ -63,11 +78,13 @@ function failure(parameter: string, expected: string, got: string): FormatError 
   return new FormatError({ operation: 'readCifar', parameter, expected, got });
 }
 
-function checkLength(part: NamedBytes, recordBytes: number): void {
+function checkLength(part: NamedBytes, recordBytes: number, kind: CifarKind): void {
   requireKind('readCifar', part.name, part.bytes, 'Uint8Array');
   const { length } = part.bytes;
   if (length > 0 && length % recordBytes === 0) return;
-  throw failure(part.name, `records of ${recordBytes} bytes, 1 or more`, `${length} bytes`);
+  const [own, other] = kind === 'cifar10' ? ['CIFAR-10', '3074 for CIFAR-100'] : ['CIFAR-100', '3073 for CIFAR-10'];
+  const expected = `records of ${recordBytes} bytes each, 1 or more, for ${own} (${other})`;
+  throw failure(part.name, expected, `${length} bytes`);
 }
 
 /** Planes one after another become pixels one after another. */

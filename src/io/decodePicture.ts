@@ -2,6 +2,8 @@ import type { Sharp, SharpConstructor, SharpOptions } from 'sharp';
 import { requireKind } from '../arrays.js';
 import { FormatError, LimitError } from '../errors.js';
 import { allowance } from './allowance.js';
+import { FileError } from './fileError.js';
+import { fileKind } from './fileKind.js';
 import { loadSharp } from './loadSharp.js';
 import { orientationOf } from './orientation.js';
 import type { Picture } from './picture.js';
@@ -31,7 +33,8 @@ const pixels = allowance(2 ** 26);
  *
  * @param file its path, or its bytes
  * @throws FormatError where it is no such picture, or damaged or cut short anywhere; LimitError for more than `maxPixels`, before
- *   anything is decoded; ShapeError for neither path nor bytes; ICError where sharp is not installed; what reading the file throws
+ *   anything is decoded; ShapeError for neither path nor bytes; ICError where sharp is not installed; FileError where the file
+ *   cannot be read
  */
 export async function decodePicture(
   file: string | Uint8Array,
@@ -50,7 +53,10 @@ export async function decodePicture(
           )
         : file;
     const format = pictureFormat(bytes);
-    if (!format) throw unreadable(name, `a file that starts with ${JSON.stringify(latin1(bytes.subarray(0, 16)))}`);
+    if (!format) {
+      const start = JSON.stringify(latin1(bytes.subarray(0, 16)));
+      throw unreadable(name, fileKind(bytes) ?? `a file that starts with ${start}`);
+    }
     const { width, height, space, hasAlpha } = await readable(name, open(sharp, bytes, 'none').metadata());
     if (width * height > maxPixels) {
       const expected = `at most ${maxPixels} pixels, or more by maxPixels (--max-pixels)`;
@@ -123,8 +129,12 @@ function fromCmyk(inks: Uint8Array): Uint8Array {
 const unreadableCodes: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 
 /** Whether a picture is to blame for an error of {@link decodePicture}, rather than what is missing to read any. */
-export function isUnreadable(error: Error & { readonly code?: unknown }): boolean {
-  return error instanceof FormatError || error instanceof LimitError || unreadableCodes.includes(error.code);
+export function isUnreadable(error: Error): boolean {
+  return (
+    error instanceof FormatError ||
+    error instanceof LimitError ||
+    (error instanceof FileError && unreadableCodes.includes(error.code))
+  );
 }
 
 /**

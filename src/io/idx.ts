@@ -1,5 +1,6 @@
 import { requireKind } from '../arrays.js';
 import { FormatError, LimitError, UnsupportedError } from '../errors.js';
+import { fileKind } from './fileKind.js';
 
 /** An IDX array of unsigned bytes, the last index running fastest. */
 export interface IdxArray {
@@ -20,6 +21,8 @@ const otherTypes = new Map([
 
 /** Magic and 255 dimensions, the most that the rank's byte can say. */
 const longestHeader = 4 + 4 * 255;
+/** Magic and as many dimensions as images have. */
+const shapeBytes = 4 + 4 * 4;
 /** One GiB. */
 export const usualMaxBytes = 2 ** 30;
 /** Deflate cannot do better than 258 bytes for two bits. */
@@ -49,7 +52,7 @@ export async function readIdx(
   { maxBytes = usualMaxBytes }: IdxOptions = {},
 ): Promise<IdxArray> {
   requireKind('readIdx', name, bytes, 'Uint8Array');
-  const compressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const compressed = isGzip(bytes);
   const content = async (limit: number) => (compressed ? inflate(bytes, limit, name) : bytes);
   const { shape, start, end } = readHeader(await content(longestHeader), name);
   const where = `${name}, data`;
@@ -65,6 +68,28 @@ export async function readIdx(
     throw failure(where, `${end} bytes in all for [${shape}]`, got);
   }
   return { shape, data: new Uint8Array(file.buffer, file.byteOffset + start, end - start) };
+}
+
+/**
+ * The shape in the header of an IDX file, plain or gzip.
+ *
+ * @param start its first bytes; of a gzip file so many that the header is among them
+ * @returns undefined where it is no such file
+ */
+export async function idxShape(start: Uint8Array): Promise<readonly number[] | undefined> {
+  try {
+    const header = isGzip(start) ? await inflate(start, shapeBytes, 'start') : start;
+    const [first, second, type, rank] = header;
+    if (first !== 0 || second !== 0 || !isType(type) || !rank) return undefined;
+    const words = new DataView(header.buffer, header.byteOffset);
+    return Array.from({ length: rank }, (_, index) => words.getUint32(4 + 4 * index));
+  } catch {
+    return undefined;
+  }
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 function failure(parameter: string, expected: string, got: string, options?: ErrorOptions): FormatError {
@@ -84,13 +109,17 @@ function readHeader(bytes: Uint8Array, name: string): { shape: number[]; start: 
   return { shape, start, end: start + size };
 }
 
+function isType(type: number | undefined): boolean {
+  return type === unsignedByte || otherTypes.has(type!);
+}
+
 /** The rank; the magic is two zeros, the element type and the rank. */
 function readMagic(bytes: Uint8Array, name: string): number {
   const where = `${name}, magic`;
   const [first, second, type, rank] = bytes;
-  const known = type === unsignedByte || otherTypes.has(type!);
-  if (first !== 0 || second !== 0 || !known || !rank) {
-    throw failure(where, '0, 0, element type, rank', `${Array.from(bytes.subarray(0, 4)).join(', ') || 'nothing'}`);
+  if (first !== 0 || second !== 0 || !isType(type) || !rank) {
+    const got = fileKind(bytes) ?? Array.from(bytes.subarray(0, 4)).join(', ');
+    throw failure(where, '0, 0, element type, rank', got);
   }
   if (type !== unsignedByte) {
     const got = otherTypes.get(type!)!;

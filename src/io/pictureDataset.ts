@@ -25,7 +25,7 @@ const decodedAtOnce = 8;
  * @throws FormatError where no picture can be read, LimitError where they do not fit into memory
  */
 export async function loadPictureDataset(
-  { name, classes }: PictureFolders,
+  { name, classes }: Pick<PictureFolders, 'name' | 'classes'>,
   { size, onSkipped, onProgress, ...limits }: PictureDatasetOptions,
 ): Promise<ImageDataset> {
   const { height, width } = size;
@@ -56,7 +56,7 @@ export async function loadPictureDataset(
     }
     onProgress?.(++done);
   }
-  if (count === 0) throw failure(name, 'pictures that can be read', 'none');
+  if (count === 0) throw failure(name, 'pictures that can be read', `none of ${all.length}`);
   return {
     name,
     count,

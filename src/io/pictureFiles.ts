@@ -1,5 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { isBeside } from './folderNames.js';
 
 /** The pictures of a class. */
 export interface ClassFolder {
@@ -13,6 +14,8 @@ export interface ClassFolder {
 export interface PictureFolders {
   readonly name: string;
   readonly classes: readonly ClassFolder[];
+  /** Folders beside those of the classes that are no classes: hidden ones, `__MACOSX`, and ones without pictures. */
+  readonly leftOut: readonly string[];
 }
 
 const pictureEnding = /\.(jpe?g|png|webp)$/i;
@@ -22,7 +25,7 @@ export function isPictureName(path: string): boolean {
   return pictureEnding.test(path);
 }
 
-/** The pictures in a folder and the folders in it, in order. Links are followed, but into no folder twice. */
+/** The pictures in a folder and the folders in it, in order, but hidden ones. Links are followed, but into no folder twice. */
 export async function findPictures(folder: string): Promise<string[]> {
   return search(folder, new Set());
 }
@@ -34,8 +37,9 @@ async function search(folder: string, seen: Set<string>): Promise<string[]> {
   const found: string[] = [];
   for (const name of (await readdir(folder)).sort()) {
     const path = join(folder, name);
+    if (isBeside(name)) continue;
     if (isPictureName(name)) found.push(path);
-    else if (!name.startsWith('.') && (await isFolder(path))) found.push(...(await search(path, seen)));
+    else if (await isFolder(path)) found.push(...(await search(path, seen)));
   }
   return found;
 }
@@ -52,11 +56,15 @@ export async function isFolder(path: string): Promise<boolean> {
 export async function findPictureFolders(path: string): Promise<PictureFolders | undefined> {
   if (!(await isFolder(path))) return undefined;
   const classes: ClassFolder[] = [];
+  const leftOut: string[] = [];
   for (const name of (await readdir(path)).sort()) {
     const folder = join(path, name);
-    if (!name.startsWith('.') && (await isFolder(folder))) classes.push({ name, pictures: await findPictures(folder) });
+    if (!(await isFolder(folder))) continue;
+    const pictures = isBeside(name) ? [] : await findPictures(folder);
+    if (pictures.length > 0) classes.push({ name, pictures });
+    else leftOut.push(name);
   }
-  return classes.some(({ pictures }) => pictures.length > 0) ? { name: basename(path), classes } : undefined;
+  return classes.length > 0 ? { name: basename(resolve(path)), classes, leftOut } : undefined;
 }
 
 /** The same for the first of some folders in a folder that holds such a data set. */

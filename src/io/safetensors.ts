@@ -1,6 +1,7 @@
 import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
 import { requireInteger, requireReadable } from './checks.js';
+import { kindBytes, namingKind } from './fileKind.js';
 import { decodeFloats } from './floats.js';
 import {
   describe,
@@ -41,21 +42,30 @@ const dataAlignment = 8;
  * Reads a safetensors file. The tensors' bytes are views into `bytes`: nothing is copied.
  *
  * @param name the file's name, for errors
- * @throws FormatError saying where in the file: a header that is too long, not UTF-8, not JSON or not an object; a name
- *   given twice or `__proto__`; metadata that is no string; an unknown element type; a shape or offsets that are no
- *   counts, do not agree or lie outside the file; bytes that belong to two tensors or to none. LimitError for a header of
- *   more than 16 MiB, more than 100,000 tensors or metadata, or more than 8 dimensions; ShapeError for no Uint8Array
+ * @throws FormatError saying what the file is where it is of another kind, else where in it: a header that is too
+ *   long, not UTF-8, not JSON or not an object; a name given twice or `__proto__`; metadata that is no string; an
+ *   unknown element type; a shape or offsets that are no counts, do not agree or lie outside the file; bytes that
+ *   belong to two tensors or to none. LimitError for a header of more than 16 MiB, more than 100,000 tensors or
+ *   metadata, or more than 8 dimensions; ShapeError for no Uint8Array
  */
 export function readSafetensors(bytes: Uint8Array, name = 'file.safetensors'): Safetensors {
   requireKind('readSafetensors', name, bytes, 'Uint8Array');
+  try {
+    return read(bytes, name);
+  } catch (error) {
+    throw namingKind(error, bytes.subarray(0, kindBytes), 'readSafetensors', name, 'a safetensors file');
+  }
+}
+
+function read(bytes: Uint8Array, name: string): Safetensors {
   const dataStart = lengthBytes + headerLength(bytes, bytes.byteLength, name);
   const data = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, bytes.byteLength - dataStart);
   const { metadata, tensors } = parseHeader(bytes.subarray(lengthBytes, dataStart), data.length, name);
-  const read = Array.from(tensors, ([key, { dtype, shape, begin, end }]): [string, SafetensorsTensor] => [
+  const views = Array.from(tensors, ([key, { dtype, shape, begin, end }]): [string, SafetensorsTensor] => [
     key,
     { dtype, shape, bytes: data.subarray(begin, end) },
   ]);
-  return { metadata, tensors: new Map(read) };
+  return { metadata, tensors: new Map(views) };
 }
 
 /** A file that is about to be written: what stands ahead of the tensors, and the order in which they follow. */

@@ -1,5 +1,6 @@
 import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
+import { didYouMean, loosely } from '../names.js';
 import { denseNet } from './denseNet.js';
 import type { NetworkOptions } from './icForm.js';
 import { mobileNetV2 } from './mobileNet.js';
@@ -53,38 +54,47 @@ export const publishedNames: readonly string[] = [
   ...Object.keys(families),
 ];
 
+/** Of a name that is not known, in an error. */
+const longestName = 80;
+
+const cifarNames = [8, 14, 20, 32, 44, 56, 110].map((depth) => `resnet${depth}`);
+
+/** The usual names that `networkByName` takes, in plain form. */
+export const networkNames: readonly string[] = [...publishedNames, ...cifarNames];
+
 /**
  * The network of a name: `resnet20`, `ic-resnet50`, `vgg16-bn`, `ic-mobilenet-v2`, ... with `ic-` ahead for the IC form. ResNets
  * of depths 18, 34, 50, 101 and 152 have the ImageNet form, `resnet50d` and its like that of timm's D variant, the others of
- * 6n + 2 the CIFAR form; `cifar-` or `imagenet-` ahead of the name asks for one of the two, as in `cifar-ic-resnet50`.
+ * 6n + 2 the CIFAR form; `cifar-` or `imagenet-` ahead of the name asks for one of the two, as in `cifar-ic-resnet50`. Large
+ * letters, hyphens and underscores make no difference: `wide_resnet50_2` and `ICResNet20` are known, too.
  *
- * @throws UnsupportedError, listing what is known, where no network has the name, and where the CIFAR form's own
- * options are given for another form
+ * @throws UnsupportedError, with the nearest name, where no network has the name, and where the CIFAR form's own options are
+ * given for another form
  */
 export function networkByName(name: string, options: CifarOptions = {}): Network {
-  const [, ahead, plain] = /^(ic-)?(.*)$/s.exec(name)!;
-  if (Object.hasOwn(families, plain!)) {
+  const [, ahead, plain] = /^(ic)?(.*)$/s.exec(loosely(name))!;
+  const family = Object.keys(families).find((candidate) => loosely(candidate) === plain);
+  if (family !== undefined) {
     refuseCifarOptions(name, options);
-    return families[plain!]!({ ...options, ic: ahead !== undefined });
+    return families[family]!({ ...options, ic: ahead !== undefined });
   }
-  const match = /^(cifar-|imagenet-)?(ic-)?resnet([1-9]\d*)(d)?$/.exec(name);
+  const match = /^(cifar|imagenet)?(ic)?resnet([1-9]\d*)(d)?$/.exec(loosely(name));
   const form = match?.[1];
   const ic = match?.[2] !== undefined;
   const depth = Number(match?.[3]);
   const isD = match?.[4] !== undefined;
-  if (isImageNetDepth(depth) && form !== 'cifar-') {
+  if (isImageNetDepth(depth) && form !== 'cifar') {
     refuseCifarOptions(name, options);
     return imageNetResNet({ ...options, depth, ic, ...(isD && { variant: 'd' }) });
   }
-  if (isCifarDepth(depth) && form !== 'imagenet-' && !isD) return cifarResNet({ ...options, depth, ic });
+  if (isCifarDepth(depth) && form !== 'imagenet' && !isD) return cifarResNet({ ...options, depth, ic });
+  const shown = name.length > longestName ? `${name.slice(0, longestName)}...` : name;
   throw new UnsupportedError({
     operation: 'networkByName',
     parameter: 'name',
     expected:
-      'resnet18, resnet34, resnet50, resnet101, resnet152 (ImageNet form; resnet18d, ... for the D variant), resnet8, resnet14, resnet20, resnet32, resnet44, ' +
-      `resnet56, resnet110 or any other 6n + 2 (CIFAR form), ${Object.keys(families).join(', ')}; ic-... for the IC form; ` +
-      'cifar- or imagenet- ahead of a ResNet to choose the form',
-    got: name,
+      'a network such as resnet20, resnet50, vgg16-bn, mobilenet-v2, densenet121, or with ic- ahead its IC form',
+    got: shown + didYouMean(shown, [...networkNames, ...networkNames.map((known) => `ic-${known}`)]),
   });
 }
 

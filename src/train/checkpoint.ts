@@ -3,6 +3,7 @@ import { ICError, NumericError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { createState, type NetworkState, readSnapshot, stateValues, tensorsOf, writeState } from '../graph/state.js';
+import { describeFaults } from '../graph/stateFaults.js';
 import { toMemory } from '../graph/stateLayout.js';
 import { findFault } from '../graph/stateValues.js';
 import { checkFree } from '../graph/uses.js';
@@ -119,7 +120,7 @@ function counter(value: number): SafetensorsTensor {
 /**
  * Reads a checkpoint.
  *
- * @throws FormatError saying where the file is broken, and of the tensors listing what is missing, left over or of another
+ * @throws FormatError saying where the file is broken, and of the tensors naming some that are missing, left over or of another
  * shape; a number that is not finite and a negative running variance are refused, as `loadWeights` does. UnsupportedError for a
  * tensor of a type that is not computed with, LimitError as `readSafetensors` does.
  */
@@ -171,10 +172,9 @@ function checkTensors(
   const reshaped = [...tensors]
     .filter(([key, { shape }]) => shapes.has(key) && shape.join() !== shapes.get(key)!.join())
     .map(([key, { shape }]) => `${key} ([${shape}] instead of [${shapes.get(key)}])`);
-  const faults = Object.entries({ missing, 'left over': leftOver, 'of another shape': reshaped })
-    .filter(([, list]) => list.length > 0)
-    .map(([what, list]) => `${what}: ${list.join(', ')}`);
-  if (faults.length > 0) throw refusal(name, `the state of ${network.name}`, faults.join('; '));
+  const faults = Object.entries({ missing, 'left over': leftOver, 'of another shape': reshaped });
+  if (faults.every(([, names]) => names.length === 0)) return;
+  throw refusal(name, `the state of ${network.name}`, describeFaults(new Map(faults)));
 }
 
 /** The values of an entry, or of what an optimiser carries for it, of which `loadWeights` would take every one. */

@@ -1,7 +1,6 @@
 import type { Network } from '../graph/network.js';
-import { networkParameters } from '../graph/parameters.js';
+import { isInHead, networkParameters } from '../graph/parameters.js';
 import { networkByName, publishedNames } from '../models/networkByName.js';
-import { isInHead } from './match.js';
 import type { WeightsFile } from './weightsFile.js';
 
 /**

@@ -1,8 +1,10 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
-import { networkParameters, type ParameterSpec } from '../graph/parameters.js';
+import { isInHead, networkParameters, type ParameterSpec } from '../graph/parameters.js';
+import { describeFaults, likelyCause, type StateFaults } from '../graph/stateFaults.js';
 import { isFloatType } from '../io/floats.js';
 import type { SafetensorsEntry } from '../io/safetensorsHeader.js';
+import { listNames } from '../names.js';
 import type { WeightsFile } from './weightsFile.js';
 
 /** Some names: a list, or what a function says yes to. */
@@ -44,15 +46,15 @@ export interface WeightsMatch {
   readonly unused: readonly string[];
 }
 
-/** Names that an error lists at most. */
-const longestList = 30;
+/** Of a name in an error. */
 const longestName = 100;
 
 /**
  * Matches the tensors of a file with the entries of a network. Counters of batches alone may be missing unasked.
  *
- * @throws FormatError listing the entries that are missing, and the tensors that are left over, of another shape or of a
- *   type that is not computed with; UnsupportedError for a mapping that names what is not there
+ * @throws FormatError naming some of the entries that are missing, and of the tensors that are left over, of another shape or
+ *   of a type that is not computed with, and what the file probably is; UnsupportedError for a mapping that names what is not
+ *   there
  */
 export function matchWeights(network: Network, file: WeightsFile, mapping: WeightsMapping = {}): WeightsMatch {
   const specs = new Map(networkParameters(network).map((spec) => [spec.name, spec]));
@@ -66,13 +68,18 @@ export function matchWeights(network: Network, file: WeightsFile, mapping: Weigh
     faults.set(kind, [...(faults.get(kind) ?? []), name]);
   };
   const loads = new Map<string, WeightsMatch['loads'][number]>();
+  const shapes = new Map<string, readonly number[]>();
   const unused: string[] = [];
   for (const [name, tensor] of file.tensors) {
     const entry = renamed(name);
     const spec = specs.get(entry);
     const called = entry === name ? short(name) : `${short(name)} (as ${short(entry)})`;
-    if (isUnused(name) || inHead(entry)) unused.push(name);
-    else if (!spec) note('left over', called);
+    if (isUnused(name) || inHead(entry)) {
+      unused.push(name);
+      continue;
+    }
+    shapes.set(entry, tensor.shape);
+    if (!spec) note('left over', called);
     else if (loads.has(entry)) note('twice', called);
     else {
       loads.set(entry, { name, tensor, spec });
@@ -84,8 +91,9 @@ export function matchWeights(network: Network, file: WeightsFile, mapping: Weigh
   const absent = [...specs.values()].filter(({ name, role }) => !loads.has(name) && role !== 'batchesTracked');
   const kept = absent.filter(({ name }) => test(mapping.keep)(name)).map(({ name }) => name);
   const fresh = absent.filter(({ name }) => test(mapping.fresh)(name) || inHead(name)).map(({ name }) => name);
+  for (const name of [...kept, ...fresh]) shapes.set(name, specs.get(name)!.shape);
   for (const { name } of absent) if (!kept.includes(name) && !fresh.includes(name)) note('missing', name);
-  if (faults.size > 0) throw mismatch(network, specs, file, faults);
+  if (faults.size > 0) throw mismatch(network, [...specs.values()], file, faults, shapes);
   const inOrder = [...loads.values()].sort((a, b) => a.tensor.begin - b.tensor.begin);
   return { loads: inOrder, fresh, kept, unused };
 }
@@ -104,7 +112,12 @@ function checkMapping(
   ): void => {
     const strange = typeof names === 'object' ? names.filter((name) => !known.has(name)) : [];
     if (strange.length === 0) return;
-    throw new UnsupportedError({ operation: 'loadWeights', parameter, expected: `names of ${of}`, got: list(strange) });
+    throw new UnsupportedError({
+      operation: 'loadWeights',
+      parameter,
+      expected: `names of ${of}`,
+      got: listNames(strange),
+    });
   };
   check('rename', typeof rename === 'object' ? Object.keys(rename) : undefined, file.tensors, file.name);
   check('unused', unused, file.tensors, file.name);
@@ -118,12 +131,6 @@ function listed(names: Readonly<Record<string, string>>): (name: string) => stri
 
 function test(names: Names = []): (name: string) => boolean {
   return typeof names === 'function' ? names : (name) => names.includes(name);
-}
-
-/** Tells whether a name belongs to the last layer that has weights. */
-export function isInHead(specs: readonly ParameterSpec[]): (name: string) => boolean {
-  const { layer } = specs.at(-1)!;
-  return (name) => name.slice(0, name.lastIndexOf('.')) === layer;
 }
 
 function sameShape({ shape }: ParameterSpec, tensor: SafetensorsEntry): boolean {
@@ -144,24 +151,21 @@ function short(name: string): string {
   return name.length > longestName ? `${text}...` : text;
 }
 
-function list(names: readonly string[]): string {
-  const rest = names.length - longestList;
-  return names.slice(0, longestList).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
-}
-
 function mismatch(
   network: Network,
-  specs: ReadonlyMap<string, ParameterSpec>,
+  specs: readonly ParameterSpec[],
   file: WeightsFile,
-  faults: ReadonlyMap<string, readonly string[]>,
+  faults: StateFaults,
+  shapes: ReadonlyMap<string, readonly number[]>,
 ): FormatError {
-  const isHead = isInHead([...specs.values()]);
+  const isHead = isInHead(specs);
   const reshaped = faults.get('of another shape') ?? [];
   const onlyHead = faults.size === 1 && reshaped.length > 0 && reshaped.every((text) => isHead(text.split(' ')[0]!));
+  const cause = likelyCause(specs, shapes);
   return new FormatError({
     operation: 'loadWeights',
     parameter: file.name,
     expected: `the state of ${network.name}${onlyHead ? ', or to be told to replace the head' : ''}`,
-    got: Array.from(faults, ([kind, names]) => `${kind}: ${list(names)}`).join('; '),
+    got: `${cause === undefined ? '' : `${cause}; `}${describeFaults(faults)}`,
   });
 }

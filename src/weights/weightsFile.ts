@@ -1,5 +1,6 @@
 import { FormatError } from '../errors.js';
 import { type ByteSource, type FileLike, type OpenOptions, openBytes } from '../io/byteSource.js';
+import { kindBytes, namingKind } from '../io/fileKind.js';
 import { headerLength, lengthBytes, parseHeader, type SafetensorsEntry } from '../io/safetensorsHeader.js';
 
 /** A safetensors file of which the header has been read, and nothing else yet. */
@@ -26,8 +27,8 @@ export function isWeightsFile(file: FileLike | WeightsFile): file is WeightsFile
 /**
  * Opens a file of weights and reads its header. `loadWeights` closes it; who does not load closes its `source`.
  *
- * @throws FormatError where it is no safetensors file, saying where it is broken; ShapeError where `file` is nothing that can
- *   be read; what reading it throws; the signal's reason
+ * @throws FormatError where it is no safetensors file, saying what else it is or where it is broken; ShapeError where `file` is
+ *   nothing that can be read; what reading it throws; the signal's reason
  */
 export async function openWeights(file: FileLike, options: OpenOptions = {}): Promise<WeightsFile> {
   const source = await openBytes(file, options);
@@ -42,28 +43,23 @@ export async function openWeights(file: FileLike, options: OpenOptions = {}): Pr
 async function readHeader(source: ByteSource): Promise<WeightsFile> {
   const { name, size } = source;
   const start = await readUpTo(source, 0, lengthBytes);
-  const impostor = impostorOf(start);
-  if (impostor) throw failure(name, 'a safetensors file', impostor);
-  const length = headerLength(start, size, name);
-  const header = await readUpTo(source, lengthBytes, length);
-  if (header.length < length) throw failure(`${name}, header`, `${length} bytes`, `${header.length}`);
-  const dataStart = lengthBytes + length;
-  const parsed = parseHeader(header, size === undefined ? undefined : size - dataStart, name);
-  return { name, ...parsed, dataStart, source };
+  let header: Uint8Array | undefined;
+  try {
+    const length = headerLength(start, size, name);
+    header = await readUpTo(source, lengthBytes, length);
+    if (header.length < length) throw failure(`${name}, header`, `${length} bytes`, `${header.length}`);
+    const dataStart = lengthBytes + length;
+    const parsed = parseHeader(header, size === undefined ? undefined : size - dataStart, name);
+    return { name, ...parsed, dataStart, source };
+  } catch (error) {
+    const more = header?.subarray(0, kindBytes) ?? (await readUpTo(source, start.length, kindBytes));
+    throw namingKind(error, Uint8Array.of(...start, ...more), 'openWeights', name, 'a safetensors file');
+  }
 }
 
 async function readUpTo(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   return bytes.subarray(0, await source.read(offset, bytes));
-}
-
-/** What else weights come in, by its first bytes. */
-function impostorOf(start: Uint8Array): string | undefined {
-  const text = String.fromCharCode(...start);
-  if (text.startsWith('PK'))
-    return 'a zip archive, such as torch.save writes (safetensors.torch.save_file writes these)';
-  if (text.startsWith('version ')) return 'a Git LFS pointer in its place (git lfs pull fetches the file)';
-  return undefined;
 }
 
 function failure(parameter: string, expected: string, got: string): FormatError {

@@ -144,7 +144,7 @@ describe('Training', () => {
       await page.keyboard.press('Enter');
       await untilPhase(page, 'training');
       expect(await page.textContent('#data-status')).toContain(
-        'CIFAR-10: 72 pictures of 32 × 32 to learn from, 8 to test',
+        'CIFAR-10: 70 pictures of 32 × 32 to learn from, 10 to test',
       );
       expect(await focusedId(page)).toBe('pause');
       const atWork =
@@ -171,7 +171,7 @@ describe('Training', () => {
       expect(await statusOf(page)).toBe('Done, 300 steps of 16 pictures');
       expect(await page.getAttribute('#progress', 'aria-valuenow')).toBe('100');
       for (const role of ['ic', 'plain'] as const) {
-        expect(await page.textContent(`#test-${role}`)).toMatch(/ % of 8 test pictures$/);
+        expect(await page.textContent(`#test-${role}`)).toMatch(/ % of 10 test pictures$/);
         for (const chart of ['loss', 'accuracy'] as const) {
           expect(await pixelsOfCurve(page, chart, role), `${chart} of ${role}`).toBeGreaterThan(100);
         }
@@ -229,7 +229,7 @@ describe('Training', () => {
       await drop(page, ...halves);
       await untilText(page, '#data-status', '4 files, read when you start');
       await page.click('#start');
-      expect(await troubleText(page)).toContain('expected 28 × 28, as the pictures to learn from are, got 14 × 14');
+      expect(await troubleText(page)).toContain('expected 28 × 28, as those to train with are, got 14 × 14');
       expect(await phaseOf(page)).toBe('idle');
       await page.click('#trouble button');
 

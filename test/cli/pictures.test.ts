@@ -104,7 +104,7 @@ describe('icnet predict', () => {
       { event: 'skipped', picture: join('mixed', 'broken.jpg'), reason: expect.stringContaining('broken.jpg') },
     ]);
     expect(eventsOf(ended, 'done')).toMatchObject([{ pictures: 2, skipped: 1 }]);
-    expect(ended.stderr).toContain('Skipped 1 of 3 pictures');
+    expect(ended.stderr.match(/Skipped/g)).toHaveLength(1);
   });
 
   it('gives exact weights exact shares, under names from a file, batch by batch', async () => {
@@ -155,7 +155,10 @@ describe('icnet predict', () => {
   it.each([
     [['--weights', 'three.safetensors', '--adapter', adapter], '--model'],
     [['--weights', 'none.safetensors', ...common], 'none.safetensors'],
-    [['--weights', 'three.safetensors', '--model', 'resnet20', '--adapter', adapter], 'missing: layer1.1.conv1.weight'],
+    [
+      ['--weights', 'three.safetensors', '--model', 'resnet20', '--adapter', adapter],
+      'missing: layer1.1.conv1.weight, ',
+    ],
     [['--weights', 'three.safetensors', '--names', 'mixed/notes.txt', ...common], '3 names'],
     [['--weights', 'three.safetensors', '--mean', '0.5', ...common], '--deviation'],
     [['--weights', 'mixed/notes.txt', ...common], 'mixed/notes.txt'],
@@ -180,7 +183,7 @@ describe('icnet predict', () => {
     expect(ended.stdout).toMatch(/Loading 24\/24 MB\n/);
     const refused = await icnet.run([...run, '--model', 'resnet34']);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/^icnet: .*the state of resnet34, got that of resnet18: missing: layer1\.2\..*\n$/);
+    expect(refused.stderr).toMatch(/^icnet: .*the state of resnet34, got that of resnet18\n$/);
   });
 
   it('refuses a folder without pictures, and skips a picture that is not there', async () => {
@@ -291,8 +294,8 @@ describe('pictures as data', () => {
     await writeFile(join(folder, 'broken.png'), (await stripedPicture(1, 0)).subarray(0, 400));
     const ended = await icnet.run(['eval', 'three.safetensors', '--data', 'broken', ...common]);
     expect(ended.code).toBe(1);
-    expect(ended.stdout).toContain('Skipped 1 of 1 pictures');
-    expect(ended.stderr).toMatch(/^icnet: eval: broken: expected pictures that can be read, got none$/m);
+    expect(ended.stdout).toMatch(/^Skipped: .*broken\.png.*\n$/);
+    expect(ended.stderr).toMatch(/^icnet: eval: broken: expected pictures that can be read, got none of 1\n$/);
   });
 
   it('are not taken for classes that they do not name', async () => {

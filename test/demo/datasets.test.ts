@@ -63,10 +63,11 @@ describe('Data sets of dropped files', () => {
     await expect(loadData({ kind: 'files', files: colour })).rejects.toThrow(/got 5 × 4 of 3 channels$/);
   });
 
-  it('keeps a tenth for testing where there are no test files', async () => {
-    const files = [placed('train-images-idx3-ubyte', idx(40, 3, 3)), placed('train-labels-idx1-ubyte', idx(40))];
-    const { train, test } = await loadData({ kind: 'files', files });
-    expect([train.count, test.count]).toEqual([36, 4]);
+  it('keeps a tenth of each class for testing where there are no test files, whatever they are called, and says so', async () => {
+    const files = [placed('some/a.dat', idx(60, 3, 3)), placed('some/b.dat', idx(60))];
+    const { train, test, notes } = await loadData({ kind: 'files', files });
+    expect([train.count, [...test.labels]]).toEqual([54, [0, 1, 2, 0, 1, 2]]);
+    expect(notes).toEqual([expect.stringContaining('every 10th picture of a class')]);
   });
 
   it('takes CIFAR-10 binaries, with the names of its classes', async () => {
@@ -74,6 +75,17 @@ describe('Data sets of dropped files', () => {
     const { train, test, classes } = await loadData({ kind: 'files', files });
     expect([train.count, test.count, train.channels]).toEqual([3, 2, 3]);
     expect(classes[train.labels[0]!]).toBe('horse');
+  });
+
+  it('takes some of the batches of CIFAR-10, and says what a record has', async () => {
+    const files = [placed('data_batch_3.bin', cifar(30))];
+    const { train, test, notes } = await loadData({ kind: 'files', files });
+    expect([train.count, test.count]).toEqual([27, 3]);
+    expect(notes).toEqual(['Only data_batch_3.bin of five batches', expect.stringContaining('nothing to test with')]);
+    const cut = [placed('data_batch_3.bin', cifar(2).subarray(1) as Uint8Array<ArrayBuffer>)];
+    await expect(loadData({ kind: 'files', files: cut })).rejects.toThrow(
+      /3073 bytes.*CIFAR-10 \(3074 for CIFAR-100\)/,
+    );
   });
 
   it('refuses images without labels and files of no kind, by name', async () => {

@@ -18,7 +18,7 @@ const settings: TrainingSettings = {
   distillation: false,
 };
 const train = drawnDigits('drawn', 4, 1);
-const data = { train, test: train, classes: [] };
+const data = { train, test: train, classes: [], notes: [] };
 const training = { step: 7, steps: 90, seed: 5, batch: 16, dataset: 'drawn', optimiser: 'sgd' } as const;
 
 const ic = settingsNetworks({ ...settings, depth: 14, width: 4, adjust: 'input' }, train).ic;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../src/errors.js';
-import { readCifar } from '../../src/io/cifar.js';
+import { cifarKind, readCifar } from '../../src/io/cifar.js';
 import { cifarFile, cifarPixel } from './files.js';
 
 describe('readCifar', () => {
@@ -35,7 +35,9 @@ describe('readCifar', () => {
     for (const length of [0, 1, 3072, 3074, 2 * 3073 - 1]) {
       const read = () => readCifar([{ name: 'cut.bin', bytes: bytes.subarray(0, length) }], 'cifar10');
       expect(read).toThrow(FormatError);
-      expect(read).toThrow(`cut.bin: expected records of 3073 bytes, 1 or more, got ${length} bytes`);
+      expect(read).toThrow(
+        `cut.bin: expected records of 3073 bytes each, 1 or more, for CIFAR-10 (3074 for CIFAR-100), got ${length} bytes`,
+      );
     }
     expect(() => readCifar([], 'cifar10')).toThrow(FormatError);
   });
@@ -46,5 +48,27 @@ describe('readCifar', () => {
     expect(read).toThrow('bad.bin, record 1: expected a label below 10, got 10');
     const fine = () => readCifar([{ name: 'bad.bin', bytes: cifarFile([[0, 100]]) }], 'cifar100');
     expect(fine).toThrow('bad.bin, record 0: expected a label below 100, got 100');
+  });
+});
+
+describe('cifarKind', () => {
+  it.each([
+    [[['a.bin', 3073 * 4]], 'cifar10'],
+    [
+      [
+        ['b.bin', 3074 * 2],
+        ['c.bin', 3074],
+      ],
+      'cifar100',
+    ],
+    [[['data_batch_2.bin', 3072]], 'cifar10'],
+    [[['data_batch_2.bin', 3074]], 'cifar100'],
+    [[['test.bin', 3072]], 'cifar100'],
+    [[['train.bin', 3073 * 3074]], 'cifar100'],
+    [[['model.bin', 5]], undefined],
+    [[['model.bin', 0]], undefined],
+    [[], undefined],
+  ] as const)('of %j is %s', (files, kind) => {
+    expect(cifarKind(files.map(([name, size]) => ({ name, size })))).toBe(kind);
   });
 });

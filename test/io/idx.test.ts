@@ -45,7 +45,7 @@ describe('readIdx', () => {
   });
 
   it('refuses an empty file', async () => {
-    expect((await refusal(new Uint8Array())).got).toBe('nothing');
+    expect((await refusal(new Uint8Array())).got).toBe('an empty file');
   });
 
   it('refuses what is no IDX file', async () => {
@@ -57,6 +57,10 @@ describe('readIdx', () => {
     ]) {
       expect((await refusal(Uint8Array.of(...magic, 0, 0, 0, 1, 5))).parameter).toBe('images, magic');
     }
+  });
+
+  it('says what else a file is', async () => {
+    expect((await refusal(new TextEncoder().encode('<!DOCTYPE html>'))).got).toBe('a web page');
   });
 
   it('names the element type that it does not read', async () => {

@@ -158,7 +158,7 @@ describe('decodePicture', () => {
     await expect(decodePicture(join(own, 'none.jpg'))).rejects.toMatchObject({ code: 'ENOENT' });
     await rm(own, { recursive: true });
     const svg = new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
-    await expect(decodePicture(svg)).rejects.toThrow('svg');
+    await expect(decodePicture(svg)).rejects.toThrow('got an SVG drawing');
   });
 });
 

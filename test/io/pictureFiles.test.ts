@@ -57,17 +57,18 @@ describe('findPictures', () => {
 });
 
 describe('findPictureFolders', () => {
-  it('takes each folder for a class, empty ones too, and no file', async () => {
+  it('takes each folder with pictures for a class, and says which it leaves out', async () => {
     for (const path of ['set/n2/a.png', 'set/n10/b.png', 'set/n10/deep/c.png', 'set/stray.png']) await write(path);
     await mkdir(join(folder, 'set/empty'));
-    await mkdir(join(folder, 'set/.git'));
+    for (const path of ['set/.hidden/d.png', 'set/__MACOSX/n2/._a.png', 'set/n2/._a.png', 'set/notes/._b.jpg'])
+      await write(path);
     const found = (await findPictureFolders(join(folder, 'set')))!;
     expect(found.name).toBe('set');
     expect(found.classes.map(({ name, pictures }) => [name, pictures.length])).toEqual([
-      ['empty', 0],
       ['n10', 2],
       ['n2', 1],
     ]);
+    expect(found.leftOut).toEqual(['.hidden', '__MACOSX', 'empty', 'notes']);
   });
 
   it('finds none where there are no pictures, or nothing at all', async () => {

@@ -211,8 +211,7 @@ describe('networkByName', () => {
     'resnet2',
     'resnet21',
     'resnet020',
-    'icresnet20',
-    'ResNet20',
+    'ic resnet20',
     'resnet20-ic',
     'cifar-resnet18',
     'imagenet-resnet20',
@@ -222,12 +221,38 @@ describe('networkByName', () => {
     'cifar-vgg16',
     'ic-ic-vgg16',
     '',
-  ])('refuses %j and lists what is known', (name) => {
-    const named = { operation: 'networkByName', parameter: 'name', got: name };
-    expectError(() => networkByName(name), UnsupportedError, named);
-    expect(() => networkByName(name)).toThrow(
-      /resnet18, .*resnet152.*resnet8, .*6n \+ 2.*vgg16-bn, .*densenet201; ic-.*cifar-.*imagenet-/,
-    );
+  ])('refuses %j and says what is known, in short', (name) => {
+    expectError(() => networkByName(name), UnsupportedError, { operation: 'networkByName', parameter: 'name' });
+    expect(() => networkByName(name)).toThrow(`, got ${name}`);
+    expect(() => networkByName(name)).toThrow(/resnet20, resnet50, vgg16-bn, mobilenet-v2, densenet121, .* ic- ahead/);
+    expect(() => networkByName(name)).toThrow(/^.{0,220}$/);
+  });
+
+  it.each([
+    ['ResNet20', 'resnet20'],
+    ['icresnet20', 'ic-resnet20'],
+    ['IC_ResNet50D', 'ic-resnet50d'],
+    ['CIFAR-ICResNet50', 'cifar-ic-resnet50'],
+    ['wide_resnet50_2', 'wide-resnet50-2'],
+    ['ICResNeXt50_32x4d', 'ic-resnext50-32x4d'],
+    ['VGG16BN', 'vgg16-bn'],
+  ])('takes %s for %s', (given, name) => {
+    expect(networkByName(given)).toEqual(networkByName(name));
+  });
+
+  it.each([
+    ['restnet20', 'resnet20'],
+    ['resent50', 'resnet50'],
+    ['resnet51', 'resnet50'],
+    ['ic-mobilnet-v2', 'ic-mobilenet-v2'],
+    ['densnet-121', 'densenet121'],
+    ['wide-resnet50', 'wide-resnet50-2'],
+  ])('for %s suggests %s', (given, name) => {
+    expect(() => networkByName(given)).toThrow(new RegExp(`, got ${given} \\(did you mean ${name}\\?\\)$`));
+  });
+
+  it.each(['alexnet', 'x', ''])('suggests nothing for %j', (given) => {
+    expect(() => networkByName(given)).not.toThrow('did you mean');
   });
 
   it.each(['width', 'stemStride'] as const)('refuses %s for the ImageNet form', (parameter) => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/errors.js';
 import { networkByName } from '../../src/models/networkByName.js';
@@ -6,6 +7,15 @@ import { goldenHeader } from './goldenHeader.js';
 import { convolution, networkOf, pool } from './layers.js';
 
 describe('summarise', () => {
+  it.each([
+    ['resnet50', '0.69 %'],
+    ['resnet8', '4.14 %'],
+  ])('counts for the IC form of %s the %s more that README says', async (name, share) => {
+    const [plain, ic] = [name, `ic-${name}`].map((one) => summarise(networkByName(one)).multiplyAdds);
+    expect(`${((ic! / plain! - 1) * 100).toFixed(2)} %`).toBe(share);
+    expect(await readFile(new URL('../../README.md', import.meta.url), 'utf8')).toContain(share);
+  });
+
   it('counts by hand', () => {
     const network = networkOf(
       convolution({ name: 'plain', outChannels: 6, groups: 2, bias: true }),

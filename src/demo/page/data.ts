@@ -76,9 +76,9 @@ export function setUpData(form: HTMLFormElement): DataFields {
       const wanted = source();
       const key = JSON.stringify(wanted);
       if (key === held) return;
-      const { name, trainImages, testImages, height, width, classes } = await call('useData', wanted);
+      const { name, trainImages, testImages, height, width, classes, notes } = await call('useData', wanted);
       held = key;
-      status.textContent = `${name}: ${grouped(trainImages)} pictures of ${width} × ${height} to learn from, ${grouped(testImages)} to test with, ${classes.length} classes`;
+      status.textContent = `${name}: ${grouped(trainImages)} pictures of ${width} × ${height} to learn from, ${grouped(testImages)} to test with, ${classes.length} classes${notes.map((note) => `. ${note}`).join('')}`;
     },
   };
 }

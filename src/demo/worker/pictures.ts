@@ -1,47 +1,48 @@
 import { FormatError } from '../../errors.js';
+import type { DataFiles } from '../../io/dataFiles.js';
 import type { ImageDataset } from '../../io/dataset.js';
+import { heldOutWords, holdOut } from '../../io/holdOut.js';
 import type { PlacedFile } from '../protocol.js';
+import { layOutPictures, type PictureClass } from './classFolders.js';
 
 /** Pictures of a class folder are made square and this wide and high. */
 const side = 32;
-const pictureNames = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
 
 /**
- * Reads pictures that lie in a folder for each class, which gives the class its name.
+ * Reads pictures that lie in a folder for each class, which gives the class its name. Where none are set apart to test with,
+ * some of each class are held out.
  *
- * @throws FormatError where there are no pictures in folders, a single class, or a picture cannot be read
+ * @throws FormatError where there are no pictures in folders, a single class, or a picture cannot be read; ShapeError where no
+ *   class has a picture to hold out
  */
-export async function readClassFolders(
-  files: readonly PlacedFile[],
-): Promise<{ dataset: ImageDataset; classes: readonly string[] }> {
-  const pictures = files.filter(({ path }) => pictureNames.test(path));
-  const folderOf = ({ path }: PlacedFile): string => path.split('/').at(-2) ?? '';
-  const classes = [...new Set(pictures.map(folderOf))].sort();
-  if (classes.length < 2 || classes.length > 256) {
-    const expected = 'IDX files, CIFAR-10 binaries, or pictures in a folder for each of 2 to 256 classes';
-    const got = pictures.length === 0 ? 'no pictures' : `${classes.length} folders`;
-    throw new FormatError({ operation: 'loadData', parameter: 'files', expected, got });
-  }
-  const images = new Uint8Array(pictures.length * side * side * 3);
-  const labels = Uint8Array.from(pictures, (picture) => classes.indexOf(folderOf(picture)));
+export async function readClassFolders(files: readonly PlacedFile[]): Promise<DataFiles> {
+  const { train, test, notes } = layOutPictures(files);
+  const dataset = await readClasses(train);
+  if (test) return { train: dataset, test: await readClasses(test), notes };
+  return { ...holdOut(dataset), notes: [...notes, `Nothing is set apart to test with: ${heldOutWords}`] };
+}
+
+async function readClasses(classes: readonly PictureClass[]): Promise<ImageDataset> {
+  const all = classes.flatMap(({ pictures }, label) => pictures.map((picture) => ({ picture, label })));
+  const images = new Uint8Array(all.length * side * side * 3);
   const context = squareContext(side);
-  for (const [index, { path, file }] of pictures.entries()) {
-    const pixels = await squarePixels(file, context, path);
+  for (const [index, { picture }] of all.entries()) {
+    const pixels = await squarePixels(picture.file, context, picture.path);
     for (let pixel = 0; pixel < side * side; pixel++) {
       images.set(pixels.subarray(pixel * 4, pixel * 4 + 3), (index * side * side + pixel) * 3);
     }
   }
-  const dataset = {
+  return {
     name: 'your pictures',
-    count: pictures.length,
+    count: all.length,
     height: side,
     width: side,
     channels: 3,
     classes: classes.length,
+    classNames: classes.map(({ name }) => name),
     images,
-    labels,
+    labels: Uint8Array.from(all, ({ label }) => label),
   };
-  return { dataset, classes };
 }
 
 function squareContext(size: number): OffscreenCanvasRenderingContext2D {
