@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { interruptSignal } from '../src/cli/interrupt.js';
 import { createOutput } from '../src/cli/output.js';
 import { ICError } from '../src/errors.js';
+import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
 import { reportPage } from './report/page.js';
 import { reportLines } from './report/table.js';
 import { type SuiteName, suiteNames } from './rows.js';
@@ -14,7 +15,7 @@ interface Flags {
   readonly seconds: number;
   readonly adapter: string;
   readonly tune: boolean;
-  readonly peer: boolean;
+  readonly peer: readonly PeerLibrary[] | false;
   readonly peerNaps: boolean;
   readonly json?: string;
   readonly html?: string;
@@ -27,7 +28,7 @@ function seconds(text: string): number {
 }
 
 const program = new Command('bench')
-  .description('How fast this package is beside TensorFlow.js, on the same device in the same process.')
+  .description('How fast this package is beside other libraries, on the same adapter in the same process.')
   .addOption(
     new Option('--suite <name...>', 'what to run; everything by default').choices([...suiteNames]).default(suiteNames),
   )
@@ -36,17 +37,22 @@ const program = new Command('bench')
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')
+  .addOption(
+    new Option('--peer <name...>', 'whom to compare with; bench/README.md says what each takes')
+      .choices(peerLibraries)
+      .default(['tensorflow']),
+  )
   .option('--no-peer', 'ours alone')
-  .option('--peer-naps', "let the peer wait as this package's devices do, which its users' do not", false)
+  .option('--peer-naps', "let peers on ours' device wait as it does, which their users' do not", false)
   .option('--json <file>', 'write every sample')
   .option('--html <file>', 'write a page with charts')
   .showHelpAfterError();
 
 async function main(flags: Flags): Promise<void> {
-  const { suite, ...options } = flags;
+  const { suite, peer, ...options } = flags;
   const output = createOutput(false);
   const interrupt = interruptSignal(() => output.say('\nStopping behind this row; again to end at once.'));
-  const report = await runBench({ ...options, suites: suite }, output, interrupt.signal);
+  const report = await runBench({ ...options, suites: suite, peers: peer || [] }, output, interrupt.signal);
   interrupt.release();
   for (const line of reportLines(report)) output.say(line);
   if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 1)}\n`);
