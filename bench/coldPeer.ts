@@ -1,17 +1,19 @@
 import { stayAwake } from '../src/device/naps.js';
 import { openDevice } from '../src/device/node.js';
 import { coldNetwork, coldValues, reportLogits } from './cold.js';
-import { openPeer } from './peer.js';
-import { peerInference } from './peerNetwork.js';
+import { openPeers, type PeerLibrary } from './peers/libraries.js';
 
 /*
- * A process that does one inference with TensorFlow.js and says what came out.
- * Arguments: the adapter, and `awake` where waiting is as Dawn does it.
+ * A process that does one inference with another library and says what came out.
+ * Arguments: the adapter, `awake` or `naps` for how it waits, the library, and the name of its peer.
  */
-const { device, gpu, close } = await openDevice({ adapter: process.argv[2]! });
-const awake = process.argv[3] === 'awake';
-stayAwake(device, awake);
-const peer = await openPeer(gpu, device, !awake);
+const [adapter, waiting, library, name] = process.argv.slice(2) as [string, string, PeerLibrary, string];
+const naps = waiting === 'naps';
+const { device, close } = await openDevice({ adapter });
+stayAwake(device, !naps);
+const peers = await openPeers([library], { device, naps });
+const peer = peers.find((candidate) => candidate.name === name)!;
 const { state, images } = coldValues();
-reportLogits(await peerInference(peer, coldNetwork, 1, state, images).output());
+const inference = await peer.inference!(coldNetwork, 1, state, images);
+reportLogits(await inference.output());
 close();

@@ -13,10 +13,11 @@ const note = 'cold: from the start of a process to the first logits, kernels cho
  * How long a user waits for the first result of IC-ResNet-50: processes of either side in turn.
  *
  * @param adapter - as the processes are to open it
+ * @param peerNaps - whether the peer's waits with this package's naps
  */
-export function coldTasks(adapter: string): Task[] {
+export function coldTasks(adapter: string, peerNaps: boolean): Task[] {
   const head = { suite: 'cold', name: `${coldNetwork.name} b1`, pass: 'forward' } as const;
-  return [{ ...head, run }];
+  return [{ ...head, covers: ({ inference, sharesDevice }) => sharesDevice && inference !== undefined, run }];
 
   async function run({ peer }: Bench): Promise<Row> {
     const samples = { ours: [] as number[], peer: [] as number[] };
@@ -24,11 +25,11 @@ export function coldTasks(adapter: string): Task[] {
       const ours = await coldStart('coldOurs', [adapter]);
       samples.ours.push(ours.milliseconds);
       if (!peer) continue;
-      const theirs = await coldStart('coldPeer', [adapter, peer.awake ? 'awake' : 'naps']);
+      const theirs = await coldStart('coldPeer', [adapter, peerNaps ? 'naps' : 'awake', peer.library, peer.name]);
       checkSame(ours.logits, theirs.logits, networkTolerance(sumLengths(coldNetwork)) * magnitude(ours.logits));
       samples.peer.push(theirs.milliseconds);
     }
-    return rowOf(head, samples, { family: 'network', note });
+    return rowOf(head, samples, { peer, family: 'network', note });
   }
 }
 

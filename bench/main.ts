@@ -6,6 +6,7 @@ import { interruptSignal } from '../src/cli/interrupt.js';
 import { choice, withShortErrors } from '../src/cli/options.js';
 import { createOutput, sayApart } from '../src/cli/output.js';
 import { requireWritable, writeResult } from '../src/cli/writing.js';
+import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
 import { reportPage } from './report/page.js';
 import { reportLines } from './report/table.js';
 import { type SuiteName, suiteNames } from './rows.js';
@@ -17,7 +18,7 @@ interface Flags {
   readonly seconds: number;
   readonly adapter: string;
   readonly tune: boolean;
-  readonly peer: boolean;
+  readonly peer: readonly PeerLibrary[] | false;
   readonly peerNaps: boolean;
   readonly json?: string;
   readonly html?: string;
@@ -30,27 +31,32 @@ function seconds(text: string): number {
 }
 
 const program = new Command('bench')
-  .description('How fast this package is beside TensorFlow.js, on the same device in the same process.')
+  .description('How fast this package is beside other libraries, on the same adapter in the same process.')
   .addOption(choice('--suite <name...>', 'what to run; everything by default', suiteNames).default(suiteNames))
   .option('--filter <text>', 'only rows with this text in "SUITE NAME PASS"')
   .option('--seconds <number>', 'for the samples of a row', seconds, 1)
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')
+  .addOption(
+    choice('--peer <name...>', 'whom to compare with; bench/README.md says what each takes', peerLibraries).default([
+      'tensorflow',
+    ]),
+  )
   .option('--no-peer', 'ours alone')
-  .option('--peer-naps', "let the peer wait as this package's devices do, which its users' do not", false)
+  .option('--peer-naps', "let peers on ours' device wait as it does, which their users' do not", false)
   .option('--json <file>', 'write every sample')
   .option('--html <file>', 'write a page with charts');
 withShortErrors(program, 'npm run bench --');
 
 async function main(flags: Flags): Promise<void> {
-  const { suite, ...options } = flags;
+  const { suite, peer, ...options } = flags;
   const output = createOutput(false);
   const { json, html } = flags;
   if (json !== undefined) await requireWritable('bench', '--json', json);
   if (html !== undefined) await requireWritable('bench', '--html', html);
   const interrupt = interruptSignal(() => sayApart('Stopping behind this row; again to end at once.', output));
-  const report = await runBench({ ...options, suites: suite }, output, interrupt.signal);
+  const report = await runBench({ ...options, suites: suite, peers: peer || [] }, output, interrupt.signal);
   interrupt.release();
   for (const line of reportLines(report)) output.say(line);
   const write = async (path: string, text: string): Promise<void> => {

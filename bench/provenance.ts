@@ -10,15 +10,25 @@ function rootAbove(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : rootAbove(dirname(folder));
 }
 
-/** Versions of this package, of Node and of other packages. */
+/** Versions of this package, of Node and of other packages; `unknown` where one cannot be read. */
 export function versionsOf(packages: readonly string[]): Record<string, string> {
-  const require = createRequire(join(repository, 'package.json'));
-  const versionIn = (path: string): string => (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+  const folders = createRequire(join(repository, 'package.json')).resolve.paths('any package') ?? [];
   return {
-    'ic-networks': versionIn(join(repository, 'package.json')),
+    'ic-networks': versionIn([repository]),
     node: process.versions.node,
-    ...Object.fromEntries(packages.map((name) => [name, versionIn(require.resolve(`${name}/package.json`))])),
+    ...Object.fromEntries(packages.map((name) => [name, versionIn(folders.map((folder) => join(folder, name)))])),
   };
+}
+
+/** The version that the first of these folders with a package.json names, whether or not its package exports that file. */
+export function versionIn(folders: readonly string[]): string {
+  const file = folders.map((folder) => join(folder, 'package.json')).find(existsSync);
+  try {
+    const { version } = JSON.parse(readFileSync(file!, 'utf8')) as { version?: unknown };
+    return typeof version === 'string' ? version : 'unknown';
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** The commit, with a `+` where files have changed since; empty outside of a clone. */

@@ -13,17 +13,28 @@ export interface Samples {
   readonly peer: readonly number[];
 }
 
-/** One comparison. In suite `ic` "ours" is the IC convolution and "peer" this package's plain one. */
+/** Whom a row compares with. */
+export interface Counterpart {
+  readonly name: string;
+  /** `unknown` where it could not be read. */
+  readonly version: string;
+  /** How it waits for its results, in words. */
+  readonly waiting: string;
+}
+
+/** One comparison. In suite `ic` "ours" is the IC convolution; beside a peer, or beside this package's plain one. */
 export interface Row {
   readonly suite: SuiteName;
   readonly name: string;
   readonly pass: Pass;
+  /** Null where ours runs alone. */
+  readonly peer: Counterpart | null;
   /** The kernel that does the work, or `network`. */
   readonly family: string;
   /** Medians, in milliseconds a run. */
   readonly oursMs: number;
   readonly peerMs: number | null;
-  /** peer / ours, above 1 where ours is the faster; in suite `ic` IC / plain. With its 95 % interval. */
+  /** peer / ours, above 1 where ours is the faster; IC / plain beside the plain convolution. With its 95 % interval. */
   readonly ratio: number | null;
   readonly ratioLow: number | null;
   readonly ratioHigh: number | null;
@@ -39,6 +50,8 @@ export interface Failure {
   readonly suite: SuiteName;
   readonly name: string;
   readonly pass: Pass;
+  /** The name of the peer beside which it was to run; null where there was none. */
+  readonly peer: string | null;
   readonly message: string;
 }
 
@@ -65,12 +78,12 @@ export interface Report {
   readonly commit: string;
   readonly date: string;
   readonly tuned: boolean;
-  /** Whether the peer waited with the naps of this package's devices, which its users do not have. */
-  readonly peerNaps: boolean;
   readonly rows: readonly Row[];
   readonly failures: readonly Failure[];
   /** Rows that were not timed, as the bench was interrupted. */
   readonly leftOut: number;
+  /** Rows that were not timed, as none of the peers computes them. */
+  readonly incomparable: number;
   readonly peaks?: Peaks;
   readonly roofline: readonly RooflineShare[];
 }

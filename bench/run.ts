@@ -4,7 +4,8 @@ import { progressBar } from '../src/cli/progress.js';
 import { UnsupportedError } from '../src/errors.js';
 import { coldTasks } from './coldStart.js';
 import { openOurs } from './openOurs.js';
-import { openPeer } from './peer.js';
+import { openPeers, type PeerLibrary } from './peers/libraries.js';
+import type { Peer } from './peers/peer.js';
 import { currentCommit, versionsOf } from './provenance.js';
 import { type Failure, type Report, type Row, type SuiteName, suiteNames } from './rows.js';
 import { convolutionTasks } from './suites/conv.js';
@@ -22,8 +23,9 @@ export interface RunOptions {
   readonly seconds: number;
   readonly adapter: string;
   readonly tune: boolean;
-  readonly peer: boolean;
-  /** Whether the peer waits as this package's devices do. */
+  /** Whom to compare with, ours alone where there are none. */
+  readonly peers: readonly PeerLibrary[];
+  /** Whether peers on ours' device wait as it does. */
   readonly peerNaps: boolean;
 }
 
@@ -31,28 +33,25 @@ export interface RunOptions {
  * Runs the suites and collects what they find. A row that fails does not keep the others from running; the signal ends the
  * bench behind the row that is being timed.
  *
- * @throws UnsupportedError where the filter leaves no row; DeviceLostError where no adapter fits.
+ * @throws UnsupportedError where the filter leaves no row, or a peer's package is missing; DeviceLostError where no adapter fits.
  */
 export async function runBench(options: RunOptions, output: Output, signal: AbortSignal): Promise<Report> {
   const tasks = chosenTasks(options);
-  const { device, gpu, adapter, close } = await openForCommand(options.adapter, output);
+  const { device, adapter, close } = await openForCommand(options.adapter, output);
   try {
     const ours = openOurs(device, options.tune);
-    const peer = options.peer ? await openPeer(gpu, device, options.peerNaps) : undefined;
-    const given = { device, ours, peer, seconds: options.seconds };
-    const { rows, failures, leftOut } = await runTasks(tasks, given, output, signal);
+    const peers = await openPeers(options.peers, { device, naps: options.peerNaps });
+    const found = await runTasks(tasks, peers, { device, ours, seconds: options.seconds }, output, signal);
+    const { rows } = found;
     const peaks = peaksOf(rows);
     return {
       adapter,
       driver: adapter.description,
-      versions: versionsOf(['webgpu', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu']),
+      versions: versionsOf(['webgpu']),
       commit: currentCommit(),
       date: new Date().toISOString(),
       tuned: options.tune,
-      peerNaps: options.peerNaps,
-      rows,
-      failures,
-      leftOut,
+      ...found,
       ...(peaks && { peaks }),
       roofline: peaks ? rooflineShares(rows, peaks) : [],
     };
@@ -61,52 +60,61 @@ export async function runBench(options: RunOptions, output: Output, signal: Abor
   }
 }
 
-async function runTasks(
+/** Runs every task beside each peer that covers it. */
+export async function runTasks(
   tasks: readonly Task[],
-  given: Omit<Bench, 'keep'>,
+  peers: readonly Peer[],
+  given: Omit<Bench, 'keep' | 'peer'>,
   output: Output,
   signal: AbortSignal,
-): Promise<Pick<Report, 'rows' | 'failures' | 'leftOut'>> {
+): Promise<Pick<Report, 'rows' | 'failures' | 'leftOut' | 'incomparable'>> {
+  const comparisons = tasks.map((task) => opponents(task, peers).map((peer) => ({ task, peer })));
+  const planned = comparisons.flat();
   const kept: { dispose(): void }[] = [];
-  const bench: Bench = {
-    ...given,
-    keep(one) {
-      kept.push(one);
-      return one;
-    },
+  const keep: Bench['keep'] = (one) => {
+    kept.push(one);
+    return one;
   };
   const rows: Row[] = [];
   const failures: Failure[] = [];
-  const progress = progressBar('bench', tasks.length, output);
-  for (const [index, task] of tasks.entries()) {
+  const progress = progressBar('bench', planned.length, output);
+  for (const [index, { task, peer }] of planned.entries()) {
     if (signal.aborted) break;
     const { suite, name, pass } = task;
-    progress.update(index, `${suite} ${name} ${pass}`);
+    progress.update(index, `${suite} ${name} ${pass}${peer ? `, ${peer.name}` : ''}`);
     try {
-      rows.push(await task.run(bench));
+      rows.push(await task.run({ ...given, peer, keep }));
     } catch (error) {
-      failures.push({ suite, name, pass, message: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      failures.push({ suite, name, pass, peer: peer?.name ?? null, message });
     } finally {
       for (const one of kept.splice(0)) one.dispose();
-      await given.peer?.reset();
+      await peer?.reset?.();
     }
   }
   const done = rows.length + failures.length;
   progress.update(done);
   progress.stop();
-  return { rows, failures, leftOut: tasks.length - done };
+  const incomparable = comparisons.filter(({ length }) => length === 0).length;
+  return { rows, failures, leftOut: planned.length - done, incomparable };
+}
+
+/** Beside whom a task runs; undefined is nobody. */
+function opponents(task: Task, peers: readonly Peer[]): (Peer | undefined)[] {
+  const covering = peers.filter((peer) => task.covers(peer));
+  return peers.length === 0 || task.alone ? [undefined, ...covering] : covering;
 }
 
 /** The rows asked for, and with them the peaks: they belong to whatever convolutions are timed. */
-function chosenTasks({ suites, filter = '', adapter }: RunOptions): Task[] {
-  const tasks = suiteNames.filter((suite) => suites.includes(suite)).flatMap((suite) => tasksOf(suite, adapter));
+function chosenTasks({ suites, filter = '', ...options }: RunOptions): Task[] {
+  const tasks = suiteNames.filter((suite) => suites.includes(suite)).flatMap((suite) => tasksOf(suite, options));
   const asked = tasks.filter(({ suite, name, pass }) => `${suite} ${name} ${pass}`.includes(filter));
   if (asked.length > 0) return tasks.filter((task) => task.suite === 'roofline' || asked.includes(task));
   const expected = 'text that stands in "SUITE NAME PASS" of a row';
   throw new UnsupportedError({ operation: 'bench', parameter: 'filter', expected, got: filter });
 }
 
-function tasksOf(suite: SuiteName, adapter: string): Task[] {
+function tasksOf(suite: SuiteName, { adapter, peerNaps }: Pick<RunOptions, 'adapter' | 'peerNaps'>): Task[] {
   switch (suite) {
     case 'conv':
       return convolutionTasks();
@@ -119,7 +127,7 @@ function tasksOf(suite: SuiteName, adapter: string): Task[] {
     case 'encode':
       return encodeTasks();
     case 'cold':
-      return coldTasks(adapter);
+      return coldTasks(adapter, peerNaps);
     case 'roofline':
       return rooflineTasks();
   }

@@ -1,6 +1,7 @@
+import { version } from '../src/tune/record.js';
 import type { Ours } from './ours.js';
-import type { Peer } from './peer.js';
-import type { Pass, Row, Samples, SuiteName } from './rows.js';
+import type { Peer } from './peers/peer.js';
+import type { Counterpart, Pass, Row, Samples, SuiteName } from './rows.js';
 import { median, ratioOfMedians } from './statistics.js';
 
 /** What a task runs on. */
@@ -9,7 +10,7 @@ export interface Bench {
   keep<T extends { dispose(): void }>(one: T): T;
   readonly device: GPUDevice;
   readonly ours: Ours;
-  /** Left out where ours runs alone. */
+  /** Whom the row compares with; undefined where ours runs alone. */
   readonly peer: Peer | undefined;
   /** For the samples of a row. */
   readonly seconds: number;
@@ -20,6 +21,10 @@ export interface Task {
   readonly suite: SuiteName;
   readonly name: string;
   readonly pass: Pass;
+  /** Whether a peer computes the same. */
+  covers(peer: Peer): boolean;
+  /** Whether there is a row without a peer, too, where there are peers. */
+  readonly alone?: boolean;
   /**
    * Checks the results, then times.
    *
@@ -28,22 +33,34 @@ export interface Task {
   run(bench: Bench): Promise<Row>;
 }
 
+/** This package's plain convolution beside its IC convolution, which is the dearer one on purpose. */
+export const plainConvolution: Counterpart = {
+  name: 'plain convolution',
+  version,
+  waiting: 'as ours',
+};
+
 /** A row out of its samples; `multiplyAdds` of one run where there are such. */
 export function rowOf(
-  { suite, name, pass }: Omit<Task, 'run'>,
+  { suite, name, pass }: Pick<Task, 'suite' | 'name' | 'pass'>,
   samples: Samples,
-  more: { readonly family: string; readonly multiplyAdds?: number; readonly note?: string },
+  more: {
+    readonly peer: Counterpart | undefined;
+    readonly family: string;
+    readonly multiplyAdds?: number;
+    readonly note?: string;
+  },
 ): Row {
-  const { family, multiplyAdds, note } = more;
+  const { peer, family, multiplyAdds, note } = more;
   const oursMs = median(samples.ours);
   const compared = samples.peer.length > 0;
-  // The time of ours per time of the peer where ours is the dearer one on purpose.
-  const [over, under] = suite === 'ic' ? [samples.ours, samples.peer] : [samples.peer, samples.ours];
+  const [over, under] = peer === plainConvolution ? [samples.ours, samples.peer] : [samples.peer, samples.ours];
   const estimate = compared ? ratioOfMedians(over, under) : undefined;
   return {
     suite,
     name,
     pass,
+    peer: peer ? { name: peer.name, version: peer.version, waiting: peer.waiting } : null,
     family,
     oursMs,
     peerMs: compared ? median(samples.peer) : null,

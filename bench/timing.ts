@@ -5,8 +5,10 @@ import type { Samples } from './rows.js';
 export interface Contender {
   /** Whether its users wait as Dawn does, which does not sleep meanwhile; this package's device does. */
   readonly awake?: boolean;
-  /** Puts a number of runs into the device's queue, and submits all of them. */
-  submit(runs: number): void;
+  /** Starts a number of runs, all of them submitted. */
+  submit(runs: number): void | Promise<void>;
+  /** Ends when all of them are done; left out where they are in the queue of the bench's device. */
+  finished?(): Promise<void>;
 }
 
 export interface TimingOptions {
@@ -61,12 +63,12 @@ async function enoughRuns(device: GPUDevice, side: Contender, once: number): Pro
   return Math.ceil(shortestSample / (await sample(device, side, several))) + 1;
 }
 
-/** Milliseconds a run from the first call until the device is done. */
+/** Milliseconds a run from the first call until all are done. */
 async function sample(device: GPUDevice, side: Contender, runs: number): Promise<number> {
   stayAwake(device, side.awake ?? false);
   const start = performance.now();
-  side.submit(runs);
-  await device.queue.onSubmittedWorkDone();
+  await side.submit(runs);
+  await (side.finished ?? (() => device.queue.onSubmittedWorkDone()))();
   const time = (performance.now() - start) / runs;
   stayAwake(device, false);
   return time;

@@ -3,21 +3,22 @@ import { GridComponent, TitleComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { adapterName } from '../../src/cli/adapter.js';
-import { type Report, type Row, type SuiteName, suiteNames } from '../rows.js';
-import { htmlPage, htmlTable } from './html.js';
+import type { Report, Row, SuiteName } from '../rows.js';
+import { plainConvolution } from '../tasks.js';
+import { escaped, htmlPage, htmlTable } from './html.js';
 import { suiteMeans } from './means.js';
-import { milliseconds, waiting } from './table.js';
+import { milliseconds, titled, waitingLines } from './table.js';
 
 use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer]);
 
-/** What a suite compares, above its chart. */
+/** What a suite is about, above its charts. */
 const titles: Readonly<Record<SuiteName, string>> = {
-  conv: 'Convolutions: times as fast as TensorFlow.js',
-  ic: 'IC convolution: time as a multiple of the plain convolution',
-  model: 'Inference of networks: times as fast as TensorFlow.js',
-  train: 'Training step: times as fast as TensorFlow.js',
-  encode: 'Encoding one inference: times as fast as TensorFlow.js',
-  cold: 'Start of a process to its first logits: times as fast as TensorFlow.js',
+  conv: 'Convolutions',
+  ic: 'IC convolutions',
+  model: 'Inference of networks',
+  train: 'Training step',
+  encode: 'Encoding one inference',
+  cold: 'Start of a process to its first logits',
   roofline: 'Peaks of the adapter',
 };
 
@@ -25,7 +26,8 @@ const colours = { forward: '#1d4ed8', inputGradient: '#c2410c', filterGradient: 
 
 /** A report as one HTML page that needs nothing beside it. */
 export function reportPage(report: Report): string {
-  const { adapter, driver, versions, commit, date, tuned, rows, failures, leftOut, peaks, roofline } = report;
+  const { adapter, driver, versions, commit, date, tuned, rows, failures, leftOut, incomparable, peaks, roofline } =
+    report;
   const facts = [
     ['Adapter', adapterName(adapter)],
     ['Driver', driver],
@@ -38,15 +40,17 @@ export function reportPage(report: Report): string {
     ['Commit', commit],
     ['Date', date],
     ['Kernels', tuned ? 'chosen by measuring' : 'chosen by rule'],
-    ['Waiting', waiting(report).replace(/^Waiting: /, '')],
+    ['Waiting', waitingLines(report).join(' ')],
     ...(leftOut > 0 ? [['Interrupted', `${leftOut} rows are left out`]] : []),
+    ...(incomparable > 0 ? [['Left out', `${incomparable} rows that none of the peers computes`]] : []),
     ...(peaks
       ? [['Peaks', `${peaks.fmaGflops.toFixed(1)} GFLOP/s, ${peaks.copyGigabytesPerSecond.toFixed(2)} GB/s copied`]]
       : []),
   ];
-  const means = suiteMeans(rows).map(({ suite, pass, rows: count, mean }) => [
+  const means = suiteMeans(rows).map(({ suite, pass, peer, rows: count, mean }) => [
     suite,
     pass,
+    titled(peer),
     `${count}`,
     mean.toFixed(2),
   ]);
@@ -55,24 +59,34 @@ export function reportPage(report: Report): string {
     value: share * 100,
     colour: colours[pass],
   }));
-  const failed = failures.map(({ suite, name, pass, message }) => [suite, name, pass, message]);
+  const failed = failures.map(({ suite, name, pass, peer, message }) => [suite, name, pass, peer ?? '', message]);
   return htmlPage('ic-networks bench', [
     '<h1>ic-networks bench</h1>',
     htmlTable([], facts),
-    ...(failed.length > 0 ? ['<h2>Failed</h2>', htmlTable(['Suite', 'Name', 'Pass', 'Message'], failed)] : []),
-    ...(means.length > 0 ? ['<h2>Geometric means</h2>', htmlTable(['Suite', 'Pass', 'Rows', 'Ratio'], means)] : []),
-    ...suiteNames.flatMap((suite) =>
-      suiteSection(
-        suite,
-        rows.filter((row) => row.suite === suite),
+    ...(failed.length > 0
+      ? ['<h2>Failed</h2>', htmlTable(['Suite', 'Name', 'Pass', 'Beside', 'Message'], failed)]
+      : []),
+    ...(means.length > 0
+      ? ['<h2>Geometric means</h2>', htmlTable(['Suite', 'Pass', 'Beside', 'Rows', 'Ratio'], means)]
+      : []),
+    ...[...new Set(rows.map(sectionTitle))].flatMap((title) =>
+      section(
+        title,
+        rows.filter((row) => sectionTitle(row) === title),
       ),
     ),
     ...(shares.length > 0 ? ['<h2>Share of the roofline</h2>', chart(shares, '%')] : []),
   ]);
 }
 
-function suiteSection(suite: SuiteName, rows: readonly Row[]): string[] {
-  if (rows.length === 0) return [];
+/** Rows of a suite beside one peer stand together. */
+function sectionTitle({ suite, peer }: Row): string {
+  if (!peer) return titles[suite];
+  const ratio = peer.name === plainConvolution.name ? 'time as a multiple of the' : 'times as fast as';
+  return `${titles[suite]}: ${ratio} ${titled(peer)}`;
+}
+
+function section(title: string, rows: readonly Row[]): string[] {
   const compared = rows.flatMap(({ name, pass, ratio, ratioLow, ratioHigh }) =>
     ratio === null || ratioLow === null || ratioHigh === null
       ? []
@@ -93,7 +107,7 @@ function suiteSection(suite: SuiteName, rows: readonly Row[]): string[] {
   ]);
   const header = ['Name', 'Pass', 'Kernel', 'Ours ms', 'Peer ms', 'Ratio (95 %)', 'GFLOP/s', ''];
   return [
-    `<h2>${titles[suite]}</h2>`,
+    `<h2>${escaped(title)}</h2>`,
     ...(compared.length > 0 ? [chart(compared, 'ratio, with 95 % interval')] : []),
     ...(speeds.length > 0 ? [chart(speeds, 'GFLOP/s, by the direct algorithm’s count')] : []),
     `<details><summary>Numbers</summary>${htmlTable(header, cells)}</details>`,

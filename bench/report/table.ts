@@ -1,23 +1,31 @@
 import { table } from '../../src/cli/output.js';
-import type { Report, Row } from '../rows.js';
+import type { Counterpart, Report, Row } from '../rows.js';
 import { suiteMeans } from './means.js';
 
 const barWidth = 20;
 
 /** A report as lines for a terminal. */
 export function reportLines(report: Report): string[] {
-  const { rows, failures, leftOut, peaks, roofline } = report;
+  const { rows, failures, leftOut, incomparable, peaks, roofline } = report;
   const lines: string[] = [];
   if (rows.length > 0) {
     const widest = Math.max(...rows.map(({ ratio }) => ratio ?? 0));
-    const header = ['Row', 'Pass', 'Kernel', 'Ours ms', 'Peer ms', 'Ratio', '95 %', 'GFLOP/s', ''];
-    lines.push(...aligned([header, ...rows.map((row) => rowCells(row, widest))], [0, 1, 2, 8]), '');
+    const header = ['Row', 'Pass', 'Kernel', 'Beside', 'Ours ms', 'Peer ms', 'Ratio', '95 %', 'GFLOP/s', ''];
+    lines.push(...aligned([header, ...rows.map((row) => rowCells(row, widest))], [0, 1, 2, 3, 9]), '');
     for (const note of new Set(rows.flatMap(({ note }) => note ?? []))) lines.push(note);
-    lines.push('Ratio: peer / ours, in suite ic IC / plain of this package.', waiting(report), '');
+    lines.push(
+      'Ratio: peer / ours; beside the plain convolution of this package IC / plain.',
+      ...waitingLines(report),
+      '',
+    );
   }
   const means = suiteMeans(rows);
   if (means.length > 0) {
-    const cells = means.map(({ suite, pass, rows: count, mean }) => [`${suite} ${pass}`, `${count}`, mean.toFixed(2)]);
+    const cells = means.map(({ suite, pass, peer, rows: count, mean }) => [
+      `${suite} ${pass}, ${peer.name}`,
+      `${count}`,
+      mean.toFixed(2),
+    ]);
     lines.push(...table([['Geometric means', 'Rows', 'Ratio'], ...cells]), '');
   }
   if (peaks) {
@@ -36,24 +44,32 @@ export function reportLines(report: Report): string[] {
     lines.push('');
   }
   if (leftOut > 0) lines.push(`Interrupted: ${leftOut} rows are left out.`);
-  for (const { suite, name, pass, message } of failures) lines.push(`FAILED ${suite} ${name} ${pass}: ${message}`);
+  if (incomparable > 0) lines.push(`${incomparable} rows are left out: none of the peers computes them.`);
+  for (const { suite, name, pass, peer, message } of failures) {
+    lines.push(`FAILED ${suite} ${name} ${pass}${peer === null ? '' : ` beside ${peer}`}: ${message}`);
+  }
   return lines;
 }
 
-/** How the peer waited on an adapter whose work waiting can take processor time from. */
-export function waiting({ adapter, peerNaps }: Report): string {
-  if (!adapter.software) return 'Adapter in hardware: waiting takes nothing from its work.';
-  return peerNaps
-    ? 'Waiting: both sides with the naps of this package.'
-    : "Waiting: ours with this package's naps, the peer as Dawn does it for its users (--peer-naps lends it the naps).";
+/** How ours and each counterpart wait for their results. */
+export function waitingLines({ adapter, rows }: Report): string[] {
+  const ours = adapter.software ? ["Ours waits with this package's naps."] : [];
+  const theirs = rows.flatMap(({ peer }) => (peer ? [`${titled(peer)} waits ${peer.waiting}.`] : []));
+  return [...ours, ...new Set(theirs)];
+}
+
+/** A counterpart with its version. */
+export function titled({ name, version }: Counterpart): string {
+  return `${name} ${version}`;
 }
 
 function rowCells(row: Row, widest: number): string[] {
-  const { suite, name, pass, family, oursMs, peerMs, ratio, ratioLow, ratioHigh, gflops, note } = row;
+  const { suite, name, pass, peer, family, oursMs, peerMs, ratio, ratioLow, ratioHigh, gflops, note } = row;
   return [
     `${suite} ${name}`,
     pass,
     family + (note?.startsWith('*') ? ' *' : ''),
+    peer ? titled(peer) : '',
     milliseconds(oursMs),
     peerMs === null ? '' : milliseconds(peerMs),
     ratio === null ? '' : ratio.toFixed(2),

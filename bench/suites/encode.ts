@@ -1,6 +1,5 @@
 import { networkByName } from '../../src/models/networkByName.js';
 import { oursInference } from '../ours.js';
-import { peerInference } from '../peerNetwork.js';
 import type { Row } from '../rows.js';
 import { type Bench, rowOf, type Task } from '../tasks.js';
 import type { Contender } from '../timing.js';
@@ -17,16 +16,16 @@ const note = 'encode: time of the calls that encode and submit one inference, no
 export function encodeTasks(): Task[] {
   const network = networkByName('ic-resnet50');
   const head = { suite: 'encode', name: `${network.name} b1`, pass: 'forward' } as const;
-  return [{ ...head, run }];
+  return [{ ...head, covers: ({ inference, sharesDevice }) => sharesDevice && inference !== undefined, run }];
 
   async function run({ device, ours: side, peer, keep }: Bench): Promise<Row> {
     const values = seededState(network, 1);
     const images = imagesFor(network, 1);
     const ours = keep(await oursInference(side, network, 1, values, images, 'least'));
-    const theirs = peer && keep(peerInference(peer, network, 1, values, images));
+    const theirs = peer && keep(await peer.inference!(network, 1, values, images));
     const sample = async (contender: Contender): Promise<number> => {
       const start = performance.now();
-      contender.submit(1);
+      await contender.submit(1);
       const time = performance.now() - start;
       await device.queue.onSubmittedWorkDone();
       return time;
@@ -40,6 +39,6 @@ export function encodeTasks(): Task[] {
       samples.ours.push(await sample(ours));
       if (theirs) samples.peer.push(await sample(theirs));
     }
-    return rowOf(head, samples, { family: ours.family, note });
+    return rowOf(head, samples, { peer, family: ours.family, note });
   }
 }

@@ -3,20 +3,20 @@ import { checkSame, sumTolerance } from '../check.js';
 import { bindOperation, convolutionCase, planPass } from '../ours.js';
 import type { Row } from '../rows.js';
 import { type NamedShape, namedShapes } from '../shapes.js';
-import { type Bench, preparedNote, rowOf, type Task } from '../tasks.js';
+import { type Bench, plainConvolution, preparedNote, rowOf, type Task } from '../tasks.js';
 import { timePair } from '../timing.js';
 import { uniformValues, type Values } from '../values.js';
 
-/** What the IC unit costs: IC convolutions beside plain ones of this package. */
+/** What the IC unit costs: IC convolutions beside plain ones of this package, and beside IC convolutions of other libraries. */
 export function icTasks(): Task[] {
   return namedShapes().map(icTask);
 }
 
 function icTask({ name, shape }: NamedShape): Task {
   const head = { suite: 'ic', name, pass: 'forward' } as const;
-  return { ...head, run };
+  return { ...head, covers: ({ icConvolution }) => icConvolution !== undefined, alone: true, run };
 
-  async function run({ device, ours, seconds, keep }: Bench): Promise<Row> {
+  async function run({ device, ours, peer, seconds, keep }: Bench): Promise<Row> {
     const { values, terms } = convolutionCase(shape, 'forward');
     const adjust = uniformValues(shape.outChannels, 4);
     const ic = keep(
@@ -28,9 +28,12 @@ function icTask({ name, shape }: NamedShape): Task {
     const expected = icOutput(await plain.output(), windowSums(shape, values.input!), adjust, shape.groups);
     // z twice, and adjust times the window sum.
     checkSame(await ic.output(), expected, 3 * sumTolerance(terms));
-    const samples = await timePair(device, ic, plain, { seconds });
+    const theirs = peer && keep(await peer.icConvolution!(shape, { ...values, adjust }));
+    if (theirs) checkSame(await ic.output(), await theirs.output(), 3 * sumTolerance(terms));
+    const samples = await timePair(device, ic, theirs ?? plain, { seconds });
     const { multiplyAdds } = checkConvolution('bench', shape);
     return rowOf(head, samples, {
+      peer: peer ?? plainConvolution,
       family: ic.family,
       multiplyAdds,
       ...(ic.prepared && { note: preparedNote }),

@@ -5,13 +5,12 @@ import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { checkSame, magnitude, networkTolerance } from '../check.js';
 import { oursInference } from '../ours.js';
-import { peerInference } from '../peerNetwork.js';
 import type { Row } from '../rows.js';
 import { type Bench, rowOf, type Task } from '../tasks.js';
 import { timePair } from '../timing.js';
 import { seededState, uniformValues, type Values } from '../values.js';
 
-/** Inference of whole networks, beside the same networks out of TensorFlow.js' operations. */
+/** Inference of whole networks, beside the same networks in another library. */
 export function modelTasks(): Task[] {
   return ['resnet50', 'ic-resnet50', 'mobilenet-v2', 'ic-mobilenet-v2'].map((name) =>
     modelTask(networkByName(name), 1),
@@ -20,13 +19,13 @@ export function modelTasks(): Task[] {
 
 function modelTask(network: Network, batch: number): Task {
   const head = { suite: 'model', name: `${network.name} b${batch}`, pass: 'forward' } as const;
-  return { ...head, run };
+  return { ...head, covers: ({ inference }) => inference !== undefined, run };
 
   async function run({ device, ours: side, peer, seconds, keep }: Bench): Promise<Row> {
     const values = seededState(network, 1);
     const images = imagesFor(network, batch);
     const ours = keep(await oursInference(side, network, batch, values, images));
-    const theirs = peer && keep(peerInference(peer, network, batch, values, images));
+    const theirs = peer && keep(await peer.inference!(network, batch, values, images));
     ours.submit(1);
     if (theirs) {
       const logits = await ours.output();
@@ -35,7 +34,7 @@ function modelTask(network: Network, batch: number): Task {
     }
     const samples = await timePair(device, ours, theirs, { seconds });
     const { multiplyAdds } = summarise(network, batch);
-    return rowOf(head, samples, { family: ours.family, multiplyAdds });
+    return rowOf(head, samples, { peer, family: ours.family, multiplyAdds });
   }
 }
 

@@ -60,7 +60,7 @@ function copyPlan(): OperationPlan {
 
 function peakTask(name: string, plan: OperationPlan, values: Record<string, Values>, multiplyAdds?: number): Task {
   const head = { suite: 'roofline', name, pass: 'forward' } as const;
-  return { ...head, run };
+  return { ...head, covers: () => false, alone: true, run };
 
   async function run({ device, seconds, keep }: Bench): Promise<Row> {
     const operation = keep(await bindOperation(device, plan, values));
@@ -68,7 +68,11 @@ function peakTask(name: string, plan: OperationPlan, values: Record<string, Valu
     if (values.input) checkSame(await operation.output(), values.input, 0);
     else await device.queue.onSubmittedWorkDone();
     const samples = await timePair(device, operation, undefined, { seconds });
-    return rowOf(head, samples, { family: operation.family, ...(multiplyAdds !== undefined && { multiplyAdds }) });
+    return rowOf(head, samples, {
+      peer: undefined,
+      family: operation.family,
+      ...(multiplyAdds !== undefined && { multiplyAdds }),
+    });
   }
 }
 
@@ -91,8 +95,10 @@ export function peaksOf(rows: readonly Row[]): Peaks | undefined {
  * where that is less. By the direct algorithm's count, which a Winograd form may surpass.
  */
 export function rooflineShares(rows: readonly Row[], { fmaGflops, copyGigabytesPerSecond }: Peaks): RooflineShare[] {
+  // A row of ours stands beside each peer; one is enough.
+  const found = new Map(rows.map((row) => [`${row.suite} ${row.name} ${row.pass}`, row]));
   const shapes = new Map(namedShapes().map(({ name, shape }) => [name, shape]));
-  return rows.flatMap(({ suite, name, pass, gflops }) => {
+  return [...found.values()].flatMap(({ suite, name, pass, gflops }) => {
     const shape = shapes.get(name);
     if (suite !== 'conv' || gflops === null || !shape) return [];
     const { multiplyAdds, inputBytes, filterBytes, outputBytes } = checkConvolution('roofline', shape);

@@ -2,7 +2,6 @@ import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { checkSame, networkTolerance } from '../check.js';
 import { oursTraining, type TrainingSettings } from '../ours.js';
-import { peerTraining } from '../peerTraining.js';
 import type { Row } from '../rows.js';
 import { type Bench, rowOf, type Task } from '../tasks.js';
 import { timePair } from '../timing.js';
@@ -18,18 +17,18 @@ const settings: TrainingSettings = { learningRate: 0.001, momentum: 0.9 };
 /** The second loss shows the gradients and the update, the third the momentum. */
 const comparedSteps = 3;
 
-/** Training steps, forward, backward and update, beside the same ones of TensorFlow.js. */
+/** Training steps, forward, backward and update, beside the same ones of another library. */
 export function trainTasks(): Task[] {
   const network = networkByName('ic-resnet20');
   const head = { suite: 'train', name: `${network.name} b${batch}`, pass: 'step' } as const;
-  return [{ ...head, run }];
+  return [{ ...head, covers: ({ training }) => training !== undefined, run }];
 
   async function run({ device, ours: side, peer, seconds, keep }: Bench): Promise<Row> {
     const values = seededState(network, 1);
     const images = imagesFor(network, batch);
     const labels = new Uint32Array(batch).map((_, i) => (7 * i + 3) % 10);
     const ours = keep(await oursTraining(side, network, values, images, labels, settings));
-    const theirs = peer && keep(peerTraining(peer, network, values, images, labels, settings));
+    const theirs = peer && keep(await peer.training!(network, values, images, labels, settings));
     const losses: number[] = [];
     const theirLosses: number[] = [];
     for (let step = 0; step < comparedSteps; step++) {
@@ -38,7 +37,7 @@ export function trainTasks(): Task[] {
     }
     if (theirs) checkSame(losses, theirLosses, networkTolerance(sumLengths(network)) * losses[0]!);
     const samples = await timePair(device, ours, theirs, { seconds });
-    return rowOf(head, samples, { family: 'network', multiplyAdds: stepMultiplyAdds() });
+    return rowOf(head, samples, { peer, family: 'network', multiplyAdds: stepMultiplyAdds() });
   }
 
   /** Forward, input gradient and filter gradient take the same; the first layer has no input gradient. */

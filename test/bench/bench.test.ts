@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +9,7 @@ import type { Report } from '../../bench/rows.js';
 import { interruptsItself } from '../support/interrupts.js';
 
 const root = resolve(import.meta.dirname, '../..');
+const { version: packageVersion } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 const adapter = process.env.ICNET_TEST_ADAPTER ?? 'auto';
 let folder: string;
 
@@ -55,7 +57,8 @@ it('times every pass of a convolution beside the peer and writes what it found',
   expect(found.tuned).toBe(false);
   expect(found.failures).toEqual([]);
   expect(found.driver).toBe(found.adapter.description);
-  expect(found.versions).toMatchObject({ '@tensorflow/tfjs-core': '4.22.0', node: process.versions.node });
+  expect(found.versions).toMatchObject({ node: process.versions.node });
+  expect(found.incomparable).toBe(0);
   expect(new Date(found.date).getTime()).toBeGreaterThan(0);
   expect(found.rows.map(({ suite, name, pass }) => `${suite} ${name} ${pass}`)).toEqual([
     `conv ${filter} forward`,
@@ -67,6 +70,9 @@ it('times every pass of a convolution beside the peer and writes what it found',
     const { ours, peer } = row.samples;
     expect(ours.length).toBeGreaterThanOrEqual(3);
     expect(peer.length).toBe(ours.length);
+    const beside = row.suite === 'ic' ? ['plain convolution', packageVersion] : ['TensorFlow.js', '4.22.0'];
+    expect([row.peer!.name, row.peer!.version]).toEqual(beside);
+    expect(row.peer!.waiting).not.toBe('');
     const ratio = row.suite === 'ic' ? row.oursMs / row.peerMs! : row.peerMs! / row.oursMs;
     expect(row.ratio).toBeCloseTo(ratio, 9);
     expect(row.ratioLow!).toBeLessThanOrEqual(row.ratio!);
@@ -92,4 +98,10 @@ it('says in one sentence that a filter leaves nothing', async () => {
   const { code, stderr } = await bench(['--filter', 'no such row']);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^bench: bench: filter: .*no such row/m);
+});
+
+it('knows its peers', async () => {
+  const { code, stderr } = await bench(['--peer', 'jax', 'nobody']);
+  expect(code).toBe(1);
+  expect(stderr).toContain("argument 'nobody' is invalid. Allowed choices are tensorflow, onnxruntime, jax.");
 });

@@ -3,26 +3,30 @@ import { reportPage } from '../../bench/report/page.js';
 import { bar, reportLines } from '../../bench/report/table.js';
 import { namedShapes } from '../../bench/shapes.js';
 import { peaksOf, rooflineShares } from '../../bench/suites/roofline.js';
-import { rowOf } from '../../bench/tasks.js';
+import { plainConvolution, rowOf } from '../../bench/tasks.js';
 import { report, row } from './rows.js';
 
 describe('rowOf', () => {
   const samples = { ours: [1, 2, 3], peer: [10, 8, 6] };
+  const peer = { name: 'Other', version: '1.2.3', waiting: 'for nobody' };
 
-  it('tells how many times as fast ours is, and its speed', () => {
-    const made = rowOf({ suite: 'conv', name: 'n', pass: 'forward' }, samples, { family: 'f', multiplyAdds: 3e6 });
+  it('tells beside whom how many times as fast ours is, and its speed', () => {
+    const head = { suite: 'conv', name: 'n', pass: 'forward' } as const;
+    const made = rowOf(head, samples, { peer: { ...peer, more: 1 } as typeof peer, family: 'f', multiplyAdds: 3e6 });
     expect(made).toMatchObject({ oursMs: 2, peerMs: 8, ratio: 4, gflops: 3, samples });
+    expect(made.peer).toEqual(peer);
   });
 
-  it('tells how many times as long IC takes in suite ic', () => {
-    const made = rowOf({ suite: 'ic', name: 'n', pass: 'forward' }, samples, { family: 'f' });
-    expect(made).toMatchObject({ ratio: 0.25, gflops: null });
+  it('tells how many times as long IC takes as the plain convolution, and how many times as fast it is beside a peer', () => {
+    const head = { suite: 'ic', name: 'n', pass: 'forward' } as const;
+    expect(rowOf(head, samples, { peer: plainConvolution, family: 'f' })).toMatchObject({ ratio: 0.25, gflops: null });
+    expect(rowOf(head, samples, { peer, family: 'f' })).toMatchObject({ ratio: 4 });
   });
 
   it('has no ratio without a peer', () => {
     const alone = { ours: [1, 2, 3], peer: [] };
-    const made = rowOf({ suite: 'conv', name: 'n', pass: 'forward' }, alone, { family: 'f' });
-    expect(made).toMatchObject({ peerMs: null, ratio: null, ratioLow: null, ratioHigh: null });
+    const made = rowOf({ suite: 'conv', name: 'n', pass: 'forward' }, alone, { peer: undefined, family: 'f' });
+    expect(made).toMatchObject({ peer: null, peerMs: null, ratio: null, ratioLow: null, ratioHigh: null });
   });
 });
 
@@ -34,15 +38,33 @@ describe('the table', () => {
   });
 
   it('names rows, notes, means and failures', () => {
-    const failure = { suite: 'ic', name: 'broken', pass: 'forward', message: 'results differ' } as const;
+    const failure = { suite: 'ic', name: 'broken', pass: 'forward', peer: 'Other', message: 'results differ' } as const;
     const rows = [row({ note: '* prepared' }), row({ name: 'other', ratio: 1, peerMs: 2 })];
     const lines = reportLines(report({ rows, failures: [failure] }));
     expect(lines[1]).toMatch(
-      /^conv net b1 3x3 8x8 4->4 +forward +conv2d_subgroup \* +2\.00 +8\.00 +4\.00 .*12\.3 +█{20}$/,
+      /^conv net b1 3x3 8x8 4->4 +forward +conv2d_subgroup \* +Other 1\.2\.3 +2\.00 +8\.00 +4\.00 .*12\.3 +█{20}$/,
     );
     expect(lines).toContain('* prepared');
-    expect(lines.find((line) => line.startsWith('conv forward'))).toMatch(/ 2 +2\.00$/);
-    expect(lines.at(-1)).toBe('FAILED ic broken forward: results differ');
+    expect(lines.find((line) => line.startsWith('conv forward, Other'))).toMatch(/ 2 +2\.00$/);
+    expect(lines.at(-1)).toBe('FAILED ic broken forward beside Other: results differ');
+  });
+
+  it('keeps peers apart, and says how each waits', () => {
+    const third = { name: 'Third', version: 'unknown', waiting: 'in vain' };
+    const rows = [row(), row({ peer: third, ratio: 2 }), row({ peer: null, peerMs: null, ratio: null })];
+    const lines = reportLines(report({ rows }));
+    expect(lines.filter((line) => line.startsWith('conv forward, '))).toHaveLength(2);
+    expect(lines.filter((line) => line.includes(' waits '))).toEqual([
+      'Other 1.2.3 waits for nobody.',
+      'Third unknown waits in vain.',
+    ]);
+    const adapter = { ...report().adapter, software: true };
+    expect(reportLines(report({ adapter, rows }))).toContain("Ours waits with this package's naps.");
+  });
+
+  it('says how many rows no peer computes', () => {
+    expect(reportLines(report({ incomparable: 2 }))).toContain('2 rows are left out: none of the peers computes them.');
+    expect(reportPage(report({ incomparable: 2 }))).toContain('2 rows that none of the peers computes');
   });
 
   it('says that it was interrupted', () => {
@@ -52,7 +74,8 @@ describe('the table', () => {
 });
 
 describe('the page', () => {
-  const page = reportPage(report({ rows: [row(), row({ suite: 'ic', ratio: 1.02 })] }));
+  const ic = row({ suite: 'ic', ratio: 1.02 });
+  const page = reportPage(report({ rows: [row(), ic, { ...ic, peer: plainConvolution }] }));
 
   it('needs nothing from elsewhere', () => {
     expect(page).not.toMatch(/<script|<link|<img|url\(|@import/);
@@ -61,8 +84,11 @@ describe('the page', () => {
     ).not.toMatch(/https?:/);
   });
 
-  it('has a ratio and a speed chart a suite', () => {
-    expect(page.match(/<svg/g)).toHaveLength(4);
+  it('has a ratio and a speed chart a suite and peer', () => {
+    expect(page.match(/<svg/g)).toHaveLength(6);
+    expect(page).toContain('<h2>Convolutions: times as fast as Other 1.2.3</h2>');
+    expect(page).toContain('<h2>IC convolutions: times as fast as Other 1.2.3</h2>');
+    expect(page).toContain('<h2>IC convolutions: time as a multiple of the plain convolution');
     expect(page).toContain('net b1 3x3 8x8 4-&gt;4 forward');
   });
 
@@ -92,6 +118,11 @@ describe('the roofline', () => {
     const bytes = 4 * (49 * 512 + 512 * 2048 + 49 * 2048);
     expect(share!.attainableGflops).toBeCloseTo(operations / bytes, 9);
     expect(share!.share).toBeCloseTo((10 * bytes) / operations, 9);
+  });
+
+  it('holds a convolution to it once, beside however many peers it ran', () => {
+    const own = row({ name: 'resnet50 b1 3x3 56x56 64->64' });
+    expect(rooflineShares([own, { ...own, peer: null }], peaks)).toHaveLength(1);
   });
 
   it('is the arithmetic for one that computes much', () => {

@@ -69,18 +69,26 @@ describe('ratioOfMedians', () => {
 });
 
 describe('suiteMeans', () => {
-  it('takes the rows of a suite and pass together, without those that have no ratio', () => {
+  it('takes the rows of a suite, pass and peer together, without those that have no ratio', () => {
     const rows = [
       row({ ratio: 2 }),
       row({ ratio: 8 }),
       row({ ratio: null }),
       row({ pass: 'filterGradient', ratio: 5 }),
       row({ suite: 'ic', ratio: 1.1 }),
+      row({ peer: { name: 'Third', version: '1', waiting: 'in vain' }, ratio: 3 }),
+      row({ peer: null, ratio: null }),
     ];
-    expect(suiteMeans(rows).map((mean) => ({ ...mean, mean: Number(mean.mean.toFixed(9)) }))).toEqual([
-      { suite: 'conv', pass: 'forward', rows: 2, mean: 4 },
-      { suite: 'conv', pass: 'filterGradient', rows: 1, mean: 5 },
-      { suite: 'ic', pass: 'forward', rows: 1, mean: 1.1 },
+    const told = suiteMeans(rows).map(({ peer, mean, ...more }) => ({
+      ...more,
+      peer: peer.name,
+      mean: Number(mean.toFixed(9)),
+    }));
+    expect(told).toEqual([
+      { suite: 'conv', pass: 'forward', peer: 'Other', rows: 2, mean: 4 },
+      { suite: 'conv', pass: 'filterGradient', peer: 'Other', rows: 1, mean: 5 },
+      { suite: 'ic', pass: 'forward', peer: 'Other', rows: 1, mean: 1.1 },
+      { suite: 'conv', pass: 'forward', peer: 'Third', rows: 1, mean: 3 },
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type FusedLayers, fuseLayers, isConvolution } from '../src/graph/fusion.js';
+import { type FusedLayers, fuseLayers, isConvolution } from '../../../src/graph/fusion.js';
 import type {
   BatchNormLayer,
   ConvolutionLayer,
@@ -7,17 +7,18 @@ import type {
   Network,
   PoolLayer,
   ReluLayer,
-} from '../src/graph/network.js';
-import { inferShapes, type Shape } from '../src/graph/shapes.js';
-import { layoutState, toMemory } from '../src/graph/stateLayout.js';
-import { type Peer, type PeerOperation, paddingOf, peerOperation } from './peer.js';
-import type { Values } from './values.js';
+} from '../../../src/graph/network.js';
+import { inferShapes, type Shape } from '../../../src/graph/shapes.js';
+import { layoutState, toMemory } from '../../../src/graph/stateLayout.js';
+import type { Values } from '../../values.js';
+import type { PeerOperation } from '../peer.js';
+import { type Backend, backendOperation, paddingOf } from './backend.js';
 
 /** The outputs of the layers so far, by name. */
 export type Activations = Map<string, tf.Tensor>;
 
 /** A network's parameters in TensorFlow.js' layouts: filters HWIO, dense weights [in, out]. */
-export function peerParameters(network: Network, state: ReadonlyMap<string, Float32Array>): Map<string, tf.Tensor> {
+export function networkTensors(network: Network, state: ReadonlyMap<string, Float32Array>): Map<string, tf.Tensor> {
   const { trained, statistics } = layoutState(network);
   const parameters = [...trained, ...statistics].map((entry): [string, tf.Tensor] => {
     const { name, axes, order, role } = entry;
@@ -36,15 +37,15 @@ export function peerParameters(network: Network, state: ReadonlyMap<string, Floa
  *
  * @throws Error for a batch norm whose scale is not positive behind an IC convolution
  */
-export function peerInference(
-  peer: Peer,
+export function makeInference(
+  backend: Backend,
   network: Network,
   batch: number,
   state: ReadonlyMap<string, Float32Array>,
   images: Values,
 ): PeerOperation {
   const shapes = inferShapes(network, batch);
-  const given = peerParameters(network, state);
+  const given = networkTensors(network, state);
   const groups = fuseLayers(network, (layer) => isConvolution(layer) || layer.kind === 'add');
   const steps = groups.map((group) => inferenceStep(group, shapes, given));
   tf.dispose([...given.values()]);
@@ -54,7 +55,7 @@ export function peerInference(
     for (const step of steps) step.run(activations);
     return activations.get(groups.at(-1)!.output)!;
   };
-  return peerOperation(peer, [input, ...steps.flatMap(({ tensors }) => tensors)], run);
+  return backendOperation(backend, [input, ...steps.flatMap(({ tensors }) => tensors)], run);
 }
 
 interface InferenceStep {

@@ -1,33 +1,26 @@
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchNormLayer, ConvolutionLayer, Layer, Network } from '../src/graph/network.js';
-import { inferShapes } from '../src/graph/shapes.js';
-import { layoutState } from '../src/graph/stateLayout.js';
-import type { TrainingSettings } from './ours.js';
-import type { Peer } from './peer.js';
+import type { BatchNormLayer, ConvolutionLayer, Layer, Network } from '../../../src/graph/network.js';
+import { inferShapes } from '../../../src/graph/shapes.js';
+import { layoutState } from '../../../src/graph/stateLayout.js';
+import type { TrainingSettings } from '../../ours.js';
+import type { Values } from '../../values.js';
+import type { PeerTraining } from '../peer.js';
+import type { Backend } from './backend.js';
 import {
   type Activations,
   dense,
   denseParameters,
   flatten,
-  peerParameters,
+  networkTensors,
   pool,
   rectify,
   windowSums,
-} from './peerNetwork.js';
-import type { Contender } from './timing.js';
-import type { Values } from './values.js';
-
-/** Training steps of TensorFlow.js on one batch. */
-export interface PeerTraining extends Contender {
-  /** Does a step; the mean loss that it found. */
-  step(): Promise<number>;
-  dispose(): void;
-}
+} from './network.js';
 
 /** The same network trained with TensorFlow.js: batch statistics, mean softmax cross entropy, SGD with momentum. */
-export function peerTraining(
-  peer: Peer,
+export function makeTraining(
+  { awake, flush }: Backend,
   network: Network,
   state: ReadonlyMap<string, Float32Array>,
   images: Values,
@@ -37,7 +30,7 @@ export function peerTraining(
   const shapes = inferShapes(network, labels.length);
   const trainable = new Set(layoutState(network).trained.map(({ name }) => name));
   const variables = new Map<string, tf.Variable>();
-  for (const [name, tensor] of peerParameters(network, state)) {
+  for (const [name, tensor] of networkTensors(network, state)) {
     variables.set(name, tf.variable(tensor, trainable.has(name)));
     tensor.dispose();
   }
@@ -124,10 +117,10 @@ export function peerTraining(
 
   const minimise = (): tf.Scalar => optimiser.minimize(loss, true, trained)!;
   return {
-    awake: peer.awake,
+    awake,
     submit(runs) {
       for (let run = 0; run < runs; run++) minimise().dispose();
-      peer.flush();
+      flush();
     },
     async step() {
       const cost = minimise();
