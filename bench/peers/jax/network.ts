@@ -57,6 +57,8 @@ export function forward(network: Network, parameters: Tensors, images: jax.Array
       case 'maxPool':
       case 'meanPool':
         return pool(layer, x, source);
+      case 'flatten':
+        return x.reshape([x.shape[0]!, -1]);
       case 'dense':
         return dense(layer, x, parameters);
     }
