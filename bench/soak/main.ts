@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import { reportFailure } from '../../src/cli/failure.js';
+import { choice, withShortErrors } from '../../src/cli/options.js';
+import { printLine } from '../../src/cli/terminal.js';
 import { type BufferUsage, bufferUsage } from '../../src/device/buffers.js';
 import { openDevice } from '../../src/device/node.js';
 import { stepsOfTurn, tasks } from './tasks.js';
@@ -41,8 +44,8 @@ const program = new Command('soak')
   .description('Whether memory stays where it is while networks are trained, compiled and loaded.')
   .option('--turns <number>', `of each task; training takes ${stepsOfTurn} steps a turn`, turnCount, 300)
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
-  .option('--task <name>', `one alone, in this process, a line of JSON a reading: ${Object.keys(tasks).join(', ')}`)
-  .showHelpAfterError();
+  .addOption(choice('--task <name>', 'one alone, in this process, a line of JSON a reading', Object.keys(tasks)));
+withShortErrors(program, 'npm run soak --');
 
 async function read(device: GPUDevice, turns: number): Promise<Reading> {
   // What the collector finds lets go of the driver's objects, which are freed behind a submit.
@@ -61,7 +64,7 @@ async function soak(task: string, { turns, adapter }: Flags): Promise<void> {
   const between = Math.floor(turns / readings);
   for (let index = 1; index <= turns; index++) {
     await turn(index);
-    if (index % between === 0) process.stdout.write(`${JSON.stringify(await read(device, index))}\n`);
+    if (index % between === 0) printLine('stdout', JSON.stringify(await read(device, index)));
   }
   await end();
   if (bufferUsage(device).count > 0) throw new Error(`${task}: ${bufferUsage(device).count} buffers are left`);
@@ -103,24 +106,28 @@ function growth(found: readonly Reading[]): string[] {
   return [...(gpu.length > 0 ? ['gpu'] : []), ...process];
 }
 
-function describe(task: string, found: readonly Reading[]): string {
+function describe(task: string, found: readonly Reading[]): string[] {
   const amount = (bytes: number): string => `${(bytes / mebibyte).toFixed(1)} MiB`;
   const lines = found.map(({ turns, gpu, heap, arrays, resident }) => {
     const process = `heap ${amount(heap)}, arrays ${amount(arrays)}, resident ${amount(resident)}`;
     return `  ${turns} turns: ${gpu.count} buffers of ${gpu.bytes} bytes; ${process}`;
   });
   const grown = growth(found);
-  return [`${task}: ${grown.length > 0 ? `NOT FLAT: ${grown.join(', ')}` : 'flat'}`, ...lines].join('\n');
+  return [`${task}: ${grown.length > 0 ? `NOT FLAT: ${grown.join(', ')}` : 'flat'}`, ...lines];
 }
 
-program.parse();
-const flags = program.opts<Flags>();
-if (flags.task !== undefined) {
-  await soak(flags.task, flags);
-} else {
+async function main(flags: Flags): Promise<void> {
+  if (flags.task !== undefined) return soak(flags.task, flags);
   for (const task of Object.keys(tasks)) {
     const found = await soakApart(task, flags);
-    process.stdout.write(`${describe(task, found)}\n`);
+    for (const line of describe(task, found)) printLine('stdout', line);
     if (growth(found).length > 0) process.exitCode = 1;
   }
+}
+
+try {
+  await program.parseAsync();
+  await main(program.opts<Flags>());
+} catch (error) {
+  reportFailure('soak', error);
 }

@@ -10,6 +10,7 @@ import { readSafetensors } from '../../src/io/safetensors.js';
 import { initialParameters } from '../../src/models/initialise.js';
 import { networkByName } from '../../src/models/networkByName.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
+import { idxFile } from '../io/files.js';
 import { networkForward } from '../reference/network.js';
 import { mix32 } from '../support/random.js';
 import { weightsOf } from '../weights/files.js';
@@ -296,6 +297,29 @@ describe('pictures as data', () => {
     expect(ended.code).toBe(1);
     expect(ended.stdout).toMatch(/^Skipped: .*broken\.png.*\n$/);
     expect(ended.stderr).toMatch(/^icnet: eval: broken: expected pictures that can be read, got none of 1\n$/);
+  });
+
+  it('are refused in a line where they have more pixels, and other files more bytes, than is asked for', async () => {
+    await writeClasses('large', names, 2);
+    const train = ['train', '--network', 'resnet8', '--input', '16x16x3', '--adapter', adapter];
+    for (const command of [
+      ['predict', 'large', '--weights', 'three.safetensors', ...common],
+      ['eval', 'three.safetensors', '--data', 'large', ...common],
+      [...train, '--data', 'large'],
+    ]) {
+      const ended = await icnet.run([...command, '--max-pixels', '9']);
+      expect(ended.code).toBe(1);
+      expect(ended.stdout).toMatch(/^Skipped: .*or more by maxPixels \(--max-pixels\)/m);
+      expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+    }
+    await mkdir(join(icnet.folder, 'idx'));
+    await writeFile(join(icnet.folder, 'idx', 'images'), idxFile([4, 2, 2], new Uint8Array(16)));
+    await writeFile(join(icnet.folder, 'idx', 'labels'), idxFile([4], Uint8Array.of(0, 0, 1, 1)));
+    for (const command of [['eval', 'three.safetensors', ...common], train]) {
+      const ended = await icnet.run([...command, '--data', 'idx', '--max-bytes', '9']);
+      expect(ended.code).toBe(1);
+      expect(ended.stderr).toMatch(/^icnet: .*at most 9 bytes, or more by maxBytes \(--max-bytes\), got \d+\n$/);
+    }
   });
 
   it('are not taken for classes that they do not name', async () => {
