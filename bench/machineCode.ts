@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createOutput } from '../src/cli/output.js';
-import type { ConvolutionShape } from '../src/ops/convolution.js';
-import { planConvolutionFilterGradient } from '../src/ops/convolutionFilterGradient.js';
-import { planConvolution } from '../src/ops/convolutionForward.js';
-import type { FormRequest } from '../src/ops/forms.js';
+import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
+import { planConvolution } from '../src/ops/convolution/forward.js';
+import { planConvolutionInputGradient } from '../src/ops/convolution/inputGradient.js';
+import type { ConvolutionShape } from '../src/ops/convolution/shape.js';
+import type { FormRequest, RankedForm } from '../src/ops/forms.js';
 import { type KernelStep, kernelOf, type OperationPlan } from '../src/ops/plan.js';
 import type { DeviceTraits } from '../src/ops/traits.js';
 import { assemble } from '../src/wgsl/assemble.js';
@@ -31,11 +32,14 @@ const shape: ConvolutionShape = {
 
 const gpu: DeviceTraits = { subgroup: 32, software: false };
 
-/** The cheapest form of a family, in float16 where `half` says so. */
+/** The form of a family with most results a workgroup, whole, in float16 where `half` says so. */
 function formOf(family: string, half = false) {
   return ({ forms }: FormRequest) => {
-    const own = forms.filter((form) => form.family === family && (form.tile.half ?? 0) === (half ? 1 : 0));
-    return own[0] ?? forms[0]!;
+    const own = forms.filter(({ family: name, tile }) => {
+      return name === family && (tile.half ?? 0) === (half ? 1 : 0) && (tile.splits ?? 1) === 1;
+    });
+    const results = ({ tile }: RankedForm): number => (tile.threadRows ?? 0) * (tile.threadColumns ?? 0);
+    return own.sort((a, b) => results(b) - results(a) || b.tile.blockRows! - a.tile.blockRows!)[0] ?? forms[0]!;
   };
 }
 
@@ -44,7 +48,9 @@ const hot: readonly [name: string, plan: OperationPlan][] = [
   ['tiled, IC unit', planConvolution(shape, { adjust: 'output' }, { ...gpu, choose: formOf('tiled') })],
   ['tiled, float16', planConvolution(shape, {}, { ...gpu, half: true, choose: formOf('tiled', true) })],
   ['Winograd', planConvolution(shape, {}, { ...gpu, choose: formOf('winograd') })],
-  ['filter gradient', planConvolutionFilterGradient(shape, {}, { ...gpu, choose: formOf('subgroup') })],
+  ['tiled, input gradient', planConvolutionInputGradient(shape, {}, { ...gpu, choose: formOf('tiled') })],
+  ['tiled, filter gradient', planConvolutionFilterGradient(shape, {}, { ...gpu, choose: formOf('tiled') })],
+  ['filter gradient by subgroups', planConvolutionFilterGradient(shape, {}, { ...gpu, choose: formOf('subgroup') })],
 ];
 
 function describe(tool: string, folder: string, step: KernelStep): string {

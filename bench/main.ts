@@ -6,6 +6,7 @@ import { interruptSignal } from '../src/cli/interrupt.js';
 import { choice, withShortErrors } from '../src/cli/options.js';
 import { createOutput, sayApart } from '../src/cli/output.js';
 import { requireWritable, writeResult } from '../src/cli/writing.js';
+import { occupancies, occupancyLines, occupancySuite } from './occupancy.js';
 import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
 import { reportPage } from './report/page.js';
 import { reportLines } from './report/table.js';
@@ -13,7 +14,7 @@ import { type SuiteName, suiteNames } from './rows.js';
 import { runBench } from './run.js';
 
 interface Flags {
-  readonly suite: readonly SuiteName[];
+  readonly suite: readonly (SuiteName | typeof occupancySuite)[];
   readonly filter?: string;
   readonly seconds: number;
   readonly adapter: string;
@@ -32,7 +33,12 @@ function seconds(text: string): number {
 
 const program = new Command('bench')
   .description('How fast this package is beside other libraries, on the same adapter in the same process.')
-  .addOption(choice('--suite <name...>', 'what to run; everything by default', suiteNames).default(suiteNames))
+  .addOption(
+    choice('--suite <name...>', 'what to run; everything that is timed by default', [
+      ...suiteNames,
+      occupancySuite,
+    ]).default(suiteNames),
+  )
   .option('--filter <text>', 'only rows with this text in "SUITE NAME PASS"')
   .option('--seconds <number>', 'for the samples of a row', seconds, 1)
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
@@ -55,14 +61,22 @@ async function main(flags: Flags): Promise<void> {
   const { json, html } = flags;
   if (json !== undefined) await requireWritable('bench', '--json', json);
   if (html !== undefined) await requireWritable('bench', '--html', html);
-  const interrupt = interruptSignal(() => sayApart('Stopping behind this row; again to end at once.', output));
-  const report = await runBench({ ...options, suites: suite, peers: peer || [] }, output, interrupt.signal);
-  interrupt.release();
-  for (const line of reportLines(report)) output.say(line);
   const write = async (path: string, text: string): Promise<void> => {
     await mkdir(dirname(path), { recursive: true });
     await writeResult(path, text, output);
   };
+  const suites = suite.filter((name) => name !== occupancySuite);
+  if (suites.length < suite.length) {
+    const rows = occupancies(flags.filter);
+    for (const line of occupancyLines(rows)) output.say(line);
+    // Behind it comes what is timed, in a file of its own kind.
+    if (suites.length === 0 && json !== undefined) await write(json, `${JSON.stringify(rows, null, 1)}\n`);
+    if (suites.length === 0) return;
+  }
+  const interrupt = interruptSignal(() => sayApart('Stopping behind this row; again to end at once.', output));
+  const report = await runBench({ ...options, suites, peers: peer || [] }, output, interrupt.signal);
+  interrupt.release();
+  for (const line of reportLines(report)) output.say(line);
   if (json !== undefined) await write(json, `${JSON.stringify(report, null, 1)}\n`);
   if (html !== undefined) await write(html, reportPage(report));
   if (report.failures.length > 0) process.exitCode = 1;

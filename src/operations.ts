@@ -4,13 +4,12 @@
  */
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
 export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
-export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution.js';
-export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolutionFilterGradient.js';
-export { type ConvolutionOptions, planConvolution } from './ops/convolutionForward.js';
-export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolutionInputGradient.js';
-export { type DenseShape, planDense, planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
-export type { ChooseForm, Family, Form, FormRequest, RankedForm } from './ops/forms.js';
-export { planIcUnitGradient } from './ops/icUnitGradient.js';
+export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
+export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
+export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolution/inputGradient.js';
+export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution/shape.js';
+export { type DenseShape, planDense, planDenseInputGradient } from './ops/dense.js';
+export type { ChooseForm, Family, Form, FormRequest, OfferedForm, RankedForm } from './ops/forms.js';
 export {
   type ChannelNormalisation,
   type ImageRegion,
@@ -19,6 +18,7 @@ export {
   planImageToTensor,
   planTensorToImage,
 } from './ops/image.js';
+export type { DispatchWork, Machine } from './ops/machine.js';
 export { createOperation, type Operation } from './ops/operation.js';
 export {
   type BoundPlan,
@@ -47,7 +47,7 @@ export type { ReluOptions } from './ops/relu.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';
 export { planTranspose, type TransposeShape } from './ops/transpose.js';
-export type { KernelSource } from './wgsl/assemble.js';
 export type { BindingKind, KernelBinding } from './wgsl/bindings.js';
 export type { Constant, Constants } from './wgsl/constants.js';
+export type { KernelSource } from './wgsl/kernelSource.js';
 export type { KernelPipeline } from './wgsl/pipeline.js';

@@ -17,6 +17,8 @@ export {
 export { type BatchNormOptions, planBatchNormTraining } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
 export { planChannelSums } from './ops/channelSums.js';
+export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolution/filterGradient.js';
+export { planDenseWeightGradient } from './ops/dense.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export { planIcActivity } from './ops/icActivity.js';
 export {

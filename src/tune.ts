@@ -1,4 +1,6 @@
 /** Tuning: which form of each operation is fastest on an adapter, measured and remembered. Browser-safe. */
+export { planCopy, planMultiplyAdds } from './ops/probes.js';
+export { type CalibrateOptions, calibrate } from './tune/calibrate.js';
 export { type IndexedDBTuningStoreOptions, indexedDBTuningStore } from './tune/indexedDBStore.js';
 export type { MeasuredForm, TuningResult } from './tune/measure.js';
 export { type TunedForm, type TuningRecord, type TuningScope, tuningScope } from './tune/record.js';

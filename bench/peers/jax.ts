@@ -2,7 +2,7 @@ import * as jax from '@jax-js/jax';
 // The package does not export this file, and what is bundled here is what runs.
 import jaxPackage from '../../node_modules/@jax-js/jax/package.json' with { type: 'json' };
 import { toMemory } from '../../src/graph/stateLayout.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { ConvolutionPass } from '../ours.js';
 import type { Values } from '../values.js';
 import { jaxInference } from './jax/inference.js';

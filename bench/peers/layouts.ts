@@ -1,6 +1,6 @@
 import type { Network } from '../../src/graph/network.js';
 import { fromMemory, layoutState, type PlacedParameter } from '../../src/graph/stateLayout.js';
-import type { Adjust, ConvolutionShape } from '../../src/ops/convolution.js';
+import type { Adjust, ConvolutionShape } from '../../src/ops/convolution/shape.js';
 import type { Values } from '../values.js';
 
 /** [images, pixels, channels] as [images, channels, pixels], the layout of PyTorch and ONNX. */

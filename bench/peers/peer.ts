@@ -1,6 +1,6 @@
 import { isSoftware } from '../../src/device/adapter.js';
 import type { Network } from '../../src/graph/network.js';
-import type { ConvolutionShape } from '../../src/ops/convolution.js';
+import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
 import type { ConvolutionPass, TrainingSettings } from '../ours.js';
 import type { Counterpart } from '../rows.js';
 import type { Contender } from '../timing.js';

@@ -1,4 +1,4 @@
-import { checkConvolution } from '../../src/ops/convolution.js';
+import { checkConvolution } from '../../src/ops/convolution/shape.js';
 import { checkSame, sumTolerance } from '../check.js';
 import { bindOperation, type ConvolutionPass, convolutionCase, planPass } from '../ours.js';
 import type { Row } from '../rows.js';

@@ -1,4 +1,4 @@
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import { checkSame, sumTolerance } from '../check.js';
 import { bindOperation, convolutionCase, planPass } from '../ours.js';
 import type { Row } from '../rows.js';

@@ -1,8 +1,7 @@
-import { checkConvolution } from '../../src/ops/convolution.js';
-import { type OperationPlan, threadGroups } from '../../src/ops/plan.js';
+import { checkConvolution } from '../../src/ops/convolution/shape.js';
+import type { OperationPlan } from '../../src/ops/plan.js';
+import { multiplyAddsOf, planCopy, planMultiplyAdds } from '../../src/ops/probes.js';
 import { checkSame } from '../check.js';
-import copyText from '../kernels/copy.wgsl?raw';
-import fmaText from '../kernels/fma.wgsl?raw';
 import { bindOperation } from '../ours.js';
 import type { Peaks, RooflineShare, Row } from '../rows.js';
 import { namedShapes } from '../shapes.js';
@@ -10,10 +9,9 @@ import { type Bench, rowOf, type Task } from '../tasks.js';
 import { timePair } from '../timing.js';
 import { uniformValues, type Values } from '../values.js';
 
-const threads = 64 * 4096;
+const workgroups = 2048;
 const rounds = 64;
-const repeats = 4;
-const chains = 12;
+const multiplyAdds = workgroups * multiplyAddsOf(rounds);
 const fmaName = 'multiply-adds';
 
 /** Beyond the caches of GPUs. */
@@ -23,42 +21,12 @@ const copyName = 'copy of 64 MiB';
 /** The adapter's peaks, measured. */
 export function rooflineTasks(): Task[] {
   return [
-    peakTask(fmaName, fmaPlan(), {}, threads * rounds * repeats * chains),
-    peakTask(copyName, copyPlan(), { input: uniformValues(copyBytes / 4, 6) }),
+    peakTask(fmaName, planMultiplyAdds(workgroups, rounds), {}, multiplyAdds),
+    peakTask(copyName, planCopy(copyBytes / 4), { input: uniformValues(copyBytes / 4, 6) }),
   ];
 }
 
-function fmaPlan(): OperationPlan {
-  return {
-    operation: 'fma',
-    operands: { output: { bytes: 4 * threads, use: 'output' } },
-    steps: [
-      {
-        kernel: { name: 'fma', text: fmaText },
-        constants: { ROUNDS: rounds, REPEATS: repeats, CHAINS: chains },
-        workgroups: threadGroups(threads),
-        operands: { output: 'output' },
-      },
-    ],
-  };
-}
-
-function copyPlan(): OperationPlan {
-  return {
-    operation: 'copy',
-    operands: { input: { bytes: copyBytes, use: 'input' }, output: { bytes: copyBytes, use: 'output' } },
-    steps: [
-      {
-        kernel: { name: 'copy', text: copyText },
-        constants: { VECTORS: copyBytes / 16 },
-        workgroups: threadGroups(copyBytes / 16),
-        operands: { input: 'input', output: 'output' },
-      },
-    ],
-  };
-}
-
-function peakTask(name: string, plan: OperationPlan, values: Record<string, Values>, multiplyAdds?: number): Task {
+function peakTask(name: string, plan: OperationPlan, values: Record<string, Values>, computed?: number): Task {
   const head = { suite: 'roofline', name, pass: 'forward' } as const;
   return { ...head, covers: () => false, alone: true, run };
 
@@ -71,7 +39,7 @@ function peakTask(name: string, plan: OperationPlan, values: Record<string, Valu
     return rowOf(head, samples, {
       peer: undefined,
       family: operation.family,
-      ...(multiplyAdds !== undefined && { multiplyAdds }),
+      ...(computed !== undefined && { multiplyAdds: computed }),
     });
   }
 }
@@ -85,7 +53,7 @@ export function peaksOf(rows: readonly Row[]): Peaks | undefined {
   const [fma, copy] = [fastest(fmaName), fastest(copyName)];
   if (fma === undefined || copy === undefined) return undefined;
   return {
-    fmaGflops: (2 * threads * rounds * repeats * chains) / fma / 1e6,
+    fmaGflops: (2 * multiplyAdds) / fma / 1e6,
     copyGigabytesPerSecond: (2 * copyBytes) / copy / 1e6,
   };
 }

@@ -4,5 +4,5 @@ const INPUT_VECTOR = 4u;
 
 // Four channels from a vector on; behind the last of the group stand any values, which the caller drops.
 fn four_channels(offset: u32) -> vec4<f32> {
-  return input[select(min(offset, LAST_INPUT), offset, GROUP_IN % BLOCK_DEPTH == 0u)];
+  return input[select(min(offset, LAST_INPUT), offset, WHOLE_STEPS)];
 }

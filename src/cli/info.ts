@@ -1,12 +1,19 @@
+import type { Machine } from '../ops/machine.js';
+import { deviceTraits, machineOf } from '../ops/traits.js';
+import { tuningScope } from '../tune/record.js';
 import { openForCommand } from './adapter.js';
 import { grouped, type Output, table } from './output.js';
+import { cachedTuning } from './tuning.js';
 
 /** `icnet info`. */
 export async function info(flags: { readonly adapter: string }, output: Output): Promise<void> {
-  const { adapter, features, limits, close } = await openForCommand(flags.adapter, output);
-  output.emit({ adapter, features, limits });
+  const { device, adapter, features, limits, close } = await openForCommand(flags.adapter, output);
+  const remembered = await cachedTuning(output).loadMachine(tuningScope(device));
+  const machine = remembered ?? machineOf(deviceTraits(device));
+  output.emit({ adapter, features, limits, machine: { ...machine, measured: remembered !== undefined } });
   if (!output.json) {
     output.say(`Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}`);
+    output.say(machineLine(machine, remembered !== undefined));
     output.say('');
     output.say(`Features: ${[...features].sort().join(', ')}`);
     output.say('');
@@ -14,4 +21,15 @@ export async function info(flags: { readonly adapter: string }, output: Output):
     for (const line of table([['Limit', 'Value'], ...rows])) output.say(line);
   }
   close();
+}
+
+/** What the cost model counts with, and where it has it from. */
+export function machineLine({ units, multiplyAdds, bytes, dispatch }: Machine, measured: boolean): string {
+  const rates = [
+    `${units} units side by side`,
+    `${(multiplyAdds / 1e9).toPrecision(3)} thousand million multiply-adds a second`,
+    `${(bytes / 1e9).toPrecision(3)} GB a second`,
+    `${(dispatch * 1e6).toPrecision(2)} microseconds a dispatch`,
+  ];
+  return `Machine: ${rates.join(', ')} (${measured ? 'measured' : 'assumed by its name; icnet tune measures it'})`;
 }

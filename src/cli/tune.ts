@@ -6,12 +6,15 @@ import type { Network } from '../graph/network.js';
 import { planTraining } from '../graph/trainingPlan.js';
 import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
-import { type ChooseForm, chooseByCost, type Form } from '../ops/forms.js';
+import { chooseByCost } from '../ops/choose.js';
+import type { ChooseForm, Form } from '../ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { calibrate } from '../tune/calibrate.js';
 import { sameForm, type TunedForm, tuningScope } from '../tune/record.js';
 import { exportTuning, importTuning, type TuningStore } from '../tune/store.js';
 import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
 import { openForCommand } from './adapter.js';
+import { machineLine } from './info.js';
 import { interruptSignal } from './interrupt.js';
 import { type Output, sayApart, table } from './output.js';
 import { findNetwork, type SummaryFlags } from './summary.js';
@@ -71,6 +74,7 @@ async function tuneNetwork(
   { batch, training }: TuneFlags,
   output: Output,
 ): Promise<void> {
+  await measureMachine(device, store, output);
   const planner: Planner = (traits) =>
     training ? planTraining(network, batch, {}, traits) : planInference(network, batch, { memory: 'fastest' }, traits);
   const interrupt = interruptSignal(() => sayApart('Stopping; what was measured is remembered.', output));
@@ -95,6 +99,15 @@ async function tuneNetwork(
     bar.stop();
     interrupt.release();
   }
+}
+
+/** What runs side by side and how fast, where the store does not know it. */
+async function measureMachine(device: GPUDevice, store: TuningStore, output: Output): Promise<void> {
+  const scope = tuningScope(device);
+  const known = await store.loadMachine(scope);
+  const machine = known ?? (await calibrate(device));
+  if (!known) await store.addMachine(scope, machine);
+  output.say(machineLine(machine, true));
 }
 
 function faultsOf({ key, result }: TuneProgress): string[] {

@@ -1,8 +1,8 @@
 import { planBatchNormFold, planBatchNormInference } from '../ops/batchNorm.js';
 import { planConcat } from '../ops/concat.js';
-import { planConvolution } from '../ops/convolutionForward.js';
+import { planConvolution } from '../ops/convolution/forward.js';
 import { planDense } from '../ops/dense.js';
-import type { OperationPlan } from '../ops/plan.js';
+import { type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
 import { planSoftmax } from '../ops/softmax.js';
@@ -24,7 +24,7 @@ import { activationOf, foldedNorm, parameter } from './names.js';
 import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
-import { inferShapes, type Shape } from './shapes.js';
+import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
 /** What inference runs: once after the parameters change, and for every batch. */
 export interface InferenceOperations {
@@ -67,8 +67,14 @@ export function planInference(
   besides?: ConvolutionHook,
 ): InferenceOperations {
   const constantFilter = memory === 'fastest';
-  const traits = constantFilter ? deviceTraits : { ...deviceTraits, scratch: 0 };
   const shapes = inferShapes(network, batch);
+  const room = largestNeighbours(network, shapes);
+  // What the arena has beside the tensors that a convolution reads and writes may hold the parts of a split one.
+  const traitsBeside = (layers: readonly string[]): DeviceTraits => {
+    if (constantFilter) return deviceTraits;
+    const taken = layers.reduce((sum, layer) => sum + tensorBytes(...shapes.get(layer)!), 0);
+    return { ...deviceTraits, scratch: 0, parts: Math.max(0, room - taken) };
+  };
   const fold = operationList();
   for (const layer of network.layers.filter(isBatchNorm)) {
     const [, , , channels] = shapes.get(layer.name)!;
@@ -97,6 +103,8 @@ export function planInference(
       case 'convolution': {
         const options = { ...behind, residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
         const { adjust, bias } = group.head;
+        const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
+        const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
         besides?.(group.head, { tensor: from, shape: input }, traits, forward);
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),
@@ -130,6 +138,7 @@ export function planInference(
         break;
       case 'dense': {
         const { name, bias } = group.head;
+        const traits = traitsBeside([group.head.inputs[0]!, name]);
         append(planDense(denseShape(group.head, input), { bias }, traits), denseParameters(name, bias));
         break;
       }

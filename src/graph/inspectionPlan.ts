@@ -1,4 +1,4 @@
-import { planConvolution } from '../ops/convolutionForward.js';
+import { planConvolution } from '../ops/convolution/forward.js';
 import { planIcActivity } from '../ops/icActivity.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import {

@@ -1,6 +1,6 @@
 import type { BatchNormShape } from '../ops/batchNorm.js';
 import type { ConcatShape } from '../ops/concat.js';
-import type { ConvolutionShape } from '../ops/convolution.js';
+import type { ConvolutionShape } from '../ops/convolution/shape.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
 import type { ReluOptions } from '../ops/relu.js';

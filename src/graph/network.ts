@@ -1,4 +1,4 @@
-import type { Adjust } from '../ops/convolution.js';
+import type { Adjust } from '../ops/convolution/shape.js';
 import type { Pair } from '../ops/windows.js';
 
 export type { Adjust, Pair };

@@ -2,13 +2,13 @@ import { planBatchNormInference, planBatchNormTraining } from '../ops/batchNorm.
 import { planBatchNormGradient } from '../ops/batchNormGradient.js';
 import { planChannelSums } from '../ops/channelSums.js';
 import { planConcat, planConcatGradient } from '../ops/concat.js';
-import { checkConvolution } from '../ops/convolution.js';
-import { planConvolutionFilterGradient } from '../ops/convolutionFilterGradient.js';
-import { planConvolution } from '../ops/convolutionForward.js';
-import { planConvolutionInputGradient } from '../ops/convolutionInputGradient.js';
+import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient.js';
+import { planConvolution } from '../ops/convolution/forward.js';
+import { planIcUnitGradient } from '../ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../ops/convolution/inputGradient.js';
+import { checkConvolution } from '../ops/convolution/shape.js';
 import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../ops/dense.js';
 import { type DistillationLoss, planLogitDistillation } from '../ops/distillation.js';
-import { planIcUnitGradient } from '../ops/icUnitGradient.js';
 import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import { type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { planAdd, planAddGradient, planRelu, planReluGradient } from '../ops/pointwise.js';

@@ -1,6 +1,6 @@
 import text from '../../kernels/channel_sums.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { sumTexts } from './convolutionOutput.js';
+import { sumTexts } from './convolution/output.js';
 import { type OperationPlan, tensorBytes } from './plan.js';
 import { channelSlices, sumSlicesStep } from './slices.js';
 import { vectorText } from './vectors.js';

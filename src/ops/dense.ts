@@ -1,7 +1,7 @@
-import type { ConvolutionShape } from './convolution.js';
-import { planConvolutionFilterGradient } from './convolutionFilterGradient.js';
-import { planConvolution } from './convolutionForward.js';
-import { planConvolutionInputGradient } from './convolutionInputGradient.js';
+import { planConvolutionFilterGradient } from './convolution/filterGradient.js';
+import { planConvolution } from './convolution/forward.js';
+import { planConvolutionInputGradient } from './convolution/inputGradient.js';
+import type { ConvolutionShape } from './convolution/shape.js';
 import type { OperationPlan } from './plan.js';
 import type { DeviceTraits } from './traits.js';
 

@@ -1,6 +1,6 @@
 import filtersText from '../../kernels/ic_activity_filters.wgsl?raw';
 import mapText from '../../kernels/ic_activity_map.wgsl?raw';
-import { adjustConstant, type ConvolutionShape, checkConvolution } from './convolution.js';
+import { adjustConstant, type ConvolutionShape, checkConvolution } from './convolution/shape.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 
 /**

@@ -1,8 +1,8 @@
 import gridText from '../../kernels/shared/grid.wgsl?raw';
 import { checkBinding, checkWorkgroups } from '../device/limits.js';
 import { ShapeError } from '../errors.js';
-import type { KernelSource } from '../wgsl/assemble.js';
 import type { Constants } from '../wgsl/constants.js';
+import type { KernelSource } from '../wgsl/kernelSource.js';
 import { type KernelPipeline, kernelPipeline } from '../wgsl/pipeline.js';
 import { variablesBuffer } from '../wgsl/variables.js';
 

@@ -4,7 +4,7 @@ import meanText from '../../kernels/mean_pool.wgsl?raw';
 import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
-import type { ConvolutionGeometry } from './convolution.js';
+import type { ConvolutionGeometry } from './convolution/shape.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { type Pair, requireInteger, windowOutput } from './windows.js';
 

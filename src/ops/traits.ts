@@ -1,6 +1,8 @@
 import { isSoftware } from '../device/adapter.js';
 import { subgroupSize } from '../device/device.js';
-import type { ChooseForm, RankedForm } from './forms.js';
+import type { ChooseForm } from './forms.js';
+import type { Machine } from './machine.js';
+import { machineByName, softwareMachine, unknownMachine } from './machineTable.js';
 
 /** What of a device decides which kernel an operation takes. */
 export interface DeviceTraits {
@@ -8,12 +10,16 @@ export interface DeviceTraits {
   readonly subgroup?: number;
   /** Whether a processor does the work of a GPU: loads are dear there, and barriers dearer. */
   readonly software?: boolean;
+  /** What runs side by side, and how fast; by the other traits where left out. */
+  readonly machine?: Machine;
   /** Whether kernels may multiply in float16, which needs the feature `shader-f16`; false where left out. */
   readonly half?: boolean;
   /** Whether kernels read textures much faster than buffers, as on llvmpipe; false where left out. */
   readonly textures?: boolean;
   /** Bytes that a form may use beyond the operation's inputs and outputs; any number where left out. */
   readonly scratch?: number;
+  /** Bytes that the parts of a split reduction may take; as `scratch` where left out. */
+  readonly parts?: number;
   /** The largest {@link RankedForm.body} to choose where nothing is measured; 190 where left out. */
   readonly largestBody?: number;
   /** Picks a form for an operation; by the cost model where left out. */
@@ -25,16 +31,30 @@ const llvmpipeLanes = 8;
 /** On llvmpipe, which compiles several times as long as SwiftShader, and there is no faster with a larger one. */
 const llvmpipeBody = 100;
 
-/** The traits of a device: subgroups of one size, whether it is software; `choose` is passed on. */
+const measured = new WeakMap<GPUDevice, Machine>();
+
+/** Lets everything that is planned for a device from now on know what was measured of it. */
+export function knowMachine(device: GPUDevice, machine: Machine): void {
+  measured.set(device, machine);
+}
+
+/** The traits of a device: subgroups of one size, whether it is software, what was measured of it or it is taken for; `choose` is
+ * passed on. */
 export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   const subgroup = subgroupSize(device);
   const software = isSoftware(device.adapterInfo);
   const llvmpipe = software && subgroup === llvmpipeLanes;
   return {
     software,
+    machine: measured.get(device) ?? (software ? softwareMachine : machineByName(device.adapterInfo)),
     textures: llvmpipe,
     ...(llvmpipe && { largestBody: llvmpipeBody }),
     ...(subgroup !== undefined && { subgroup }),
     ...(choose && { choose }),
   };
+}
+
+/** The machine that costs are counted for. */
+export function machineOf({ machine, software }: DeviceTraits): Machine {
+  return machine ?? (software ? softwareMachine : unknownMachine);
 }

@@ -1,4 +1,5 @@
-import { type CostRequest, chooseByCost, type Form, type RankedForm, rankForms } from '../ops/forms.js';
+import { type CostRequest, chooseByCost } from '../ops/choose.js';
+import { cheapestFirst, type Form, type RankedForm } from '../ops/forms.js';
 
 export interface CandidateLimits {
   /** Forms that take part; those that have to may be more. */
@@ -27,7 +28,7 @@ function kindOf({ family, tile: { textures = 0 } }: Form): string {
  */
 export function pickCandidates(request: CostRequest, limits: CandidateLimits): RankedForm[] {
   const cheapest = Math.min(...request.forms.map(({ cost }) => cost));
-  const compiled = rankForms(request.forms).filter(({ body }) => body <= limits.largestBody);
+  const compiled = cheapestFirst(request.forms).filter(({ body }) => body <= limits.largestBody);
   const winograds = compiled.filter(({ family, cost }) => family === 'winograd' && cost <= winogradCost * cheapest);
   const picked = new Set([chooseByCost(request), ...winograds]);
   for (const form of compiled.filter(({ cost }) => cost <= hopelessCost * cheapest)) {
@@ -35,5 +36,5 @@ export function pickCandidates(request: CostRequest, limits: CandidateLimits): R
     const slow = form.body > slowBody && [...picked].some(({ body }) => body > slowBody);
     if (picked.size < limits.count && relatives.length < mostOfKind && !slow) picked.add(form);
   }
-  return rankForms([...picked]);
+  return cheapestFirst(picked);
 }

@@ -3,6 +3,7 @@ import { FormatError } from '../errors.js';
 import { requireReadable } from '../io/checks.js';
 import { parseJson } from '../io/json.js';
 import type { Form } from '../ops/forms.js';
+import type { Machine } from '../ops/machine.js';
 import { deviceTraits } from '../ops/traits.js';
 
 /** What results of measuring hold for. */
@@ -29,6 +30,8 @@ export interface TunedForm {
 export interface TuningRecord extends TuningScope {
   /** By the requests' keys. */
   readonly results: ReadonlyMap<string, TunedForm>;
+  /** What was measured of the adapter itself. */
+  readonly machine?: Machine;
 }
 
 const format = 'ic-networks tuning';
@@ -61,8 +64,9 @@ export function sameForm(a: Form, b: Form): boolean {
  *
  * @throws ShapeError for what {@link decodeTuning} would not read.
  */
-export function encodeTuning({ adapter, version, results }: TuningRecord): string {
-  const text = `${JSON.stringify({ format, version, adapter, results: Object.fromEntries(results) }, null, 1)}\n`;
+export function encodeTuning({ adapter, version, results, machine }: TuningRecord): string {
+  const record = { format, version, adapter, ...(machine && { machine }), results: Object.fromEntries(results) };
+  const text = `${JSON.stringify(record, null, 1)}\n`;
   requireReadable(operation, () => decodeTuning(text, 'results'));
   return text;
 }
@@ -108,6 +112,22 @@ export function decodeTuning(text: string, where: string): TuningRecord {
     };
   };
 
+  const machineOf = (value: unknown): Machine => {
+    const given = object('machine', value);
+    const above = (name: keyof Machine): number => {
+      const rate = number(`machine.${name}`, given[name]);
+      return rate > 0 ? rate : refuse(`machine.${name}`, 'a number above 0', rate);
+    };
+    return {
+      units: above('units'),
+      resident: above('resident'),
+      residentThreads: above('residentThreads'),
+      multiplyAdds: above('multiplyAdds'),
+      bytes: above('bytes'),
+      dispatch: number('machine.dispatch', given.dispatch),
+    };
+  };
+
   const record = object('text', parseJson(text, operation, `${where}: text`));
   if (record.format !== format) refuse('format', JSON.stringify(format), record.format);
   const entries = Object.entries(object('results', record.results));
@@ -115,5 +135,6 @@ export function decodeTuning(text: string, where: string): TuningRecord {
     adapter: words('adapter', record.adapter),
     version: words('version', record.version),
     results: new Map(entries.map(([key, value]) => [key, result(key, value)])),
+    ...(record.machine !== undefined && { machine: machineOf(record.machine) }),
   };
 }

@@ -1,4 +1,5 @@
 import { FormatError } from '../errors.js';
+import type { Machine } from '../ops/machine.js';
 import {
   decodeTuning,
   encodeTuning,
@@ -15,6 +16,10 @@ export interface TuningStore {
   load(scope: TuningScope): Promise<ReadonlyMap<string, TunedForm>>;
   /** Adds results, in place of older ones with the same keys. */
   add(scope: TuningScope, results: ReadonlyMap<string, TunedForm>): Promise<void>;
+  /** What {@link calibrate} found of the scope's adapter. */
+  loadMachine(scope: TuningScope): Promise<Machine | undefined>;
+  /** Keeps it, in place of what was known. */
+  addMachine(scope: TuningScope, machine: Machine): Promise<void>;
 }
 
 /** What every store of measurements takes. */
@@ -37,6 +42,9 @@ export interface TextPlace {
   write(adapter: string, key: string, text: string): Promise<void>;
 }
 
+/** Where the machine is kept among the operations, none of which is called so. */
+const machineKey = 'machine';
+
 /** A store of texts in the form of {@link encodeTuning}; those of other versions of the package are not used. */
 export function textTuningStore(place: TextPlace, { onWarning }: TuningStoreOptions = {}): TuningStore {
   const warned = new Set<string>();
@@ -46,43 +54,47 @@ export function textTuningStore(place: TextPlace, { onWarning }: TuningStoreOpti
     warned.add(message);
   };
 
-  function resultsOf({ name, text }: NamedText, scope: TuningScope): ReadonlyMap<string, TunedForm> {
+  function recordOf({ name, text }: NamedText, scope: TuningScope): TuningRecord | undefined {
     try {
       const record = decodeTuning(text, name);
-      return record.version === scope.version && record.adapter === scope.adapter ? record.results : new Map();
+      return record.version === scope.version && record.adapter === scope.adapter ? record : undefined;
     } catch (error) {
       warn('Remembered measurements are not used', error);
-      return new Map();
+      return undefined;
     }
   }
 
-  async function keep(scope: TuningScope, key: string, form: TunedForm): Promise<void> {
+  async function recordsOf(scope: TuningScope): Promise<TuningRecord[]> {
     try {
-      await place.write(scope.adapter, key, encodeTuning({ ...scope, results: new Map([[key, form]]) }));
+      const texts = await place.read(scope.adapter);
+      return texts.map((text) => recordOf(text, scope)).filter((record) => record !== undefined);
     } catch (error) {
-      warn('Measurements are not remembered', error);
+      warn('Remembered measurements are not used', error);
+      return [];
     }
   }
 
-  /** Ends when the addition asked for last has: of two with the same key the later one counts. */
+  /** Ends when what was asked for last is kept: of two with the same key the later one counts. */
   let turn: Promise<void> = Promise.resolve();
 
-  return {
-    async load(scope) {
+  function keep(key: string, record: TuningRecord): Promise<void> {
+    turn = turn.then(async () => {
       try {
-        const texts = await place.read(scope.adapter);
-        return new Map(texts.flatMap((text) => [...resultsOf(text, scope)]));
+        await place.write(record.adapter, key, encodeTuning(record));
       } catch (error) {
-        warn('Remembered measurements are not used', error);
-        return new Map();
+        warn('Measurements are not remembered', error);
       }
+    });
+    return turn;
+  }
+
+  return {
+    load: async (scope) => new Map((await recordsOf(scope)).flatMap(({ results }) => [...results])),
+    async add(scope, results) {
+      await Promise.all([...results].map(([key, form]) => keep(key, { ...scope, results: new Map([[key, form]]) })));
     },
-    add(scope, results) {
-      turn = turn.then(async () => {
-        for (const [key, form] of results) await keep(scope, key, form);
-      });
-      return turn;
-    },
+    loadMachine: async (scope) => (await recordsOf(scope)).find(({ machine }) => machine)?.machine,
+    addMachine: (scope, machine) => keep(machineKey, { ...scope, results: new Map(), machine }),
   };
 }
 
@@ -100,7 +112,8 @@ export function memoryTuningStore(): TuningStore {
 /** The results that a store holds for a device, as JSON for {@link importTuning}. */
 export async function exportTuning(device: GPUDevice, store: TuningStore): Promise<string> {
   const scope = tuningScope(device);
-  return encodeTuning({ ...scope, results: await store.load(scope) });
+  const machine = await store.loadMachine(scope);
+  return encodeTuning({ ...scope, results: await store.load(scope), ...(machine && { machine }) });
 }
 
 /**
@@ -116,6 +129,8 @@ export async function importTuning(store: TuningStore, text: string, where = 'im
     const parameter = `${where}: version`;
     throw new FormatError({ operation: 'importTuning', parameter, expected: version, got: record.version });
   }
-  await store.add({ adapter: record.adapter, version }, record.results);
+  const scope = { adapter: record.adapter, version };
+  await store.add(scope, record.results);
+  if (record.machine) await store.addMachine(scope, record.machine);
   return record;
 }

@@ -1,7 +1,8 @@
 import { assertAlive } from '../device/device.js';
 import { ICError, ShapeError } from '../errors.js';
-import { type ChooseForm, chooseByCost, chooseByRule, type Form, type FormRequest } from '../ops/forms.js';
-import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { chooseByCost, chooseByRule } from '../ops/choose.js';
+import type { ChooseForm, Form, FormRequest } from '../ops/forms.js';
+import { type DeviceTraits, deviceTraits, knowMachine } from '../ops/traits.js';
 import { pickCandidates } from './candidates.js';
 import { measureForms, type TuningResult, tunedForm } from './measure.js';
 import { sameForm, type TunedForm, tuningScope } from './record.js';
@@ -44,8 +45,9 @@ const stores = new WeakMap<GPUDevice, TuningStore>();
 const turns = new WeakMap<GPUDevice, Promise<unknown>>();
 
 /**
- * Measures the forms of every operation that a planner asks for and that is not remembered. Calls at once take turns, device by
- * device: measured side by side, forms would slow each other down. So does other work on the device.
+ * Measures the forms of every operation that a planner asks for and that is not remembered. What the store knows of the machine
+ * is used from then on ({@link calibrate}). Calls at once take turns, device by device: measured side by
+ * side, forms would slow each other down. So does other work on the device.
  *
  * @param planner - plans operations with the traits it gets; called again until nothing is unknown
  * @returns a chooser for {@link deviceTraits}: the fastest form of every operation that was measured, the cost model's
@@ -87,6 +89,8 @@ async function measureUnknown(
   signal?.throwIfAborted();
   const store = options.store ?? deviceStore(device);
   const scope = tuningScope(device);
+  const machine = await store.loadMachine(scope);
+  if (machine) knowMachine(device, machine);
   const known = new Map(await store.load(scope));
   const unknown = new Map<string, FormRequest>();
   const settled = new Set<string>();
@@ -136,9 +140,15 @@ function planAll(request: FormRequest, forms: readonly Form[]): void {
   }
 }
 
-/** A chooser of what a store remembers for a device; nothing is measured. */
+/**
+ * A chooser of what a store remembers for a device; nothing is measured. What the store knows of the machine itself is used from
+ * then on, as {@link calibrate}'s is.
+ */
 export async function rememberedChoice(device: GPUDevice, store: TuningStore): Promise<ChooseForm> {
-  return chooserOf(await store.load(tuningScope(device)));
+  const scope = tuningScope(device);
+  const machine = await store.loadMachine(scope);
+  if (machine) knowMachine(device, machine);
+  return chooserOf(await store.load(scope));
 }
 
 function chooserOf(known: ReadonlyMap<string, TunedForm>): ChooseForm {

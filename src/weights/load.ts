@@ -69,8 +69,10 @@ export async function loadWeights(
 
 /** A file that is read as a stream has room for one reader. */
 export function usedFile(file: FileLike | WeightsFile): Used[] {
-  const source = 'tensors' in file ? file.source : file;
-  return 'close' in source ? [{ thing: source, name: source.name, use: 'write' }] : [];
+  const source = isWeightsFile(file) ? file.source : file;
+  // What is no file at all is refused where it is opened.
+  const isStream = typeof source === 'object' && source !== null && 'close' in source;
+  return isStream ? [{ thing: source, name: source.name, use: 'write' }] : [];
 }
 
 async function openAndLoad(

@@ -1,20 +1,7 @@
 import { type Constant, type Constants, checkedValue, evaluateConstant, plainValue } from './constants.js';
+import type { KernelSource } from './kernelSource.js';
 import { withVariables } from './variables.js';
 import { writeOut } from './writeOut.js';
-
-/** One hand-written kernel: its file name without ending, its text, and the shared texts it calls. */
-export interface KernelSource {
-  /** Of the file, without its ending. */
-  readonly name: string;
-  /** WGSL without the constants. */
-  readonly text: string;
-  /** Texts that stand ahead of it. */
-  readonly shared?: readonly string[];
-  /**
-   * Those of the constants, integers, that a uniform buffer holds instead, so that one pipeline serves all their values.
-   */
-  readonly variables?: readonly string[];
-}
 
 /**
  * The WGSL module of a kernel for one set of constants: directives first, then the constants, the shared text and the

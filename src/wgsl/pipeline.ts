@@ -1,7 +1,8 @@
 import { UnsupportedError } from '../errors.js';
-import { assemble, type KernelSource, specialisation } from './assemble.js';
+import { assemble, specialisation } from './assemble.js';
 import { type KernelBinding, kernelBindings, storageTextureLayout } from './bindings.js';
 import type { Constants } from './constants.js';
+import type { KernelSource } from './kernelSource.js';
 import { variablesBinding } from './variables.js';
 
 /** A compiled kernel with the buffers and textures it declares. */

@@ -1,5 +1,5 @@
-import type { KernelSource } from './assemble.js';
 import { type Constants, checkedValue } from './constants.js';
+import type { KernelSource } from './kernelSource.js';
 
 /** The uniform buffer of a kernel's variables, behind all that kernels declare themselves. */
 export const variablesBinding = '@group(0) @binding(15) var<uniform> variables: Variables;';

@@ -26,7 +26,7 @@ import { seededState, uniformValues } from '../../bench/values.js';
 import { createOutput } from '../../src/cli/output.js';
 import { UnsupportedError } from '../../src/errors.js';
 import type { ConvolutionLayer, Network } from '../../src/graph/network.js';
-import type { ConvolutionShape } from '../../src/ops/convolution.js';
+import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { report } from './rows.js';
 

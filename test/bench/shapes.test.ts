@@ -4,7 +4,7 @@ import { windowSums } from '../../bench/suites/ic.js';
 import { uniformValues } from '../../bench/values.js';
 import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
-import { checkConvolution } from '../../src/ops/convolution.js';
+import { checkConvolution } from '../../src/ops/convolution/shape.js';
 
 describe('shape files', () => {
   it.each(

@@ -84,7 +84,8 @@ describe('icnet info', () => {
     expect(ended).toMatchObject(fine);
     const [info, ...more] = objects(ended.stdout);
     expect(more).toEqual([]);
-    expect(Object.keys(info!)).toEqual(['adapter', 'features', 'limits']);
+    expect(Object.keys(info!)).toEqual(['adapter', 'features', 'limits', 'machine']);
+    expect(info!.machine).toMatchObject({ units: expect.any(Number), measured: expect.any(Boolean) });
     expect(info!.adapter).toMatchObject({
       vendor: expect.any(String),
       architecture: expect.any(String),

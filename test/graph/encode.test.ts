@@ -4,7 +4,7 @@ import { compileInference, type InferenceNetwork, type InferenceOptions } from '
 import type { Network } from '../../src/graph/network.js';
 import { createState, type NetworkState, writeState } from '../../src/graph/state.js';
 import { compileTraining, type TrainingNetwork } from '../../src/graph/training.js';
-import { chooseByRule } from '../../src/ops/forms.js';
+import { chooseByRule } from '../../src/ops/choose.js';
 import { convolution, pool } from '../models/layers.js';
 import { readRange } from '../networks/deviceRun.js';
 import { closeTestDevice, testDevice } from '../support/device.js';

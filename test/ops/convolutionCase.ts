@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolutionFilterGradient } from '../../src/ops/convolutionFilterGradient.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
-import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
+import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
-import { planIcUnitGradient } from '../../src/ops/icUnitGradient.js';
 
 import {
   type ConvolutionBackwardOperands,

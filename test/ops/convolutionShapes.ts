@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Adjust, Pair } from '../../src/graph/network.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
 
 export interface RandomConvolution {

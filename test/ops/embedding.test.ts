@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bufferUsage, readBuffer } from '../../src/device/buffers.js';
 import { type NodeDevice, openDevice } from '../../src/device/node.js';
 import { DisposedError, ShapeError, UnsupportedError } from '../../src/errors.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { createOperation } from '../../src/ops/operation.js';
 import { bindPlan, compilePlan, type OperationPlan, type PlanResource } from '../../src/ops/plan.js';
 import { planAdd, planRelu } from '../../src/ops/pointwise.js';

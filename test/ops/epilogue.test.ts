@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
 
 import { convolutionMagnitude, convolutionReference } from '../reference/convolution.js';

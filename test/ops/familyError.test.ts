@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ConvolutionShape } from '../../src/ops/convolution.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, Form } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { convolutionReference } from '../reference/convolution.js';

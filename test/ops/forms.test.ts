@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
-import { checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import { checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 import { convolutionMagnitude } from '../reference/convolution.js';

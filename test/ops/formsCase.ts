@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../src/ops/convolution.js';
+import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';

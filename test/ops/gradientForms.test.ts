@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolutionFilterGradient } from '../../src/ops/convolutionFilterGradient.js';
-import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
+import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
+import { checkConvolution } from '../../src/ops/convolution/shape.js';
 import { convolutionBackwardMagnitude } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan } from '../support/runPlan.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 
 import { convolutionBackwardMagnitude, convolutionBackwardReference } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust, Pair } from '../../src/graph/network.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolutionFilterGradient } from '../../src/ops/convolutionFilterGradient.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
-import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
+import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
-import { planIcUnitGradient } from '../../src/ops/icUnitGradient.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 import { forEachTap, type ImageShape } from '../reference/window.js';

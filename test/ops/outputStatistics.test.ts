@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, RankedForm } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { batchStatisticsReference } from '../reference/normalisation.js';

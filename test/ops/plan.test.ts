@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LimitError, ShapeError } from '../../src/errors.js';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planCrossEntropy, planEvaluationMetrics, planStepMetrics } from '../../src/ops/loss.js';
 import {
   type BufferRange,
@@ -107,7 +107,7 @@ describe('bindPlan', () => {
   });
 
   it('asks UNIFORM of a uniform, with an alignment of its own', () => {
-    const storage = { losses: range(8), ranks: range(8), ring: range(16), status: range(4) };
+    const storage = { losses: range(8), ranks: range(8), ring: range(16), status: range(8) };
     const said = { operation: 'stepMetrics', parameter: 'stepState' };
     const usage = GPUBufferUsage.STORAGE;
     expect(refusal(metrics, { ...storage, stepState: range(16) })).toMatchObject({

@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
-import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from '../../src/ops/convolution.js';
-import { plainFlags } from '../../src/ops/convolutionForms.js';
-import { type ConvolutionOptions, planConvolution } from '../../src/ops/convolutionForward.js';
-import { planConvolutionInputGradient } from '../../src/ops/convolutionInputGradient.js';
-import type { KernelStep, OperationPlan } from '../../src/ops/plan.js';
-import { type TiledTile, tiledCost, tiledStep, tiledTiles } from '../../src/ops/tiledForm.js';
+import { type ConvolutionOptions, planConvolution } from '../../src/ops/convolution/forward.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type TiledTile, tiledForms, tiledWork } from '../../src/ops/convolution/tiled.js';
+import { productTiles } from '../../src/ops/convolution/tileProduct.js';
+import { type Form, rankForms } from '../../src/ops/forms.js';
+import type { OperationPlan } from '../../src/ops/plan.js';
 import {
   convolutionBackwardMagnitude,
   convolutionBackwardReference,
@@ -39,37 +40,31 @@ const base = {
 
 /** Every tile that some convolution is offered. */
 function allTiles(half: boolean): TiledTile[] {
-  const tiles = [8, 64, 1000].flatMap((size) => {
-    return tiledTiles(checkConvolution('tiles', { ...base, inWidth: size, inChannels: size, outChannels: size }), half);
-  });
-  return [...new Map(tiles.map((tile) => [tileName(tile), tile])).values()];
+  return productTiles(1000, 1000, half).map((tile) => ({ ...tile, splits: 1 }));
 }
 
 function tileName(tile: TiledTile): string {
-  const { blockPixels, blockChannels, blockDepth, threadPixels, threadChannels, half } = tile;
-  return `${blockPixels}x${blockChannels}x${blockDepth} ${threadPixels}x${threadChannels} ${half ? 'float16' : 'float32'}`;
+  const { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half, splits } = tile;
+  const parts = splits > 1 ? `, ${splits} splits` : '';
+  return `${blockRows}x${blockColumns}x${blockDepth} ${threadRows}x${threadColumns} ${half ? 'float16' : 'float32'}${parts}`;
 }
 
 const fullTiles = allTiles(false);
 const halfTiles = allTiles(true);
 const small: TiledTile = {
-  blockPixels: 64,
-  blockChannels: 16,
+  blockRows: 64,
+  blockColumns: 16,
   blockDepth: 4,
-  threadPixels: 4,
-  threadChannels: 4,
+  threadRows: 4,
+  threadColumns: 4,
   half: false,
+  splits: 1,
 };
 
-/** The step in another form: with the same operands, and what the output is made of. */
-function inTiles(step: KernelStep, geometry: ConvolutionGeometry, tile: TiledTile, up?: readonly [number, number]) {
-  const flags = Object.fromEntries(Object.keys(plainFlags).map((name) => [name, step.constants[name]!]));
-  return tiledStep(geometry, flags, step.operands, tile, up);
-}
+const formOf = (tile: TiledTile): Form => ({ family: 'tiled', tile: { ...tile, half: tile.half ? 1 : 0 } });
 
 function planTiled(shape: ConvolutionShape, options: ConvolutionOptions, tile: TiledTile): OperationPlan {
-  const plan = planConvolution(shape, { ...options, family: 'naive' }, {});
-  return { ...plan, steps: [inTiles(plan.steps[0]!, checkConvolution('tiled', shape), tile)] };
+  return planConvolution(shape, options, { half: tile.half, choose: () => formOf(tile) });
 }
 
 interface Epilogue {
@@ -153,60 +148,68 @@ describe('the tiles', () => {
   it.each(
     [...fullTiles, ...halfTiles].map((tile) => [tileName(tile), tile] as const),
   )('%s fits any device', (_, tile) => {
-    const { blockPixels, blockChannels, blockDepth, threadPixels, threadChannels, half } = tile;
-    const values = (blockPixels + blockChannels) * blockDepth * (half ? 2 : 4);
-    expect((blockPixels / threadPixels) * (blockChannels / threadChannels)).toBeLessThanOrEqual(256);
-    expect(values + blockPixels * blockDepth).toBeLessThanOrEqual(16384);
+    const { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half } = tile;
+    const values = (blockRows + blockColumns) * blockDepth * (half ? 2 : 4);
+    const threads = (blockRows / threadRows) * (blockColumns / threadColumns);
+    expect(threads).toBeLessThanOrEqual(256);
+    expect(values + blockRows * blockDepth).toBeLessThanOrEqual(16384);
+    // What the kernels' loads ask for: of pixels, of filters in order and turned, and of a filter gradient.
+    expect(threads % (blockDepth / 4)).toBe(0);
+    expect(threads % (blockRows / 4)).toBe(0);
+    for (const vector of [1, 2, 4])
+      expect(threads % (blockColumns / vector) === 0 || blockColumns > threads).toBe(true);
   });
 
-  const costs = (shape: Partial<ConvolutionShape>) => {
-    const geometry = checkConvolution('costs', { ...base, ...shape });
-    return { geometry, tiles: tiledTiles(geometry, false) };
+  const traits = {
+    machine: { units: 40, resident: 2, residentThreads: 64, multiplyAdds: 8e12, bytes: 4e11, dispatch: 4e-6 },
   };
+  const ranked = (shape: Partial<ConvolutionShape>, up: readonly [number, number] = [1, 1]) => {
+    const geometry = checkConvolution('costs', { ...base, ...shape });
+    const forms = tiledForms(geometry, traits, { up, turned: false, split: true });
+    const tiles = rankForms(forms, traits.machine).map((form) => form.tile as unknown as TiledTile);
+    const products = (tile: TiledTile) =>
+      tiledWork(geometry, tile, traits, up).reduce((sum, work) => sum + work.workgroups * work.products, 0);
+    return { geometry, tiles, products };
+  };
+  const wide = {
+    inHeight: 56,
+    inWidth: 56,
+    inChannels: 128,
+    outChannels: 128,
+    kernel: [3, 3],
+    padding: [1, 1],
+  } as const;
 
   it('are ranked by a cost that counts padding', () => {
-    const { geometry, tiles } = costs({ inHeight: 56, inWidth: 56, inChannels: 16, outChannels: 16 });
-    expect(tiles.every((tile) => tile.blockChannels <= 16)).toBe(true);
-    const wide = {
-      blockPixels: 128,
-      blockChannels: 64,
-      blockDepth: 8,
-      threadPixels: 8,
-      threadChannels: 8,
-      half: false,
-    };
-    expect(tiledCost(geometry, wide)).toBeGreaterThan(2 * tiledCost(geometry, tiles[0]!));
-    const many = costs({
-      inHeight: 56,
-      inWidth: 56,
-      inChannels: 128,
-      outChannels: 128,
-      kernel: [3, 3],
-      padding: [1, 1],
+    const few = ranked({ inHeight: 56, inWidth: 56, inChannels: 16, outChannels: 16 });
+    expect(few.tiles[0]!.blockColumns).toBeLessThanOrEqual(16);
+    const many = ranked({ ...wide, batch: 32 });
+    expect(many.tiles[0]!.blockRows * many.tiles[0]!.blockColumns).toBeGreaterThanOrEqual(64 * 64);
+    expect(many.tiles[0]!.splits).toBe(1);
+    expect(many.products(many.tiles[0]!)).toBe(many.geometry.multiplyAdds);
+  });
+
+  it('are split where they would leave units idle', () => {
+    const { tiles, products, geometry } = ranked({
+      ...wide,
+      inHeight: 7,
+      inWidth: 7,
+      inChannels: 512,
+      outChannels: 512,
     });
-    expect(many.tiles[0]!.blockPixels * many.tiles[0]!.blockChannels).toBeGreaterThanOrEqual(64 * 64);
-    expect(tiledCost(many.geometry, many.tiles[0]!)).toBeGreaterThan(many.geometry.multiplyAdds);
-    expect(tiledCost(many.geometry, many.tiles[0]!)).toBeLessThan(1.5 * many.geometry.multiplyAdds);
+    expect(tiles[0]!.splits).toBeGreaterThan(1);
+    expect(products(tiles[0]!)).toBeLessThan(1.5 * geometry.multiplyAdds);
   });
 
   it('take few channels a step where there are few', () => {
     expect(
-      costs({ inHeight: 56, inWidth: 56, inChannels: 3, outChannels: 64, kernel: [7, 7] }).tiles[0]!.blockDepth,
+      ranked({ inHeight: 56, inWidth: 56, inChannels: 3, outChannels: 64, kernel: [7, 7] }).tiles[0]!.blockDepth,
     ).toBe(4);
   });
 
   it('count the taps that meet a pixel of a spread input', () => {
-    const geometry = checkConvolution('costs', {
-      ...base,
-      inHeight: 32,
-      inWidth: 32,
-      inChannels: 64,
-      outChannels: 64,
-      kernel: [3, 3],
-      padding: [1, 1],
-    });
-    const [tile] = tiledTiles(geometry, false, [2, 2]);
-    expect(tiledCost(geometry, tile!, [2, 2])).toBeLessThan(tiledCost(geometry, tile!) / 3);
+    const spread = ranked(wide, [2, 2]);
+    expect(spread.products(small)).toBeLessThan(ranked(wide).products(small) / 3);
   });
 });
 
@@ -216,17 +219,17 @@ describe(hasHalf ? 'tiles of float32 and float16' : 'tiles of float32, float16 b
   const cases = listed.map((tile, index) => [tileName(tile), tile, index] as const);
 
   it.each(cases)('%s with blocks and steps half empty', async (_, tile, index) => {
-    const inWidth = tile.blockPixels + 1;
+    const inWidth = tile.blockRows + 1;
     const inChannels = tile.blockDepth + (index % 4 === 3 ? 3 : 4);
-    const outChannels = tile.blockChannels + 2;
+    const outChannels = tile.blockColumns + 2;
     await expectTiled({ ...base, inWidth, inChannels, outChannels }, epilogue(modes[index % 3]!, 0), tile, 100 + index);
   });
 
   // The largest steps compile for seconds on some adapters, and their first blocks are full above.
-  const quick = cases.filter(([, tile]) => tile.threadPixels * tile.threadChannels * tile.blockDepth < 512);
+  const quick = cases.filter(([, tile]) => tile.threadRows * tile.threadColumns * tile.blockDepth < 512);
 
   it.each(quick)('%s with full blocks', async (_, tile, index) => {
-    const { blockPixels: inWidth, blockDepth: inChannels, blockChannels: outChannels } = tile;
+    const { blockRows: inWidth, blockDepth: inChannels, blockColumns: outChannels } = tile;
     const mode = modes[(index + 1) % 3]!;
     await expectTiled({ ...base, inWidth, inChannels, outChannels }, epilogue(mode, 0), tile, 200 + index);
   });
@@ -291,6 +294,10 @@ describe('shapes in float32', () => {
   it.each(oddCases)('%s', async (_, shape, index) => {
     await expectTiled(shape, epilogue(modes[index % 3]!, 0), small, 400 + index);
   });
+
+  it.each(oddCases)('%s, split', async (_, shape, index) => {
+    await expectTiled(shape, epilogue(modes[(index + 1) % 3]!, 5), { ...small, splits: 2 + (index % 3) }, 600 + index);
+  });
 });
 
 describe(
@@ -306,9 +313,43 @@ describe(
 
 describe('the epilogue', () => {
   const shape = { ...base, batch: 2, inHeight: 3, inWidth: 4, inChannels: 6, outChannels: 10, groups: 2 };
-  it.each(Array.from({ length: 16 }, (_, bits) => epilogue(modes[bits % 3]!, bits)))('%o', async (one) => {
+  const all = Array.from({ length: 16 }, (_, bits) => epilogue(modes[bits % 3]!, bits));
+  it.each(all)('%o', async (one) => {
     await expectTiled(shape, one, small, 500);
   });
+
+  it.each(all)('%o, behind a split reduction', async (one) => {
+    await expectTiled({ ...shape, inChannels: 26 }, one, { ...small, splits: 3 }, 550);
+  });
+});
+
+it('notes mean and variance of what a split reduction adds up', async () => {
+  const shape = { ...base, batch: 2, inHeight: 3, inWidth: 5, inChannels: 13, outChannels: 6 };
+  const plan = planTiled(shape, { statistics: true, relu: true }, { ...small, splits: 3 });
+  const { input, filter } = randomCase(shape, 'none', false, 71);
+  const result = await runPlan(device, plan, { input, filter });
+  const [output, noted] = [result.floats('output'), result.floats('statistics')];
+  const blocks = noted.length / 3 / shape.outChannels;
+  const part = (block: number, index: number, k: number) => noted[(block * 3 + index) * shape.outChannels + k]!;
+  for (let k = 0; k < shape.outChannels; k++) {
+    const values = output.filter((_, i) => i % shape.outChannels === k);
+    let [count, sum, squares] = [0, 0, 0];
+    for (let block = 0; block < blocks; block++) {
+      const [mean, own] = [part(block, 0, k), part(block, 2, k)];
+      count += own;
+      sum += own * mean;
+      squares += part(block, 1, k) + own * mean * mean;
+    }
+    expect(count).toBe(values.length);
+    expect(sum).toBeCloseTo(
+      values.reduce((total, value) => total + value, 0),
+      4,
+    );
+    expect(squares).toBeCloseTo(
+      values.reduce((total, value) => total + value * value, 0),
+      4,
+    );
+  }
 });
 
 const strided = { ...base, batch: 2, inHeight: 7, inWidth: 8, inChannels: 6, outChannels: 8 };
@@ -330,42 +371,31 @@ const gradients: Record<string, ConvolutionShape> = {
   },
 };
 
-describe('the input gradient, added to what is there, with window sums and', () => {
-  const cases = Object.entries(gradients).map(([name, shape], index) => [name, shape, modes[index % 3]!] as const);
-  it.each(cases)('%s', async (_, shape, mode) => {
+const gradientCases = Object.entries(gradients).flatMap(([name, shape], index) =>
+  [1, 3].map((splits) => [`${name}${splits > 1 ? ', split' : ''}`, shape, modes[index % 3]!, splits] as const),
+);
+
+describe('the input gradient, its filters read in place, added to what is there, with window sums and', () => {
+  it.each([
+    ...gradientCases,
+    ['channels that are no vectors', { ...strided, inChannels: 7, outChannels: 9, kernel: [3, 3] }, 'none', 1],
+    ['channels that are short vectors', { ...strided, inChannels: 10, outChannels: 6, kernel: [3, 3] }, 'none', 2],
+  ] as const)('%s', async (_, shape, mode, splits) => {
     const geometry = checkConvolution('test', shape);
-    const { kernel, padding, dilation, groups, groupIn, groupOut, stride } = geometry;
-    const turned: ConvolutionGeometry = {
-      ...geometry,
-      inHeight: geometry.outHeight,
-      inWidth: geometry.outWidth,
-      outHeight: geometry.inHeight,
-      outWidth: geometry.inWidth,
-      inChannels: geometry.outChannels,
-      outChannels: geometry.inChannels,
-      groupIn: groupOut,
-      groupOut: groupIn,
-      stride: [1, 1],
-      padding: [dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]],
-    };
-    const options = { accumulate: true, ...(mode !== 'none' && { windowSums: mode }), family: 'tiled' } as const;
-    const plan = planConvolutionInputGradient(shape, options, { subgroup: 4 });
-    const [transpose, convolve] = plan.steps;
+    const { kernel, groups, groupIn, groupOut } = geometry;
+    const options = { accumulate: true, ...(mode !== 'none' && { windowSums: mode }) } as const;
+    const plan = planConvolutionInputGradient(shape, options, { choose: () => formOf({ ...small, splits }) });
     const one = randomCase(shape, 'none', false, 51);
     const before = randomArray(geometry.inputBytes / 4, 61);
     const windowSums = randomArray(shape.batch * shape.inHeight * shape.inWidth * groups, 62);
     const adjust = randomArray(shape.inChannels, 63);
-    const result = await runPlan(
-      device,
-      { ...plan, steps: [transpose!, inTiles(convolve!, turned, small, stride)] },
-      {
-        gradient: one.gradient,
-        filter: one.filter,
-        output: before,
-        ...(mode !== 'none' && { windowSums }),
-        ...(mode === 'input' && { adjust }),
-      },
-    );
+    const result = await runPlan(device, plan, {
+      gradient: one.gradient,
+      filter: one.filter,
+      output: before,
+      ...(mode !== 'none' && { windowSums }),
+      ...(mode === 'input' && { adjust }),
+    });
 
     const operands = referenceOperands(one);
     const throughSums = (i: number): number => {
@@ -379,5 +409,6 @@ describe('the input gradient, added to what is there, with window sums and', () 
     );
     const bound = summationBound(kernel[0] * kernel[1] * groupOut + 3, magnitude);
     expectClose(result.floats('output'), expected, bound, `input gradient ${mode}`);
+    expect(plan.steps.some(({ kernel: { name } }) => name === 'filter_transpose')).toBe(false);
   });
 });

@@ -2,13 +2,16 @@ import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
-import type { ConvolutionShape } from '../../src/ops/convolution.js';
+import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import { planDenseWeightGradient } from '../../src/ops/dense.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
-import type { Family, RankedForm } from '../../src/ops/forms.js';
+import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
 import { planIcActivity } from '../../src/ops/icActivity.js';
 import * as losses from '../../src/ops/loss.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
+import { planCopy, planMultiplyAdds } from '../../src/ops/probes.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
 
 const {
@@ -19,11 +22,9 @@ const {
   planConcat,
   planConcatGradient,
   planConvolution,
-  planConvolutionFilterGradient,
   planConvolutionInputGradient,
   planDense,
   planDenseInputGradient,
-  planDenseWeightGradient,
   planIcUnitGradient,
   planImageToTensor,
   planMaxPool,
@@ -53,6 +54,7 @@ const convolution: ConvolutionShape = {
   groups: 1,
 };
 const depthwise = { ...convolution, outChannels: 4, groups: 4 };
+const grouped = { ...convolution, groups: 2 };
 const pool = {
   batch: 1,
   inHeight: 4,
@@ -63,7 +65,7 @@ const pool = {
   padding: [0, 0],
 } as const;
 const norm = { pixels: 12, channels: 4 };
-const dense = { batch: 3, inFeatures: 8, outFeatures: 4 };
+const dense = { batch: 3, inFeatures: 8, outFeatures: 8 };
 const image = { imageWidth: 5, imageHeight: 4, width: 3, height: 2, channels: 3 } as const;
 const everything = {
   adjust: 'output',
@@ -74,6 +76,13 @@ const everything = {
   storeSums: true,
 } as const;
 
+/** Tiles whose reduction is split in two. */
+const splitForm: ChooseForm = ({ forms }) => {
+  // The shortest steps, of which there are two at least.
+  const { family, tile } = forms.find((form) => form.family === 'tiled' && form.tile.blockDepth === 4)!;
+  return { family, tile: { ...tile, splits: 2 } };
+};
+
 /**
  * Plans of every exported operation, by the function that makes them: what tests hold to what is promised of all operations.
  * A new `plan...` function needs an entry here.
@@ -83,7 +92,7 @@ const everything = {
 export function catalogue(traits: DeviceTraits, families: readonly Family[]): Record<string, OperationPlan[]> {
   const perFamily = (make: (family: Family) => OperationPlan): OperationPlan[] => families.map(make);
   const textured = traits.textures ? texturedTraits(traits) : [];
-  const filterFamilies = families.filter((family) => family === 'naive' || family === 'subgroup');
+  const filterFamilies = families.filter((family) => ['naive', 'subgroup', 'tiled'].includes(family));
   return {
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
     planAdd: [planAdd(12, { relu: true })],
@@ -100,21 +109,31 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
       planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
       ...textured.map((traits) => planConvolution(convolution, everything, traits)),
       planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
+      planConvolution(convolution, everything, { ...traits, choose: splitForm }),
     ],
     planConvolutionFilterGradient: [
       ...filterFamilies.map((family) => planConvolutionFilterGradient(convolution, { family }, traits)),
       planConvolutionFilterGradient(depthwise, { family: 'depthwise' }, traits),
+      planConvolutionFilterGradient(grouped, { family: 'grouped' }, traits),
     ],
     planConvolutionInputGradient: [
       ...perFamily((family) =>
         planConvolutionInputGradient(convolution, { windowSums: 'input', accumulate: true, family }, traits),
       ),
+      planConvolutionInputGradient(convolution, {}, { ...traits, choose: splitForm }),
       ...textured.map((traits) => planConvolutionInputGradient(convolution, {}, traits)),
       planConvolutionInputGradient(depthwise, { family: 'depthwise' }, traits),
     ],
+    planCopy: [planCopy(64)],
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
-    planDense: [planDense(dense, { bias: true }, traits)],
-    planDenseInputGradient: [planDenseInputGradient(dense, {}, traits)],
+    planDense: [
+      planDense(dense, { bias: true }, traits),
+      planDense(dense, { bias: true }, { ...traits, choose: splitForm }),
+    ],
+    planDenseInputGradient: [
+      planDenseInputGradient(dense, {}, traits),
+      planDenseInputGradient(dense, {}, { ...traits, choose: splitForm }),
+    ],
     planDenseWeightGradient: [planDenseWeightGradient(dense, traits)],
     planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
     planGradientClip: [planGradientClip(64, 1)],
@@ -131,6 +150,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMaxPoolGradient: [planMaxPoolGradient(pool)],
     planMeanPool: [planMeanPool(pool)],
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
+    planMultiplyAdds: [planMultiplyAdds(2, 3)],
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],
@@ -163,8 +183,10 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong(losses),
     ...plansAmong(optimisers),
     ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
+    ...plansAmong({ planConvolutionFilterGradient, planDenseWeightGradient }),
     ...plansAmong({ planLogitDistillation, planTableRows }),
   ],
+  'ic-networks/tune': plansAmong({ planCopy, planMultiplyAdds }),
 };
 export const planFunctions = Object.values(planFunctionsOf).flat();
 

@@ -1,4 +1,5 @@
-import { type ChooseForm, chooseByCost } from '../../src/ops/forms.js';
+import { chooseByCost } from '../../src/ops/choose.js';
+import type { ChooseForm } from '../../src/ops/forms.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 
 /** Chooses by cost among all forms but Winograd's, which take more dispatches and memory. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { planConvolution } from '../../src/ops/convolutionForward.js';
-import { chooseByCost, type Family, type FormRequest, type RankedForm } from '../../src/ops/forms.js';
+import { chooseByCost } from '../../src/ops/choose.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
+import type { Family, FormRequest, RankedForm } from '../../src/ops/forms.js';
 import { pickCandidates } from '../../src/tune/candidates.js';
 import { allowedError, faultOf } from '../../src/tune/check.js';
 import { winnerOf } from '../../src/tune/race.js';
@@ -11,6 +12,7 @@ const form = (family: Family, cost: number, body = 100, tile = {}): RankedForm =
   family,
   cost,
   body,
+  work: [],
   tile: { cost, ...tile },
 });
 const limits = { count: 6, largestBody: 450 };

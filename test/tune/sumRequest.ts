@@ -35,7 +35,9 @@ export interface SumForm {
 
 /** An operation made up for a test: forms of one sum, cheapest first. */
 export function sumRequest(key: string, given: readonly SumForm[]): FormRequest {
-  const forms = given.map(({ family, cost }, number): RankedForm => ({ family, cost, body: 10, tile: { number } }));
+  const forms = given.map(
+    ({ family, cost }, number): RankedForm => ({ family, cost, body: 10, work: [], tile: { number } }),
+  );
   return {
     key,
     operation: 'sum',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
-import type { KernelSource } from '../../src/wgsl/assemble.js';
+import type { KernelSource } from '../../src/wgsl/kernelSource.js';
 import { cachedPipelines, kernelPipeline } from '../../src/wgsl/pipeline.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
-import { assemble, type KernelSource, specialisation } from '../../src/wgsl/assemble.js';
+import { assemble, specialisation } from '../../src/wgsl/assemble.js';
 import { type Constants, evaluateConstant } from '../../src/wgsl/constants.js';
+import type { KernelSource } from '../../src/wgsl/kernelSource.js';
 import { writeOut } from '../../src/wgsl/writeOut.js';
 
 describe('evaluateConstant', () => {

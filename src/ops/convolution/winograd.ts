@@ -1,17 +1,19 @@
-import read1 from '../../kernels/shared/read_1.wgsl?raw';
-import tile2Text from '../../kernels/shared/winograd_2.wgsl?raw';
-import tile4Text from '../../kernels/shared/winograd_4.wgsl?raw';
-import filterText from '../../kernels/winograd_filter.wgsl?raw';
-import inputText from '../../kernels/winograd_input.wgsl?raw';
-import outputKernelText from '../../kernels/winograd_output.wgsl?raw';
-import type { Constants } from '../wgsl/constants.js';
-import { type ConvolutionGeometry, geometryConstants } from './convolution.js';
-import { type OutputStep, outputTexts } from './convolutionOutput.js';
+import read1 from '../../../kernels/shared/read_1.wgsl?raw';
+import tile2Text from '../../../kernels/shared/winograd_2.wgsl?raw';
+import tile4Text from '../../../kernels/shared/winograd_4.wgsl?raw';
+import filterText from '../../../kernels/winograd_filter.wgsl?raw';
+import inputText from '../../../kernels/winograd_input.wgsl?raw';
+import outputKernelText from '../../../kernels/winograd_output.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import type { OfferedForm } from '../forms.js';
+import type { DispatchWork } from '../machine.js';
+import { type KernelStep, type Operand, tensorBytes, threadGroups } from '../plan.js';
+import type { DeviceTraits } from '../traits.js';
+import { type VectorWidth, vectorText, widestVector } from '../vectors.js';
 import { filtersText } from './filters.js';
-import type { RankedForm } from './forms.js';
-import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
+import { type OutputStep, outputTexts } from './output.js';
+import { type ConvolutionGeometry, geometryConstants } from './shape.js';
 import { storeTexts, texelConstants } from './texels.js';
-import { type VectorWidth, vectorText, widestVector } from './vectors.js';
 
 /** Tile of a Winograd convolution. */
 export interface WinogradTile {
@@ -21,7 +23,8 @@ export interface WinogradTile {
 
 /** The buffers of a binding that WebGPU's default limits allow. */
 const largestScratch = 128 * 1024 * 1024;
-const transformLoad = 20;
+/** A value loaded or stored, in multiply-adds. */
+const transformLoad = { software: 20, hardware: 3 };
 /** Outputs of a thread that notes statistics, so that there are few of these beside the outputs. */
 const statisticsOutputs = 16;
 
@@ -82,25 +85,40 @@ export function productGeometry(geometry: ConvolutionGeometry, tile: WinogradTil
   };
 }
 
-/** Ranks a tile whose product costs `product`; transforms of constant filters do not count. */
+/** A tile with the form of its product; transforms of constant filters do not count. */
 export function winogradForm(
   geometry: ConvolutionGeometry,
   tile: WinogradTile,
-  product: { readonly cost: number; readonly body: number },
-  lanes: number,
+  product: OfferedForm,
+  traits: DeviceTraits,
   constantFilter: boolean,
-): RankedForm {
+): OfferedForm {
+  const work = [...product.work, ...transformWork(geometry, tile, traits, constantFilter)];
+  return { family: 'winograd', tile: { ...tile }, work, body: product.body };
+}
+
+/** What the transforms have to do: values loaded and stored. */
+function transformWork(
+  geometry: ConvolutionGeometry,
+  tile: WinogradTile,
+  { software }: DeviceTraits,
+  constantFilter: boolean,
+): DispatchWork[] {
   const { tiles, elements } = winogradSizes(geometry, tile);
   const { inChannels, outChannels } = geometry;
-  const input = tiles * inChannels * 2 * elements;
-  const output = tiles * outChannels * (elements + tile.edge ** 2);
-  const filter = constantFilter ? 0 : inChannels * outChannels * (9 + elements);
-  return {
-    family: 'winograd',
-    tile: { ...tile },
-    cost: product.cost + (transformLoad * (input + output + filter)) / lanes,
-    body: product.body,
-  };
+  const each = software ? transformLoad.software : transformLoad.hardware;
+  const transform = (count: number, values: number): DispatchWork => ({
+    workgroups: Math.ceil(count / 4 / 64),
+    threads: 64,
+    products: 0,
+    overhead: 64 * 4 * each * values,
+    bytes: 4 * count * values,
+  });
+  return [
+    ...(constantFilter ? [] : [transform(inChannels * outChannels, 9 + elements)]),
+    transform(tiles * inChannels, 2 * elements),
+    transform(tiles * outChannels, elements + tile.edge ** 2),
+  ];
 }
 
 /** The operands that pass values from one dispatch to the next. */

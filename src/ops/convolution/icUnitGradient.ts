@@ -1,18 +1,18 @@
-import unitText from '../../kernels/ic_unit_gradient.wgsl?raw';
-import sumText from '../../kernels/ic_window_sum_gradient.wgsl?raw';
-import scatterText from '../../kernels/window_scatter.wgsl?raw';
+import unitText from '../../../kernels/ic_unit_gradient.wgsl?raw';
+import sumText from '../../../kernels/ic_window_sum_gradient.wgsl?raw';
+import scatterText from '../../../kernels/window_scatter.wgsl?raw';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
+import { channelSlices, sumSlicesStep } from '../slices.js';
+import { vectorText, widestVector } from '../vectors.js';
+import { isDepthwise } from './depthwise.js';
+import { sumTexts } from './output.js';
 import {
   adjustConstant,
   type ConvolutionGeometry,
   type ConvolutionShape,
   checkConvolution,
   geometryConstants,
-} from './convolution.js';
-import { sumTexts } from './convolutionOutput.js';
-import { isDepthwise } from './depthwiseForm.js';
-import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { channelSlices, sumSlicesStep } from './slices.js';
-import { vectorText, widestVector } from './vectors.js';
+} from './shape.js';
 
 /**
  * Gradient of the IC unit y = z + relu(z - t) behind its convolution, t = adjust[k] S or, for `input`, S.

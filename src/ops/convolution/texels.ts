@@ -1,14 +1,14 @@
-import filterBuffer from '../../kernels/shared/filters_buffer.wgsl?raw';
-import filterTexture from '../../kernels/shared/filters_texture.wgsl?raw';
-import inputBuffer from '../../kernels/shared/input_buffer.wgsl?raw';
-import inputTexture from '../../kernels/shared/input_texture.wgsl?raw';
-import storeBuffer from '../../kernels/shared/store_buffer.wgsl?raw';
-import storeTexture from '../../kernels/shared/store_texture.wgsl?raw';
-import placeText from '../../kernels/shared/texture_place.wgsl?raw';
-import copyText from '../../kernels/tensor_to_texture.wgsl?raw';
+import filterBuffer from '../../../kernels/shared/filters_buffer.wgsl?raw';
+import filterTexture from '../../../kernels/shared/filters_texture.wgsl?raw';
+import inputBuffer from '../../../kernels/shared/input_buffer.wgsl?raw';
+import inputTexture from '../../../kernels/shared/input_texture.wgsl?raw';
+import storeBuffer from '../../../kernels/shared/store_buffer.wgsl?raw';
+import storeTexture from '../../../kernels/shared/store_texture.wgsl?raw';
+import placeText from '../../../kernels/shared/texture_place.wgsl?raw';
+import copyText from '../../../kernels/tensor_to_texture.wgsl?raw';
+import { type KernelStep, type TextureOperand, threadGroups } from '../plan.js';
+import { vectorText } from '../vectors.js';
 import { filtersText } from './filters.js';
-import { type KernelStep, type TextureOperand, threadGroups } from './plan.js';
-import { vectorText } from './vectors.js';
 
 /*
  * Tensors in textures. llvmpipe writes every read of a buffer out lane by lane, with two branches each, and reads a texture

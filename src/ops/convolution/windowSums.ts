@@ -1,9 +1,9 @@
-import pixelSumsText from '../../kernels/pixel_sums.wgsl?raw';
-import type { ConvolutionGeometry } from './convolution.js';
-import { type KernelStep, type Operand, tensorBytes, threadGroups } from './plan.js';
-import { windowSumStep } from './pool.js';
-import type { DeviceTraits } from './traits.js';
-import { vectorText, widestVector } from './vectors.js';
+import pixelSumsText from '../../../kernels/pixel_sums.wgsl?raw';
+import { type KernelStep, type Operand, tensorBytes, threadGroups } from '../plan.js';
+import { windowSumStep } from '../pool.js';
+import type { DeviceTraits } from '../traits.js';
+import { vectorText, widestVector } from '../vectors.js';
+import type { ConvolutionGeometry } from './shape.js';
 
 /** A Winograd convolution's window sums, made ahead of it. */
 export interface WindowSums {

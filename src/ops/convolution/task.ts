@@ -1,19 +1,7 @@
-import naiveText from '../../kernels/conv2d_naive.wgsl?raw';
-import type { Constants } from '../wgsl/constants.js';
-import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
-import { type OutputStep, outputTexts } from './convolutionOutput.js';
-import { depthwiseForms, depthwiseStep } from './depthwiseForm.js';
-import type { BlockTile } from './depthwiseTiles.js';
-import { filterTransposeStep } from './filterTranspose.js';
-import {
-  chooseByCost,
-  type Family,
-  type Form,
-  type FormRequest,
-  planChosen,
-  type RankedForm,
-  rankForms,
-} from './forms.js';
+import naiveText from '../../../kernels/conv2d_naive.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import { chooseByCost, planChosen } from '../choose.js';
+import { type Family, type Form, type FormRequest, type OfferedForm, rankForms } from '../forms.js';
 import {
   type KernelStep,
   type Operand,
@@ -21,14 +9,19 @@ import {
   renameOperands,
   type TextureOperand,
   threadGroups,
-} from './plan.js';
-import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroupForm.js';
+} from '../plan.js';
+import { type DeviceTraits, machineOf } from '../traits.js';
+import { vectorText } from '../vectors.js';
+import type { Pair } from '../windows.js';
+import { depthwiseForms, depthwiseStep } from './depthwise.js';
+import type { BlockTile } from './depthwiseTiles.js';
+import { filterTransposeStep } from './filterTranspose.js';
+import { type OutputStep, outputTexts } from './output.js';
+import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './shape.js';
+import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroup.js';
 import { tensorTexture, tensorToTexture } from './texels.js';
-import { type TiledTile, tiledForms, tiledStep } from './tiledForm.js';
-import type { DeviceTraits } from './traits.js';
-import { vectorText } from './vectors.js';
+import { tiledForms, tiledSteps } from './tiled.js';
 import { sumsApart, windowSumSteps } from './windowSums.js';
-import type { Pair } from './windows.js';
 import {
   productGeometry,
   type WinogradTile,
@@ -38,7 +31,7 @@ import {
   winogradOutputStep,
   winogradScratch,
   winogradTiles,
-} from './winogradForm.js';
+} from './winograd.js';
 
 /** What a convolution kernel does besides multiplying: kernels/shared/convolution_output.wgsl. */
 export interface OutputFlags extends Constants {
@@ -92,45 +85,48 @@ export function shapeKey(operation: string, shape: ConvolutionShape): string {
 }
 
 /** The forms for a task but the naive one, whose kernel depends on the operation. */
-export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
+export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): OfferedForm[] {
   return [...directForms(task, traits), ...winogradForms(task, traits)];
 }
 
 /** A value's way from a buffer into a texture, or what storing it there costs more than in a buffer, by the multiply-add. */
 const intoTexture = { made: 60, given: 20 };
 
-function directForms(task: Omit<ConvolutionTask, 'flags' | 'bindings'>, traits: DeviceTraits): RankedForm[] {
+function directForms(task: Omit<ConvolutionTask, 'flags' | 'bindings'>, traits: DeviceTraits): OfferedForm[] {
   const { geometry, up, turned, constantFilter, givenTextures } = task;
   const cost = intoTexture[givenTextures ? 'given' : 'made'];
   const textures: TextureCosts = { filters: constantFilter ? 0 : cost, input: cost };
   return [
     ...depthwiseForms(geometry, traits, up),
     ...subgroupForms(geometry, traits, up, turned && readsTurned('subgroup', traits), textures),
-    ...tiledForms(geometry, traits, up),
+    ...tiledForms(geometry, traits, { up, turned, split: !givenTextures }),
   ];
 }
 
-function winogradForms(task: ConvolutionTask, traits: DeviceTraits): RankedForm[] {
+function winogradForms(task: ConvolutionTask, traits: DeviceTraits): OfferedForm[] {
   if (task.up.some((size) => size > 1)) return [];
   return winogradTiles(task.geometry).flatMap((tile) => {
     const scratch = Object.values(winogradScratch(task.geometry, tile, task.flags.SUMS !== 0, task.constantFilter));
     if (scratch.reduce((sum, { bytes }) => sum + bytes, 0) > (traits.scratch ?? Number.POSITIVE_INFINITY)) return [];
-    const products = rankForms(directForms(productTask(task, tile), traits));
+    const products = rankForms(directForms(productTask(task, tile), traits), machineOf(traits));
     if (products.length === 0) return [];
     const product = chooseByCost({ ...traits, forms: products });
-    return [winogradForm(task.geometry, tile, product, traits.subgroup ?? 1, task.constantFilter)];
+    return [winogradForm(task.geometry, tile, product, traits, task.constantFilter)];
   });
 }
 
 /** The kernel to check by eye: right for every task without `up`. */
-export function naiveForm({ multiplyAdds }: ConvolutionGeometry): RankedForm {
-  // Two loads a multiply-add, on adapters of which none has fewer than four lanes.
-  return { family: 'naive', tile: {}, cost: multiplyAdds * 10, body: 1 };
+export function naiveForm({ multiplyAdds, outputBytes, inputBytes, filterBytes }: ConvolutionGeometry): OfferedForm {
+  const workgroups = threadGroups(outputBytes / 4);
+  const products = multiplyAdds / workgroups;
+  // Two loads a multiply-add.
+  const work = { workgroups, threads: 64, products, overhead: 40 * products };
+  return { family: 'naive', tile: {}, work: [{ ...work, bytes: inputBytes + outputBytes + filterBytes }], body: 1 };
 }
 
 /** Whether a form reads turned filters in place. Threads that share a load of filters want them side by side. */
 export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean {
-  return family === 'depthwise' || family === 'winograd' || (family === 'subgroup' && subgroup! <= 8);
+  return family !== 'subgroup' || subgroup! <= 8;
 }
 
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */
@@ -147,6 +143,10 @@ export function convolutionSteps(task: ConvolutionTask, form: Form, traits: Devi
 function stepsOf(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
   if (form.tile.textures) return texturedSteps(task, form, traits);
+  if (form.family === 'tiled') {
+    const { steps, scratch } = tiledSteps(task.geometry, task.flags, task.bindings, form, task);
+    return { steps, prepare: [], scratch, textures: {}, outputBlocks: steps.at(-1)!.outputBlocks };
+  }
   const step = directStep(task, form, traits);
   return { steps: [step], prepare: [], scratch: {}, textures: {}, outputBlocks: step.outputBlocks };
 }
@@ -193,10 +193,7 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ou
     const tile = form.tile as unknown as BlockTile;
     return depthwiseStep(geometry, flags, bindings, tile, up, turned);
   }
-  if (form.family === 'tiled') {
-    const tile = { ...form.tile, half: form.tile.half === 1 } as unknown as TiledTile;
-    return tiledStep(geometry, flags, { ...bindings }, tile, up);
-  }
+  if (form.family === 'tiled') return tiledSteps(geometry, flags, bindings, form, task).steps[0]!;
   return {
     kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), ...outputTexts()] },
     constants: { ...geometryConstants(geometry), ...flags },
@@ -287,7 +284,7 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...directForms(own, traits), naiveForm(geometry)]),
+    forms: rankForms([...directForms(own, traits), naiveForm(geometry)], machineOf(traits)),
     plan(form): OperationPlan {
       const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;

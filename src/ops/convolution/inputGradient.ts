@@ -1,6 +1,11 @@
-import naiveText from '../../kernels/conv2d_input_gradient_naive.wgsl?raw';
-import type { Constants } from '../wgsl/constants.js';
-import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './convolution.js';
+import naiveText from '../../../kernels/conv2d_input_gradient_naive.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import { planChosen } from '../choose.js';
+import { type Family, type FormRequest, rankForms } from '../forms.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
+import { type DeviceTraits, machineOf } from '../traits.js';
+import { filterTransposeStep } from './filterTranspose.js';
+import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './shape.js';
 import {
   type ConvolutionTask,
   convolutionForms,
@@ -9,11 +14,7 @@ import {
   plainFlags,
   readsTurned,
   shapeKey,
-} from './convolutionForms.js';
-import { filterTransposeStep } from './filterTranspose.js';
-import { type Family, type FormRequest, planChosen, rankForms } from './forms.js';
-import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import type { DeviceTraits } from './traits.js';
+} from './task.js';
 
 /** What an input gradient does besides multiplying. */
 export interface InputGradientOptions {
@@ -78,7 +79,7 @@ export function planConvolutionInputGradient(
   const request: FormRequest = {
     operation,
     key: shapeKey(operation, shape),
-    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)]),
+    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)], machineOf(traits)),
     plan(form) {
       if (form.family === 'naive') {
         const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });

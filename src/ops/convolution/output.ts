@@ -1,8 +1,8 @@
-import outputText from '../../kernels/shared/convolution_output.wgsl?raw';
-import channelText from '../../kernels/shared/sum_of_channel.wgsl?raw';
-import groupText from '../../kernels/shared/sum_of_group.wgsl?raw';
-import type { KernelStep } from './plan.js';
-import { reluText } from './relu.js';
+import outputText from '../../../kernels/shared/convolution_output.wgsl?raw';
+import channelText from '../../../kernels/shared/sum_of_channel.wgsl?raw';
+import groupText from '../../../kernels/shared/sum_of_group.wgsl?raw';
+import type { KernelStep } from '../plan.js';
+import { reluText } from '../relu.js';
 
 /** The shared text that says what a window sum is of: all channels of a group, or each channel alone. */
 export const sumTexts = { group: groupText, channel: channelText };

@@ -1,8 +1,11 @@
-import depthwiseText from '../../kernels/conv2d_depthwise.wgsl?raw';
-import filterGradientText from '../../kernels/conv2d_filter_gradient_depthwise.wgsl?raw';
-import type { Constants } from '../wgsl/constants.js';
-import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './convolution.js';
-import { type OutputStep, outputTexts } from './convolutionOutput.js';
+import depthwiseText from '../../../kernels/conv2d_depthwise.wgsl?raw';
+import filterGradientText from '../../../kernels/conv2d_filter_gradient_depthwise.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import type { OfferedForm } from '../forms.js';
+import type { KernelStep } from '../plan.js';
+import type { DeviceTraits } from '../traits.js';
+import { vectorText, widestVector } from '../vectors.js';
+import type { Pair } from '../windows.js';
 import {
   type BlockTile,
   blockConstants,
@@ -14,11 +17,8 @@ import {
   sliceCount,
   sliceTiles,
 } from './depthwiseTiles.js';
-import type { RankedForm } from './forms.js';
-import type { KernelStep } from './plan.js';
-import type { DeviceTraits } from './traits.js';
-import { vectorText, widestVector } from './vectors.js';
-import type { Pair } from './windows.js';
+import { type OutputStep, outputTexts } from './output.js';
+import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './shape.js';
 
 /** Whether every channel has a filter of its own and gives one output channel. */
 export function isDepthwise({ groups, inChannels, outChannels }: ConvolutionShape): boolean {
@@ -26,7 +26,7 @@ export function isDepthwise({ groups, inChannels, outChannels }: ConvolutionShap
 }
 
 /** The tiles that suit a geometry whose input is read with `up - 1` zeros between its pixels; none unless it is depthwise. */
-export function depthwiseForms(geometry: ConvolutionGeometry, traits: DeviceTraits, up: Pair): RankedForm[] {
+export function depthwiseForms(geometry: ConvolutionGeometry, traits: DeviceTraits, up: Pair): OfferedForm[] {
   if (!isDepthwise(geometry)) return [];
   return blockTiles(geometry, widestVector(geometry.inChannels), traits, up).map(({ tile, ...rank }) => {
     return { family: 'depthwise', tile: { ...tile }, ...rank };
@@ -64,11 +64,13 @@ export function depthwiseStep(
 }
 
 /** The tiles that suit the filter gradient of a geometry; none unless it is depthwise. */
-export function depthwiseGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): RankedForm[] {
+export function depthwiseGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): OfferedForm[] {
   if (!isDepthwise(geometry)) return [];
-  return sliceTiles(geometry, widestVector(geometry.inChannels), traits).map(({ tile, ...rank }) => {
-    return { family: 'depthwise', tile: { ...tile }, ...rank };
-  });
+  return sliceTiles(geometry, { vector: widestVector(geometry.inChannels), read: 1, reads: 1 }, traits).map(
+    ({ tile, ...rank }) => {
+      return { family: 'depthwise', tile: { ...tile }, ...rank };
+    },
+  );
 }
 
 /** The depthwise kernel of the filter gradient; operands input, gradient, and the given one for `output`. */

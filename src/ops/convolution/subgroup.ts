@@ -1,15 +1,16 @@
-import subgroupText from '../../kernels/conv2d_subgroup.wgsl?raw';
-import read1 from '../../kernels/shared/read_1.wgsl?raw';
-import read2 from '../../kernels/shared/read_2.wgsl?raw';
-import read4 from '../../kernels/shared/read_4.wgsl?raw';
-import type { Constants } from '../wgsl/constants.js';
-import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './convolution.js';
-import { type OutputStep, outputTexts } from './convolutionOutput.js';
-import type { Form, RankedForm } from './forms.js';
+import subgroupText from '../../../kernels/conv2d_subgroup.wgsl?raw';
+import read1 from '../../../kernels/shared/read_1.wgsl?raw';
+import read2 from '../../../kernels/shared/read_2.wgsl?raw';
+import read4 from '../../../kernels/shared/read_4.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import type { Form, OfferedForm } from '../forms.js';
+import type { DispatchWork } from '../machine.js';
+import type { DeviceTraits } from '../traits.js';
+import { type VectorWidth, vectorText, vectorWidths } from '../vectors.js';
+import type { Pair } from '../windows.js';
+import { type OutputStep, outputTexts } from './output.js';
+import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
 import { bufferTexts, fitsTexture, texelConstants, textureTexts } from './texels.js';
-import type { DeviceTraits } from './traits.js';
-import { type VectorWidth, vectorText, vectorWidths } from './vectors.js';
-import type { Pair } from './windows.js';
 
 /** Tile of the subgroup convolution: what one lane holds and loads. */
 export interface SubgroupTile {
@@ -71,14 +72,14 @@ const textureBody = 0.4;
 const pixelCounts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 28];
 const rowCounts = [1, 2, 3, 4, 6, 7, 8];
 
-/** The tiles that suit a geometry, with their costs; none where subgroups have no one size or hardly a lane has work. */
+/** The tiles that suit a geometry, with their work; none where subgroups have no one size or hardly a lane has work. */
 export function subgroupForms(
   given: ConvolutionGeometry,
   traits: DeviceTraits,
   up: Pair,
   turned: boolean,
   textures: TextureCosts,
-): RankedForm[] {
+): OfferedForm[] {
   const { subgroup } = traits;
   if (subgroup === undefined || subgroup < 4 || subgroup > 32) return [];
   const folds = turned ? [1] : foldsOf(given, subgroup, up);
@@ -87,7 +88,7 @@ export function subgroupForms(
     return tilesOf(geometry, fold, traits, subgroup, up).map((tile) => ({
       family: 'subgroup' as const,
       tile: { ...tile },
-      cost: tileCost(geometry, subgroup, up, tile, turned) + textureCost(given, subgroup, tile, textures),
+      work: [...textureWork(given, tile, textures), tileWork(geometry, subgroup, up, tile, turned)],
       body: tileBody(geometry, subgroup, tile),
     }));
   });
@@ -269,15 +270,16 @@ function tileBody(geometry: ConvolutionGeometry, subgroup: number, tile: Subgrou
   return Math.round(((terms + 5 * accumulators) * tile.vector) / 4);
 }
 
-function tileCost(
+/** What the dispatch of a tile has to do: {@link SubgroupCosts} count for all lanes of a subgroup. */
+function tileWork(
   geometry: ConvolutionGeometry,
   subgroup: number,
   up: Pair,
   tile: SubgroupTile,
   turned: boolean,
-): number {
+): DispatchWork {
   const { read, vector, vectors, pixels, rows, taps, textures } = tile;
-  const { kernel, groupIn, groups } = geometry;
+  const { kernel, groupIn, groups, inputBytes, filterBytes, outputBytes } = geometry;
   const { address, load, texel, store, exchange, carry, workgroup } = costsFor(subgroup);
   const channels = chunkLanes(subgroup, groupIn / read) * read;
   const steps = (kernel[0] / up[0]) * (kernel[1] / taps / up[1]) * Math.ceil(groupIn / channels);
@@ -286,23 +288,34 @@ function tileCost(
   const inputLoads = rows * tileColumns(geometry, pixels, taps).columns * (textures > 1 ? texel : loaded(read));
   const filterLoad = textures > 0 ? texel : turned ? (vector / read) * loaded(read) : loaded(vector);
   const filterLoads = taps * channels * vectors * filterLoad;
-  const terms = taps * channels * (rows * pixels * exchange + outputs);
+  const exchanges = taps * channels * rows * pixels * exchange;
   const output = workgroup + store * outputs;
   const { columnBlocks, rowBlocks, channelBlocks } = blocksOf(geometry, subgroup, up, tile);
-  const blocks = columnBlocks * rowBlocks * up[0] * up[1] * channelBlocks * groups;
-  return blocks * (steps * (inputLoads + filterLoads + terms + carry * outputs) + output);
+  return {
+    workgroups: columnBlocks * rowBlocks * up[0] * up[1] * channelBlocks * groups,
+    threads: subgroup,
+    products: subgroup * steps * taps * channels * outputs,
+    overhead: subgroup * (steps * (inputLoads + filterLoads + exchanges + carry * outputs) + output),
+    bytes: inputBytes + filterBytes + outputBytes,
+  };
 }
 
-/** What bringing the operands into textures costs. */
-function textureCost(
+/** What brings the operands into textures. */
+function textureWork(
   { filterBytes, inputBytes }: ConvolutionGeometry,
-  subgroup: number,
   { textures }: SubgroupTile,
   costs: TextureCosts,
-): number {
-  const filters = textures > 0 ? (filterBytes / 4) * costs.filters : 0;
-  const input = textures > 1 ? (inputBytes / 4) * costs.input : 0;
-  return (filters + input) / subgroup;
+): DispatchWork[] {
+  const copy = (bytes: number, cost: number): DispatchWork[] => {
+    const values = bytes / 4;
+    const workgroups = Math.ceil(values / 2048);
+    const overhead = (values * cost) / workgroups;
+    return cost > 0 ? [{ workgroups, threads: 64, products: 0, overhead, bytes: 2 * bytes }] : [];
+  };
+  return [
+    ...(textures > 0 ? copy(filterBytes, costs.filters) : []),
+    ...(textures > 1 ? copy(inputBytes, costs.input) : []),
+  ];
 }
 
 function blocksOf(geometry: ConvolutionGeometry, subgroup: number, up: Pair, tile: SubgroupTile) {

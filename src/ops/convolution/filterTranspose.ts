@@ -1,8 +1,8 @@
-import transposeText from '../../kernels/filter_transpose.wgsl?raw';
-import type { ConvolutionGeometry } from './convolution.js';
-import type { KernelStep } from './plan.js';
+import transposeText from '../../../kernels/filter_transpose.wgsl?raw';
+import type { KernelStep } from '../plan.js';
+import { vectorText, widestVector } from '../vectors.js';
+import type { ConvolutionGeometry } from './shape.js';
 import { storeTexts, texelConstants } from './texels.js';
-import { vectorText, widestVector } from './vectors.js';
 
 /** Edges of the blocks that filter_transpose turns round, and how many of them a workgroup does. */
 const blockChannels = 16;

@@ -1,14 +1,21 @@
-import type { Constants } from '../wgsl/constants.js';
-import type { ConvolutionGeometry } from './convolution.js';
-import { costsFor } from './subgroupForm.js';
-import type { DeviceTraits } from './traits.js';
-import type { VectorWidth } from './vectors.js';
-import type { Pair } from './windows.js';
+import type { Constants } from '../../wgsl/constants.js';
+import type { OfferedForm } from '../forms.js';
+import type { DispatchWork } from '../machine.js';
+import type { DeviceTraits } from '../traits.js';
+import type { VectorWidth } from '../vectors.js';
+import type { Pair } from '../windows.js';
+import type { ConvolutionGeometry } from './shape.js';
+import { costsFor } from './subgroup.js';
 
 /** Output pixels of a thread. */
 export interface BlockTile {
   readonly rows: number;
   readonly pixels: number;
+}
+
+/** A tile with the work of its dispatch and the length of its text. */
+export interface OfferedTile<Tile> extends Pick<OfferedForm, 'work' | 'body'> {
+  readonly tile: Tile;
 }
 
 /** What a thread of a filter gradient goes through. */
@@ -33,13 +40,13 @@ const longestSlice = 1024;
 /** A loop of more vector loads takes processors that play a GPU twice as long: its code is too long to be kept decoded. */
 const mostLoopLoads = 10;
 
-/** The blocks that suit a geometry in vectors of so many channels, each with its cost and the length of its text. */
+/** The blocks that suit a geometry in vectors of so many channels, each with its work and the length of its text. */
 export function blockTiles(
   geometry: ConvolutionGeometry,
   vector: VectorWidth,
   traits: DeviceTraits,
   up: Pair,
-): { readonly tile: BlockTile; readonly cost: number; readonly body: number }[] {
+): OfferedTile<BlockTile>[] {
   const { outHeight, outWidth, kernel } = geometry;
   const [height, width] = kernel;
   const { load } = costsFor(traits.subgroup ?? 32);
@@ -54,9 +61,9 @@ export function blockTiles(
       const products = (outputs * height * width) / (up[0] * up[1]);
       // To see which filter row an input row meets costs about a load.
       const tests = (ROWS_IN * rows) / vector;
-      const each = load * (ROWS_IN * COLUMNS + weights + tests + outputs) + products;
-      const cost = costOfThreads(blockCount(geometry, tile, vector), vector * each, traits);
-      return [{ tile, cost, body: Math.round(((text + 5 * outputs) * vector) / 4) }];
+      const loads = load * (ROWS_IN * COLUMNS + weights + tests + outputs);
+      const work = [workOfThreads(geometry, blockCount(geometry, tile, vector), vector * products, vector * loads)];
+      return [{ tile, work, body: Math.round(((text + 5 * outputs) * vector) / 4) }];
     }),
   );
 }
@@ -83,29 +90,39 @@ export function blockConstants(geometry: ConvolutionGeometry, tile: BlockTile, u
   };
 }
 
-/** The slices that suit a filter gradient, each with its cost and the length of its text. */
+/** What a thread of a filter gradient loads of a pixel: vectors of output channels, and of input channels each of which it multiplies by them. */
+export interface SliceLoads {
+  readonly vector: VectorWidth;
+  /** Input channels that meet every output channel: 1 of a depthwise convolution. */
+  readonly read: VectorWidth;
+  /** Threads for the input channels of a group. */
+  readonly reads: number;
+}
+
+/** The slices that suit a filter gradient, each with its work and the length of its text. */
 export function sliceTiles(
   geometry: ConvolutionGeometry,
-  vector: VectorWidth,
+  { vector, read, reads }: SliceLoads,
   traits: DeviceTraits,
-): { readonly tile: SliceTile; readonly cost: number; readonly body: number }[] {
+): OfferedTile<SliceTile>[] {
   const { batch, outHeight, outWidth, outChannels, kernel } = geometry;
   const { load } = costsFor(traits.subgroup ?? 32);
-  const rowThreads = (outChannels / vector) * kernel[0];
+  const rowThreads = (outChannels / vector) * reads * kernel[0];
   const rows = batch * outHeight;
   const longest = Math.max(1, Math.floor(longestSlice / outWidth));
   const wanted = Math.max(Math.ceil(busy(traits) / rowThreads), Math.ceil(rows / longest));
   const sliceRows = Math.ceil(rows / Math.min(rows, wanted));
   const slices = Math.ceil(rows / sliceRows);
   return sizesUpTo(pixelCounts, outWidth, 1).flatMap((pixels) => {
-    const products = pixels * kernel[1];
+    const products = pixels * kernel[1] * read;
     if (pixels > 1 && products > mostBody) return [];
     const loads = columnsOf(geometry, pixels) + pixels;
-    const step = load * loads * (traits.software && loads > mostLoopLoads ? 2 : 1) + products;
+    const step = load * loads * (traits.software && loads > mostLoopLoads ? 2 : 1);
+    const steps = vector * sliceRows * Math.ceil(outWidth / pixels);
     // Each slice is stored once and read once by the sum.
-    const each = vector * (sliceRows * Math.ceil(outWidth / pixels) * step + 2 * load * kernel[1]);
-    const cost = costOfThreads(rowThreads * slices, each, traits);
-    return [{ tile: { pixels, sliceRows }, cost, body: Math.round((products * vector) / 4) }];
+    const stored = 2 * vector * load * kernel[1] * read;
+    const work = [workOfThreads(geometry, rowThreads * slices, steps * products, steps * step + stored)];
+    return [{ tile: { pixels, sliceRows }, work, body: Math.round((products * vector) / 4) }];
   });
 }
 
@@ -156,7 +173,18 @@ function busy({ software }: DeviceTraits): number {
   return software ? busyThreads.software : busyThreads.hardware;
 }
 
-/** As many threads as the device takes at once cost no less than all of them would. */
-function costOfThreads(count: number, each: number, traits: DeviceTraits): number {
-  return (Math.max(count, busy(traits)) * each) / (traits.subgroup ?? 32);
+/** The work of so many threads, each with so many multiply-adds and what it does besides. */
+function workOfThreads(
+  { inputBytes, outputBytes, filterBytes }: ConvolutionGeometry,
+  count: number,
+  products: number,
+  overhead: number,
+): DispatchWork {
+  return {
+    workgroups: Math.ceil(count / blockThreads),
+    threads: blockThreads,
+    products: Math.min(count, blockThreads) * products,
+    overhead: Math.min(count, blockThreads) * overhead,
+    bytes: inputBytes + outputBytes + filterBytes,
+  };
 }

@@ -1,7 +1,7 @@
-import { ShapeError } from '../errors.js';
-import type { Constants } from '../wgsl/constants.js';
-import { tensorBytes } from './plan.js';
-import { type Pair, requireInteger, windowOutput } from './windows.js';
+import { ShapeError } from '../../errors.js';
+import type { Constants } from '../../wgsl/constants.js';
+import { tensorBytes } from '../plan.js';
+import { type Pair, requireInteger, windowOutput } from '../windows.js';
 
 /**
  * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):

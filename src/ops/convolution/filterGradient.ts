@@ -1,0 +1,114 @@
+import naiveText from '../../../kernels/conv2d_filter_gradient_naive.wgsl?raw';
+import { planChosen } from '../choose.js';
+import { type Family, type Form, type FormRequest, rankForms } from '../forms.js';
+import { type KernelStep, type Operand, type OperationPlan, threadGroups } from '../plan.js';
+import { sumSlicesStep } from '../slices.js';
+import { type DeviceTraits, machineOf } from '../traits.js';
+import { depthwiseGradientForms, depthwiseGradientStep } from './depthwise.js';
+import { type SliceTile, sliceCount } from './depthwiseTiles.js';
+import { groupedGradientForms, groupedGradientStep } from './groupedGradient.js';
+import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './shape.js';
+import {
+  type SubgroupGradientTile,
+  subgroupGradientForms,
+  subgroupGradientSlices,
+  subgroupGradientStep,
+} from './subgroupGradient.js';
+import { naiveForm, shapeKey } from './task.js';
+import { tiledGradientForms, tiledGradientSlices, tiledGradientStep } from './tiledGradient.js';
+
+/** How the gradient with respect to the filters is computed. */
+export interface FilterGradientOptions {
+  /** The kernel's family; the device's best form by default. */
+  readonly family?: Family;
+}
+
+/**
+ * Gradient of a convolution with respect to its filters.
+ *
+ * Operands: input [N, H, W, C], gradient [N, P, Q, K] of z, output [R, S, C / groups, K] (overwritten), and for the
+ * split reduction the scratch slices.
+ *
+ * @throws ShapeError for a shape that does not fit, UnsupportedError for a family that the device cannot run.
+ */
+export function planConvolutionFilterGradient(
+  shape: ConvolutionShape,
+  options: FilterGradientOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const operation = 'conv2dFilterGradient';
+  const geometry = checkConvolution(operation, shape);
+  const operands: Record<string, Operand> = {
+    input: { bytes: geometry.inputBytes, use: 'input' },
+    gradient: { bytes: geometry.outputBytes, use: 'input' },
+    output: { bytes: geometry.filterBytes, use: 'output' },
+  };
+  const request: FormRequest = {
+    operation,
+    key: shapeKey(operation, shape),
+    forms: rankForms(
+      [
+        ...depthwiseGradientForms(geometry, traits),
+        ...groupedGradientForms(geometry, traits),
+        ...tiledGradientForms(geometry, traits),
+        ...subgroupGradientForms(geometry, traits),
+        naiveForm(geometry),
+      ],
+      machineOf(traits),
+    ),
+    plan(form) {
+      const { slices, step } = reductionOf(geometry, form, traits);
+      if (slices === 1) return { operation, operands, steps: [step('output')] };
+      const { filterBytes } = geometry;
+      return {
+        operation,
+        operands: { ...operands, slices: { bytes: slices * filterBytes, use: 'scratch' } },
+        steps: [step('slices'), sumSlicesStep(slices, filterBytes / 4, 'output')],
+      };
+    },
+  };
+  return planChosen(request, traits, options.family);
+}
+
+/** A reduction over slices of pixels, each of which leaves a whole gradient in the operand that `step` is given. */
+interface Reduction {
+  readonly slices: number;
+  step(output: string): KernelStep;
+}
+
+function reductionOf(geometry: ConvolutionGeometry, form: Form, { subgroup }: DeviceTraits): Reduction {
+  switch (form.family) {
+    case 'depthwise': {
+      const tile = form.tile as unknown as SliceTile;
+      return { slices: sliceCount(geometry, tile), step: (output) => depthwiseGradientStep(geometry, tile, output) };
+    }
+    case 'grouped': {
+      const tile = form.tile as unknown as SliceTile;
+      return { slices: sliceCount(geometry, tile), step: (output) => groupedGradientStep(geometry, tile, output) };
+    }
+    case 'tiled':
+      return {
+        slices: tiledGradientSlices(geometry, form),
+        step: (output) => tiledGradientStep(geometry, form, output),
+      };
+    case 'subgroup': {
+      const tile = form.tile as unknown as SubgroupGradientTile;
+      return {
+        slices: subgroupGradientSlices(geometry, tile),
+        step: (output) => subgroupGradientStep(geometry, tile, subgroup!, output),
+      };
+    }
+    default:
+      return { slices: 1, step: () => naiveStep(geometry) };
+  }
+}
+
+function naiveStep(geometry: ConvolutionGeometry): KernelStep {
+  const { kernel, groupIn, outChannels } = geometry;
+  return {
+    kernel: { name: 'conv2d_filter_gradient_naive', text: naiveText },
+    constants: geometryConstants(geometry),
+    workgroups: threadGroups(kernel[0] * kernel[1] * groupIn * outChannels),
+    operands: { input: 'input', gradient: 'gradient', output: 'output' },
+  };
+}

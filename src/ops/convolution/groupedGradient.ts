@@ -1,0 +1,43 @@
+import groupedText from '../../../kernels/conv2d_filter_gradient_grouped.wgsl?raw';
+import read1 from '../../../kernels/shared/read_1.wgsl?raw';
+import read2 from '../../../kernels/shared/read_2.wgsl?raw';
+import read4 from '../../../kernels/shared/read_4.wgsl?raw';
+import type { OfferedForm } from '../forms.js';
+import type { KernelStep } from '../plan.js';
+import type { DeviceTraits } from '../traits.js';
+import { vectorText, widestVector } from '../vectors.js';
+import { isDepthwise } from './depthwise.js';
+import { blockThreads, type SliceTile, sliceConstants, sliceCount, sliceTiles } from './depthwiseTiles.js';
+import { type ConvolutionGeometry, geometryConstants } from './shape.js';
+
+/** Channels of a group from which on tiles in workgroup memory are filled. */
+const manyChannels = 32;
+
+/** The tiles that suit the filter gradient of a geometry; none unless it has groups, of few channels, but more than one. */
+export function groupedGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): OfferedForm[] {
+  const { groups, groupIn, groupOut } = geometry;
+  if (groups === 1 || isDepthwise(geometry) || Math.max(groupIn, groupOut) > manyChannels) return [];
+  const read = widestVector(groupIn);
+  const vector = widestVector(groupOut);
+  return sliceTiles(geometry, { reads: groupIn / read, read, vector }, traits).map(({ tile, ...rank }) => {
+    return { family: 'grouped', tile: { ...tile }, ...rank };
+  });
+}
+
+/** The kernel of groups of few channels; operands input, gradient, and the given one for `output`. */
+export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTile, output: string): KernelStep {
+  const { groupIn, groupOut, outChannels, kernel } = geometry;
+  const read = widestVector(groupIn);
+  const vector = widestVector(groupOut);
+  const threads = (outChannels / vector) * (groupIn / read) * kernel[0] * sliceCount(geometry, tile);
+  return {
+    kernel: {
+      name: 'conv2d_filter_gradient_grouped',
+      text: groupedText,
+      shared: [vectorText(vector), { 1: read1, 2: read2, 4: read4 }[read]],
+    },
+    constants: { ...geometryConstants(geometry), ...sliceConstants(geometry, tile) },
+    workgroups: Math.ceil(threads / blockThreads),
+    operands: { input: 'input', gradient: 'gradient', output },
+  };
+}

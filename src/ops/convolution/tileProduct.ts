@@ -1,0 +1,145 @@
+import inputScalarsText from '../../../kernels/shared/input_scalars.wgsl?raw';
+import inputVectorsText from '../../../kernels/shared/input_vectors.wgsl?raw';
+import half1Text from '../../../kernels/shared/tile_f16_1.wgsl?raw';
+import half2Text from '../../../kernels/shared/tile_f16_2.wgsl?raw';
+import half4Text from '../../../kernels/shared/tile_f16_4.wgsl?raw';
+import fullText from '../../../kernels/shared/tile_f32.wgsl?raw';
+import productText from '../../../kernels/shared/tile_product.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import type { DeviceTraits } from '../traits.js';
+import { type VectorWidth, vectorText } from '../vectors.js';
+
+/** Tile of a product in workgroup memory: kernels/shared/tile_product.wgsl. */
+export interface ProductTile {
+  /** Rows of a workgroup's results. */
+  readonly blockRows: number;
+  readonly blockColumns: number;
+  /** Terms of a step. */
+  readonly blockDepth: number;
+  /** Rows of a thread's results. */
+  readonly threadRows: number;
+  readonly threadColumns: number;
+  /**
+   * Multiplies in float16, which needs the feature `shader-f16`: values and the sum of a step's products are float16, the
+   * sum of the steps and everything in memory float32. Values beyond 65504 overflow.
+   */
+  readonly half: boolean;
+}
+
+type TileSizes = readonly [rows: number, columns: number, depth: number, threadRows: number, threadColumns: number];
+
+/** Shapes of a thread and of its block that compile to few registers and much arithmetic a load. */
+const fullSizes: readonly TileSizes[] = [
+  [128, 64, 8, 8, 8],
+  [64, 64, 8, 8, 8],
+  [64, 64, 16, 8, 4],
+  [64, 32, 8, 8, 4],
+  [128, 16, 8, 8, 4],
+  [64, 16, 8, 4, 4],
+  [32, 64, 16, 4, 8],
+  [32, 32, 16, 4, 4],
+  [16, 64, 16, 4, 4],
+  [64, 64, 4, 8, 8],
+  [64, 16, 4, 4, 4],
+  [256, 4, 4, 4, 4],
+];
+
+/** Longer steps, since each adds its float16 sums to the float32 ones. */
+const halfSizes: readonly TileSizes[] = [
+  [64, 64, 16, 8, 4],
+  [64, 32, 16, 8, 4],
+  [64, 16, 16, 4, 4],
+  [32, 32, 16, 4, 4],
+];
+
+/** The tiles of which at least half a block is filled by so many rows and columns, and the smallest. */
+export function productTiles(rows: number, columns: number, half: boolean): ProductTile[] {
+  const atMostHalfEmpty = (size: number, block: number, smallest: number): boolean =>
+    block <= Math.max(2 * size - 1, smallest);
+  return (half ? halfSizes : fullSizes)
+    .map(([blockRows, blockColumns, blockDepth, threadRows, threadColumns]) => {
+      return { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half };
+    })
+    .filter(
+      ({ blockRows, blockColumns }) =>
+        atMostHalfEmpty(rows, blockRows, 64) && atMostHalfEmpty(columns, blockColumns, 16),
+    );
+}
+
+/** Threads of a workgroup. */
+export function tileThreads({ blockRows, blockColumns, threadRows, threadColumns }: ProductTile): number {
+  return (blockRows / threadRows) * (blockColumns / threadColumns);
+}
+
+/** What a kernel's text holds of multiply-adds of vectors. */
+export function tileBody({ blockDepth, threadRows, threadColumns }: ProductTile): number {
+  return (blockDepth * threadRows * threadColumns) / 4;
+}
+
+interface TileCosts {
+  /** A vector out of workgroup memory. */
+  readonly read: number;
+  /** A vector out of a buffer into workgroup memory. */
+  readonly load: number;
+  /** Barriers, and what else comes once a step. */
+  readonly step: number;
+  /** A result stored. */
+  readonly output: number;
+}
+
+/** In multiply-adds of a thread: counted in the machine code of a GPU, and measured where a processor plays one. */
+function costsFor({ software, subgroup = 8 }: DeviceTraits): TileCosts {
+  if (!software) return { read: 2, load: 10, step: 20, output: 6 };
+  return subgroup <= 4
+    ? { read: 300, load: 400, step: 3000, output: 14 }
+    : { read: 60, load: 160, step: 200, output: 25 };
+}
+
+/** The multiply-adds of a workgroup in so many steps, and what it does besides. */
+export function tileWork(
+  tile: ProductTile,
+  steps: number,
+  traits: DeviceTraits,
+): { readonly threads: number; readonly products: number; readonly overhead: number } {
+  const { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half } = tile;
+  const threads = tileThreads(tile);
+  const costs = costsFor(traits);
+  const results = threadRows * threadColumns;
+  const products = blockDepth * (half ? results / 2 : results);
+  const reads = (blockDepth * (threadRows + threadColumns)) / (half ? 8 : 4);
+  const loads = ((blockRows + blockColumns) * blockDepth) / 4 / threads;
+  const flush = half ? results : 0;
+  const besides = costs.read * reads + costs.load * loads + flush + costs.step;
+  return {
+    threads,
+    products: threads * steps * products,
+    overhead: threads * (steps * besides + costs.output * results),
+  };
+}
+
+/** The constants of a tile. */
+export function tileConstants(tile: ProductTile): Constants {
+  return {
+    BLOCK_ROWS: tile.blockRows,
+    BLOCK_COLUMNS: tile.blockColumns,
+    BLOCK_DEPTH: tile.blockDepth,
+    THREAD_ROWS: tile.threadRows,
+    THREAD_COLUMNS: tile.threadColumns,
+  };
+}
+
+/** The shared texts of a product: columns in vectors of a width, and input channels of groups of a size. */
+export function productTexts({ half }: ProductTile, vector: VectorWidth, groupIn: number): string[] {
+  return [
+    vectorText(vector),
+    // TileVector is as wide as Vector.
+    half ? { 1: half1Text, 2: half2Text, 4: half4Text }[vector] : fullText,
+    groupIn % 4 === 0 ? inputVectorsText : inputScalarsText,
+    productText,
+  ];
+}
+
+/** The numbers of a form's tile as a tile. */
+export function productTileOf(numbers: Readonly<Record<string, number>>): ProductTile {
+  return { ...(numbers as unknown as ProductTile), half: numbers.half === 1 };
+}

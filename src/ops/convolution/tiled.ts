@@ -1,0 +1,240 @@
+import splitOutputText from '../../../kernels/conv2d_split_output.wgsl?raw';
+import tiledText from '../../../kernels/conv2d_tiled.wgsl?raw';
+import scalarColumnText from '../../../kernels/shared/column_of_scalars.wgsl?raw';
+import vectorColumnText from '../../../kernels/shared/column_of_vectors.wgsl?raw';
+import inOrderText from '../../../kernels/shared/tile_filters_in_order.wgsl?raw';
+import turnedText from '../../../kernels/shared/tile_filters_turned.wgsl?raw';
+import type { Constants } from '../../wgsl/constants.js';
+import type { Form, OfferedForm } from '../forms.js';
+import { type DispatchWork, machineTime } from '../machine.js';
+import { type Operand, threadGroups } from '../plan.js';
+import { type DeviceTraits, machineOf } from '../traits.js';
+import { vectorText, widestVector } from '../vectors.js';
+import type { Pair } from '../windows.js';
+import { type OutputStep, outputTexts } from './output.js';
+import { type ConvolutionGeometry, geometryConstants } from './shape.js';
+import {
+  type ProductTile,
+  productTexts,
+  productTileOf,
+  productTiles,
+  tileBody,
+  tileConstants,
+  tileWork,
+} from './tileProduct.js';
+
+/** Tile of the convolution by tiles in workgroup memory: rows are output pixels, columns output channels. */
+export interface TiledTile extends ProductTile {
+  /** Parts that the reduction is split into, each of which leaves sums in memory; 1 adds up all in registers. */
+  readonly splits: number;
+}
+
+/** What a form does with the input, and what with its sums. */
+export interface TiledUse {
+  /** The input is read as if it had `up - 1` zeros between its pixels; above 1 with a stride of 1 only. */
+  readonly up: Pair;
+  /** Whether the filters are those of the convolution whose input gradient this is. */
+  readonly turned: boolean;
+  /** Whether parts of a split reduction may be left in memory; false where the caller takes one dispatch. */
+  readonly split: boolean;
+}
+
+const splitCounts = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+/** Steps that a part has at least. */
+const fewestSteps = 4;
+/** Pixels of a thread that notes statistics of what it adds up. */
+const statisticsPixels = 8;
+
+/** The tiles that suit a geometry, with their work; those in float16 where the traits allow them. */
+export function tiledForms(geometry: ConvolutionGeometry, traits: DeviceTraits, use: TiledUse): OfferedForm[] {
+  const machine = machineOf(traits);
+  const room = use.split ? (traits.parts ?? traits.scratch ?? Number.POSITIVE_INFINITY) : 0;
+  const cost = (tile: TiledTile): number => machineTime(tiledWork(geometry, tile, traits, use.up), machine);
+  return [false, ...(traits.half ? [true] : [])].flatMap((half) =>
+    productTiles(phasePixels(geometry, use.up), geometry.groupOut, half).flatMap((tile) => {
+      const whole = { ...tile, splits: 1 };
+      const steps = stepsOf(geometry, whole, use.up);
+      const split = splitCounts
+        .filter((splits) => splits * fewestSteps <= steps && partBytes(geometry, splits) <= room)
+        .map((splits) => ({ ...tile, splits: Math.ceil(steps / Math.ceil(steps / splits)) }))
+        .sort((a, b) => cost(a) - cost(b));
+      return [whole, ...split.slice(0, 1)].map((one) => ({
+        family: 'tiled' as const,
+        tile: { ...one, half: half ? 1 : 0 },
+        work: tiledWork(geometry, one, traits, use.up),
+        body: tileBody(one),
+      }));
+    }),
+  );
+}
+
+/** What the dispatches of a tile have to do. */
+export function tiledWork(
+  geometry: ConvolutionGeometry,
+  tile: TiledTile,
+  traits: DeviceTraits,
+  up: Pair,
+): DispatchWork[] {
+  const { inputBytes, filterBytes, outputBytes, groups } = geometry;
+  const { splits } = tile;
+  const depthSteps = Math.ceil(geometry.groupIn / tile.blockDepth);
+  const splitSteps = Math.ceil(stepsOf(geometry, tile, up) / splits);
+  const phases = phaseTaps(geometry, up).map((taps) => taps * depthSteps);
+  const steps = phases.reduce((sum, count) => sum + count, 0);
+  const parts = phases.reduce((sum, count) => sum + Math.max(splits === 1 ? 1 : 0, Math.ceil(count / splitSteps)), 0);
+  const blocks = pixelBlocks(geometry, tile, up) * channelBlocks(geometry, tile) * groups;
+  const multiply = {
+    workgroups: blocks * parts,
+    ...tileWork(tile, steps / parts, traits),
+    longest: (splitSteps * parts) / steps,
+    bytes: inputBytes + filterBytes + splits * outputBytes,
+  };
+  if (splits === 1) return [multiply];
+  const outputs = outputBytes / 4;
+  const output = { workgroups: Math.ceil(outputs / 256), threads: 64, products: 0, overhead: 64 * (4 * splits + 20) };
+  return [multiply, { ...output, bytes: (splits + 1) * outputBytes }];
+}
+
+/** The dispatches of a tiled form, with the scratch that they need. */
+export interface TiledSteps {
+  readonly steps: readonly OutputStep[];
+  readonly scratch: Readonly<Record<string, Operand>>;
+}
+
+/**
+ * The kernel for a convolution, and behind a split reduction the one that adds up its parts.
+ *
+ * @param flags - the constants of shared/convolution_output.wgsl
+ * @param operands - the operand of each binding
+ */
+export function tiledSteps(
+  geometry: ConvolutionGeometry,
+  flags: Constants,
+  operands: Readonly<Record<string, string>>,
+  form: Form,
+  { up, turned }: Omit<TiledUse, 'split'>,
+): TiledSteps {
+  const tile = productTileOf(form.tile);
+  const wholeSteps = stepsOf(geometry, tile, up);
+  const splitSteps = Math.ceil(wholeSteps / form.tile.splits!);
+  // None of them without steps.
+  const splits = Math.ceil(wholeSteps / splitSteps);
+  const constants = {
+    ...geometryConstants(geometry),
+    ...flags,
+    UP_HEIGHT: up[0],
+    UP_WIDTH: up[1],
+    SPLITS: splits,
+    SPLIT_STEPS: splitSteps,
+  };
+  const multiply = multiplyStep(geometry, constants, operands, tile, { up, turned });
+  if (splits === 1) return { steps: [multiply], scratch: {} };
+  const { input, filters, adjust, ...rest } = operands;
+  const weighted = flags.SUMS === 2 && { adjust: adjust! };
+  const parts = {
+    ...multiply,
+    constants: { ...multiply.constants, ...flagsOfParts(flags) },
+    operands: {
+      input: input!,
+      filters: filters!,
+      ...weighted,
+      output: 'parts',
+      ...(flags.SUMS !== 0 && { window_sums: 'partSums' }),
+    },
+  };
+  const behind = { ...rest, ...(flags.ADJUST !== 2 && adjust !== undefined && { adjust }) };
+  return {
+    steps: [parts, splitOutputStep(geometry, { ...constants, TAP_STEPS: depthSteps(geometry, tile) }, behind)],
+    scratch: {
+      parts: { bytes: splits * geometry.outputBytes, use: 'scratch' },
+      ...(flags.SUMS !== 0 && { partSums: { bytes: splits * geometry.windowSumBytes, use: 'scratch' as const } }),
+    },
+  };
+}
+
+/** A part is stored as it is, with its window sums. */
+function flagsOfParts(flags: Constants): Constants {
+  const off = Object.entries(flags).filter(([, value]) => typeof value === 'boolean');
+  return { ...Object.fromEntries(off.map(([name]) => [name, false])), ADJUST: 0, STORE_SUMS: flags.SUMS !== 0 };
+}
+
+function multiplyStep(
+  geometry: ConvolutionGeometry,
+  constants: Constants & { readonly SPLITS: number },
+  operands: Readonly<Record<string, string>>,
+  tile: ProductTile,
+  { up, turned }: Omit<TiledUse, 'split'>,
+): OutputStep {
+  const vector = widestVector(geometry.groupOut);
+  const blocks = { PIXEL_BLOCKS: pixelBlocks(geometry, tile, up), CHANNEL_BLOCKS: channelBlocks(geometry, tile) };
+  return {
+    kernel: {
+      name: 'conv2d_tiled',
+      text: tiledText,
+      shared: [
+        ...productTexts(tile, vector, geometry.groupIn),
+        ...outputTexts(),
+        vector === 1 ? scalarColumnText : vectorColumnText,
+        turned ? turnedText : inOrderText,
+      ],
+    },
+    constants: { ...constants, ...tileConstants(tile), ...blocks },
+    workgroups: blocks.CHANNEL_BLOCKS * blocks.PIXEL_BLOCKS * up[0] * up[1] * geometry.groups * constants.SPLITS,
+    operands,
+    outputBlocks: blocks.PIXEL_BLOCKS,
+  };
+}
+
+function splitOutputStep(
+  geometry: ConvolutionGeometry,
+  constants: Constants,
+  operands: Readonly<Record<string, string>>,
+): OutputStep {
+  const vector = widestVector(geometry.groupOut);
+  const threadPixels = constants.STATISTICS ? statisticsPixels : 1;
+  const outputBlocks = Math.ceil(geometry.outputBytes / 4 / geometry.outChannels / threadPixels);
+  return {
+    kernel: { name: 'conv2d_split_output', text: splitOutputText, shared: [vectorText(vector), ...outputTexts()] },
+    constants: { ...constants, THREAD_PIXELS: threadPixels },
+    workgroups: threadGroups((outputBlocks * geometry.outChannels) / vector),
+    operands: { ...operands, parts: 'parts', ...(constants.SUMS !== 0 && { part_sums: 'partSums' }) },
+    outputBlocks,
+  };
+}
+
+function partBytes({ outputBytes, windowSumBytes }: ConvolutionGeometry, splits: number): number {
+  return splits * (outputBytes + windowSumBytes);
+}
+
+function pixelBlocks(geometry: ConvolutionGeometry, tile: ProductTile, up: Pair): number {
+  return Math.ceil(phasePixels(geometry, up) / tile.blockRows);
+}
+
+function channelBlocks(geometry: ConvolutionGeometry, tile: ProductTile): number {
+  return Math.ceil(geometry.groupOut / tile.blockColumns);
+}
+
+/** Steps of a filter tap. */
+function depthSteps({ groupIn }: ConvolutionGeometry, { blockDepth }: ProductTile): number {
+  return Math.ceil(groupIn / blockDepth);
+}
+
+/** Steps of the pixels that meet most taps. */
+function stepsOf(geometry: ConvolutionGeometry, tile: ProductTile, up: Pair): number {
+  return Math.max(1, ...phaseTaps(geometry, up)) * depthSteps(geometry, tile);
+}
+
+/** Output pixels of one row and column modulo `up`, the last ones of which may lie beyond the output. */
+function phasePixels({ batch, outHeight, outWidth }: ConvolutionGeometry, up: Pair): number {
+  return batch * Math.ceil(outHeight / up[0]) * Math.ceil(outWidth / up[1]);
+}
+
+/** For every row and column modulo `up`, how many filter taps meet a pixel of the input. */
+function phaseTaps({ kernel, dilation, padding }: ConvolutionGeometry, up: Pair): number[] {
+  const along = (axis: 0 | 1): number[] =>
+    Array.from({ length: up[axis] }, (_, phase) => {
+      const taps = Array.from({ length: kernel[axis] }, (_, tap) => phase + tap * dilation[axis] - padding[axis]);
+      return taps.filter((place) => place % up[axis] === 0).length;
+    });
+  return along(0).flatMap((rows) => along(1).map((columns) => rows * columns));
+}

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { productTiles } from '../../src/ops/convolution/tileProduct.js';
+import type { Form, FormRequest } from '../../src/ops/forms.js';
+import { convolutionBackwardMagnitude, convolutionBackwardReference } from '../reference/convolution.js';
+import { closeTestDevice, testDevice } from '../support/device.js';
+import { runPlan } from '../support/runPlan.js';
+import { expectClose, summationBound } from '../support/tolerance.js';
+import { randomCase, referenceOperands } from './convolutionCase.js';
+
+let device: GPUDevice;
+
+beforeAll(async () => {
+  ({ device } = await testDevice());
+});
+
+afterAll(closeTestDevice);
+
+const base = {
+  batch: 1,
+  inHeight: 1,
+  inWidth: 1,
+  inChannels: 1,
+  outChannels: 1,
+  kernel: [1, 1],
+  stride: [1, 1],
+  padding: [0, 0],
+  dilation: [1, 1],
+  groups: 1,
+} as const satisfies ConvolutionShape;
+
+async function expectGradient(shape: ConvolutionShape, form: Form, seed: number): Promise<void> {
+  const plan = planConvolutionFilterGradient(shape, {}, { choose: () => form });
+  const one = randomCase(shape, 'none', false, seed);
+  const result = await runPlan(device, plan, { input: one.input, gradient: one.gradient });
+  const operands = referenceOperands(one);
+  const { batch, outHeight, outWidth } = checkConvolution('gradient', shape);
+  const bound = summationBound(batch * outHeight * outWidth + 1, convolutionBackwardMagnitude(operands).dFilter);
+  const what = `${form.family} ${JSON.stringify(form.tile)} ${JSON.stringify(shape)}`;
+  expectClose(result.floats('output'), convolutionBackwardReference(operands).dFilter, bound, what);
+}
+
+/** Every tile; the largest steps compile for seconds on some adapters. */
+const tiles = productTiles(1000, 1000, false).map((tile, index) => {
+  const form: Form = { family: 'tiled', tile: { ...tile, half: 0, slicePixels: 2 * tile.blockDepth } };
+  return [`${tile.blockRows}x${tile.blockColumns}x${tile.blockDepth}`, form, tile, index] as const;
+});
+
+describe('tiles', () => {
+  it.each(tiles)('%s with blocks and steps half empty, and slices', async (_, form, tile, index) => {
+    const shape = { ...base, inWidth: 5 * tile.blockDepth + 3, outChannels: tile.blockColumns + 2 };
+    await expectGradient({ ...shape, inChannels: tile.blockRows + (index % 2 === 0 ? 4 : 3) }, form, 100 + index);
+  });
+});
+
+const small: Form = {
+  family: 'tiled',
+  tile: { blockRows: 64, blockColumns: 16, blockDepth: 8, threadRows: 4, threadColumns: 4, half: 0, slicePixels: 16 },
+};
+
+const shapes: Readonly<Record<string, ConvolutionShape>> = {
+  'prime sizes': {
+    ...base,
+    batch: 3,
+    inHeight: 5,
+    inWidth: 7,
+    inChannels: 11,
+    outChannels: 13,
+    kernel: [3, 3],
+    padding: [1, 1],
+  },
+  strides: {
+    ...base,
+    batch: 2,
+    inHeight: 11,
+    inWidth: 13,
+    inChannels: 8,
+    outChannels: 6,
+    kernel: [3, 3],
+    stride: [2, 3],
+    padding: [1, 1],
+  },
+  dilation: {
+    ...base,
+    inHeight: 9,
+    inWidth: 11,
+    inChannels: 5,
+    outChannels: 8,
+    kernel: [3, 2],
+    dilation: [2, 3],
+    padding: [2, 1],
+  },
+  'padding beyond the window': {
+    ...base,
+    inHeight: 3,
+    inWidth: 2,
+    inChannels: 4,
+    outChannels: 4,
+    kernel: [2, 2],
+    padding: [3, 4],
+  },
+  'a stride above the window': { ...base, inHeight: 9, inWidth: 8, inChannels: 3, outChannels: 5, stride: [3, 4] },
+  'rows of one pixel': { ...base, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
+  'a stem': {
+    ...base,
+    batch: 2,
+    inHeight: 16,
+    inWidth: 15,
+    inChannels: 3,
+    outChannels: 20,
+    kernel: [7, 7],
+    stride: [2, 2],
+    padding: [3, 3],
+  },
+};
+
+describe.each(Object.entries(shapes))('%s', (_, shape) => {
+  it('by tiles', () => expectGradient(shape, small, 200));
+});
+
+const grouped: Readonly<Record<string, ConvolutionShape>> = {
+  'groups of vectors': {
+    ...base,
+    batch: 2,
+    inHeight: 6,
+    inWidth: 5,
+    inChannels: 16,
+    outChannels: 8,
+    groups: 2,
+    kernel: [3, 3],
+    padding: [1, 1],
+  },
+  'groups of odd sizes': {
+    ...base,
+    batch: 2,
+    inHeight: 7,
+    inWidth: 9,
+    inChannels: 9,
+    outChannels: 15,
+    groups: 3,
+    kernel: [3, 2],
+  },
+  'strided and dilated': {
+    ...base,
+    batch: 2,
+    inHeight: 12,
+    inWidth: 11,
+    inChannels: 8,
+    outChannels: 12,
+    groups: 4,
+    kernel: [2, 3],
+    stride: [2, 3],
+    padding: [2, 3],
+    dilation: [1, 2],
+  },
+  pointwise: { ...base, inHeight: 4, inWidth: 6, inChannels: 12, outChannels: 24, groups: 6 },
+};
+
+describe.each(Object.entries(grouped))('%s', (_, shape) => {
+  it('by tiles', () => expectGradient(shape, small, 300));
+
+  it.each([1, 3, 5])('by threads of %i pixels a step', (pixels) =>
+    expectGradient(shape, { family: 'grouped', tile: { pixels, sliceRows: 3 } }, 400));
+});
+
+it('offers the kernel of groups where channels are few', () => {
+  const families = (shape: ConvolutionShape) => {
+    let request: FormRequest | undefined;
+    const choose = (asked: FormRequest) => {
+      request = asked;
+      return asked.forms[0]!;
+    };
+    planConvolutionFilterGradient(shape, {}, { choose });
+    return request!.forms.map(({ family }) => family);
+  };
+  expect(families(grouped.pointwise!)).toContain('grouped');
+  expect(families(shapes.strides!)).not.toContain('grouped');
+  expect(families({ ...base, inChannels: 128, outChannels: 128, groups: 2 })).not.toContain('grouped');
+});
