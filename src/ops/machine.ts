@@ -16,6 +16,7 @@ export interface Machine {
 
 /** What a dispatch has to do. */
 export interface DispatchWork {
+  /** In all. */
   readonly workgroups: number;
   /** Of a workgroup. */
   readonly threads: number;

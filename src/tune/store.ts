@@ -16,7 +16,7 @@ export interface TuningStore {
   load(scope: TuningScope): Promise<ReadonlyMap<string, TunedForm>>;
   /** Adds results, in place of older ones with the same keys. */
   add(scope: TuningScope, results: ReadonlyMap<string, TunedForm>): Promise<void>;
-  /** What {@link calibrate} found of the scope's adapter. */
+  /** What `calibrate` found of the scope's adapter. */
   loadMachine(scope: TuningScope): Promise<Machine | undefined>;
   /** Keeps it, in place of what was known. */
   addMachine(scope: TuningScope, machine: Machine): Promise<void>;
