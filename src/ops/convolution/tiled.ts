@@ -57,8 +57,10 @@ export function tiledForms(geometry: ConvolutionGeometry, traits: DeviceTraits, 
       const split = splitCounts
         .filter((splits) => splits * fewestSteps <= steps && partBytes(geometry, splits) <= room)
         .map((splits) => ({ ...tile, splits: Math.ceil(steps / Math.ceil(steps / splits)) }))
-        .sort((a, b) => cost(a) - cost(b));
-      return [whole, ...split.slice(0, 1)].map((one) => ({
+        .map((one) => ({ one, cost: cost(one) }));
+      const cheapest =
+        split.length === 0 ? [] : [split.reduce((best, next) => (next.cost < best.cost ? next : best)).one];
+      return [whole, ...cheapest].map((one) => ({
         family: 'tiled' as const,
         tile: { ...one, half: half ? 1 : 0 },
         work: tiledWork(geometry, one, traits, use.up),

@@ -38,7 +38,8 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
     const tiles = [fewest, ...sliceCounts]
       .filter((slices) => slices === fewest || (slices > fewest && pixels / slices >= shortestSlice && slices <= most))
       .map((slices) => ({ ...product, slicePixels: Math.ceil(pixels / slices / blockDepth) * blockDepth }));
-    const tile = tiles.reduce((best, one) => (cost(one) < cost(best) ? one : best));
+    const costs = tiles.map(cost);
+    const tile = tiles[costs.indexOf(Math.min(...costs))]!;
     const work = tiledGradientWork(geometry, tile, traits);
     return { family: 'tiled', tile: { ...tile, half: 0 }, work, body: tileBody(tile) };
   });
