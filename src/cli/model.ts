@@ -151,7 +151,7 @@ async function namesOf(
 /** Class names from a file: a line each, or a JSON array. */
 async function readNames(path: string, classes: number): Promise<readonly NamedClass[]> {
   const bytes = await readWhole('readNames', path);
-  const text = bytes.toString('utf8');
+  const text = new TextDecoder().decode(bytes);
   const names: unknown = text.trimStart().startsWith('[')
     ? parseJson(text, 'readNames', path)
     : text.trim().split(/\r?\n/);

@@ -59,9 +59,11 @@ export async function tune(flags: TuneFlags, output: Output): Promise<void> {
 
 async function importFile(device: GPUDevice, store: TuningStore, path: string, output: Output): Promise<void> {
   const bytes = await readWhole('tune', path);
-  const { adapter, results } = await importTuning(store, bytes.toString('utf8'), path).catch((error: unknown) => {
-    throw namingKind(error, bytes, 'tune', path, 'JSON');
-  });
+  const { adapter, results } = await importTuning(store, new TextDecoder().decode(bytes), path).catch(
+    (error: unknown) => {
+      throw namingKind(error, bytes, 'tune', path, 'JSON');
+    },
+  );
   output.emit({ event: 'import', file: path, adapter, results: results.size });
   const own = adapter === tuningScope(device).adapter;
   output.say(`Imported: ${results.size} operations for ${own ? 'this adapter' : `another adapter, ${adapter}`}`);

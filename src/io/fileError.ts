@@ -47,6 +47,6 @@ export function withFile<T>(use: FileUse, work: () => Promise<T>): Promise<T> {
  *
  * @throws FileError where it cannot be read
  */
-export function readWhole(operation: string, path: string): Promise<Buffer<ArrayBuffer>> {
+export function readWhole(operation: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
   return withFile({ operation, path, expected: 'a file that can be read' }, () => readFile(path));
 }

@@ -103,5 +103,5 @@ it('says in one sentence that a filter leaves nothing', async () => {
 it('knows its peers', async () => {
   const { code, stderr } = await bench(['--peer', 'jax', 'nobody']);
   expect(code).toBe(1);
-  expect(stderr).toContain("argument 'nobody' is invalid. Allowed choices are tensorflow, onnxruntime, jax.");
+  expect(stderr).toContain("argument 'nobody' is invalid. Expected one of tensorflow, onnxruntime, jax.");
 });
