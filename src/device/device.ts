@@ -3,7 +3,7 @@ import { numericLimits } from './limits.js';
 
 /** Why a device was lost. */
 export interface DeviceLoss {
-  readonly reason: GPUDeviceLostReason;
+  readonly reason: 'destroyed' | 'unknown';
   readonly message: string;
 }
 
