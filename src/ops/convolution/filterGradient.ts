@@ -45,7 +45,7 @@ export function planConvolutionFilterGradient(
   };
   const request: FormRequest = {
     operation,
-    key: shapeKey(operation, shape),
+    key: shapeKey(operation, geometry),
     forms: rankForms(
       [
         ...depthwiseGradientForms(geometry, traits),
