@@ -4,7 +4,7 @@ import type { Output } from './output.js';
 
 /** Opens the device that a command asked for and says which one it is, and how to get a faster one. */
 export async function openForCommand(adapter: string, output: Output): Promise<NodeDevice> {
-  const opened = await openDevice({ adapter });
+  const opened = await openDevice({ adapter, quiet: true });
   output.say(`Adapter: ${adapterName(opened.adapter)}`);
   if (opened.hint) output.say(opened.hint);
   return opened;
