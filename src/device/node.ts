@@ -1,14 +1,14 @@
 import { DeviceLostError, UnsupportedError } from '../errors.js';
 import { didYouMean, loosely } from '../names.js';
 import { type AdapterDescription, describeAdapter } from './adapter.js';
-import { destroyDevice, requestDevice } from './device.js';
+import { destroyDevice, type RequestDeviceOptions, requestDevice } from './device.js';
 import { numericLimits } from './limits.js';
 import { napWhileWaiting } from './naps.js';
 import { withoutNativeMessages } from './nativeMessages.js';
 import { type Drivers, driversWereChosen, withDrivers } from './vulkanDrivers.js';
 
 /** Which adapter is opened, and how the device is called. */
-export interface OpenDeviceOptions {
+export interface OpenDeviceOptions extends RequestDeviceOptions {
   /**
    * - `auto` (the default): a GPU; without one, the driver that `VK_DRIVER_FILES` or `VK_ICD_FILENAMES` names; without
    *   these, the embedded SwiftShader
@@ -19,8 +19,6 @@ export interface OpenDeviceOptions {
    * Large letters, hyphens and underscores make no difference.
    */
   readonly adapter?: string;
-  /** The device's label, for messages. */
-  readonly label?: string;
   /**
    * Whether what Dawn and drivers write to a terminal or pipe by themselves, while adapters are looked for, goes nowhere: lines about
    * limits that are no use to users. Descriptor 2 of the process leads nowhere meanwhile, within one turn of the event loop; no other
@@ -209,10 +207,10 @@ function hintFor(used: AdapterDescription, passedOver?: AdapterDescription): str
   return `${gpu} ${llvmpipe}`;
 }
 
-async function open({ adapter: wanted = 'auto', label, quiet = false }: OpenDeviceOptions): Promise<NodeDevice> {
+async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions): Promise<NodeDevice> {
   ask = quiet ? withoutNativeMessages : (request) => request();
   const { found, passedOver } = await choose(wanted);
-  const device = await requestDevice(found.adapter, label);
+  const device = await requestDevice(found.adapter, asked);
   acquire(found, device);
   if (found.description.software) napWhileWaiting(device);
   const hint = hintFor(found.description, passedOver);
