@@ -2,7 +2,7 @@
 
 export { type AdapterDescription, describeAdapter } from './device/adapter.js';
 export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
-export { requestDevice } from './device/device.js';
+export { type RequestDeviceOptions, requestDevice } from './device/device.js';
 export { type ImageSource, imageTexture } from './device/images.js';
 export type {} from './device/webgpu.js';
 export {
