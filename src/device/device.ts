@@ -22,7 +22,7 @@ export interface RequestDeviceOptions {
   /** The device's label, for messages; `ic-networks` where left out. */
   readonly label?: string | undefined;
   /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
-  readonly without?: readonly GPUFeatureName[] | undefined;
+  readonly without?: readonly (typeof usefulFeatures)[number][] | undefined;
 }
 
 const watches = new WeakMap<GPUDevice, Watch>();

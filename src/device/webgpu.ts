@@ -21,7 +21,7 @@ declare global {
   interface GPUComputePipeline {
     label: string;
   }
-  /** Has no more than a label here? WebGPU's types are missing: see docs/embedding.md, TypeScript. */
+  // Has no more than a label? WebGPU's types are missing: docs/embedding.md, TypeScript.
   interface GPUDevice {
     label: string;
   }
