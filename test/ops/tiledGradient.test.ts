@@ -8,6 +8,7 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
 import { randomCase, referenceOperands } from './convolutionCase.js';
+import { oddShapes, onePixel } from './productShapes.js';
 
 let device: GPUDevice;
 
@@ -17,6 +18,7 @@ beforeAll(async () => {
 
 afterAll(closeTestDevice);
 
+<<<<<<< HEAD
 const base = {
   batch: 1,
   inHeight: 1,
@@ -31,6 +33,9 @@ const base = {
 } as const satisfies CompleteConvolution;
 
 async function expectGradient(shape: CompleteConvolution, form: Form, seed: number): Promise<void> {
+=======
+async function expectGradient(shape: ConvolutionShape, form: Form, seed: number): Promise<void> {
+>>>>>>> main
   const plan = planConvolutionFilterGradient(shape, {}, { choose: () => form });
   const one = randomCase(shape, 'none', false, seed);
   const result = await runPlan(device, plan, { input: one.input, gradient: one.gradient });
@@ -49,7 +54,7 @@ const tiles = productTiles(1000, 1000, false).map((tile, index) => {
 
 describe('tiles', () => {
   it.each(tiles)('%s with blocks and steps half empty, and slices', async (_, form, tile, index) => {
-    const shape = { ...base, inWidth: 5 * tile.blockDepth + 3, outChannels: tile.blockColumns + 2 };
+    const shape = { ...onePixel, inWidth: 5 * tile.blockDepth + 3, outChannels: tile.blockColumns + 2 };
     await expectGradient({ ...shape, inChannels: tile.blockRows + (index % 2 === 0 ? 4 : 3) }, form, 100 + index);
   });
 });
@@ -59,6 +64,7 @@ const small: Form = {
   tile: { blockRows: 64, blockColumns: 16, blockDepth: 8, threadRows: 4, threadColumns: 4, half: 0, slicePixels: 16 },
 };
 
+<<<<<<< HEAD
 const shapes: Readonly<Record<string, CompleteConvolution>> = {
   'prime sizes': {
     ...base,
@@ -102,8 +108,13 @@ const shapes: Readonly<Record<string, CompleteConvolution>> = {
   },
   'a stride above the window': { ...base, inHeight: 9, inWidth: 8, inChannels: 3, outChannels: 5, stride: [3, 4] },
   'rows of one pixel': { ...base, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
+=======
+const shapes: Readonly<Record<string, ConvolutionShape>> = {
+  ...oddShapes,
+  'rows of one pixel': { ...onePixel, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
+>>>>>>> main
   'a stem': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 16,
     inWidth: 15,
@@ -121,7 +132,7 @@ describe.each(Object.entries(shapes))('%s', (_, shape) => {
 
 const grouped: Readonly<Record<string, CompleteConvolution>> = {
   'groups of vectors': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 6,
     inWidth: 5,
@@ -132,7 +143,7 @@ const grouped: Readonly<Record<string, CompleteConvolution>> = {
     padding: [1, 1],
   },
   'groups of odd sizes': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 7,
     inWidth: 9,
@@ -142,7 +153,7 @@ const grouped: Readonly<Record<string, CompleteConvolution>> = {
     kernel: [3, 2],
   },
   'strided and dilated': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 12,
     inWidth: 11,
@@ -154,7 +165,7 @@ const grouped: Readonly<Record<string, CompleteConvolution>> = {
     padding: [2, 3],
     dilation: [1, 2],
   },
-  pointwise: { ...base, inHeight: 4, inWidth: 6, inChannels: 12, outChannels: 24, groups: 6 },
+  pointwise: { ...onePixel, inHeight: 4, inWidth: 6, inChannels: 12, outChannels: 24, groups: 6 },
 };
 
 describe.each(Object.entries(grouped))('%s', (_, shape) => {
@@ -176,5 +187,5 @@ it('offers the kernel of groups where channels are few', () => {
   };
   expect(families(grouped.pointwise!)).toContain('grouped');
   expect(families(shapes.strides!)).not.toContain('grouped');
-  expect(families({ ...base, inChannels: 128, outChannels: 128, groups: 2 })).not.toContain('grouped');
+  expect(families({ ...onePixel, inChannels: 128, outChannels: 128, groups: 2 })).not.toContain('grouped');
 });
