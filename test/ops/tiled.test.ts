@@ -26,22 +26,6 @@ const hasHalf = device.features.has('shader-f16');
 
 afterAll(closeTestDevice);
 
-<<<<<<< HEAD
-const base = {
-  batch: 1,
-  inHeight: 1,
-  inWidth: 1,
-  inChannels: 1,
-  outChannels: 1,
-  kernel: [1, 1],
-  stride: [1, 1],
-  padding: [0, 0],
-  dilation: [1, 1],
-  groups: 1,
-} as const satisfies CompleteConvolution;
-
-=======
->>>>>>> main
 /** Every tile that some convolution is offered. */
 function allTiles(half: boolean): TiledTile[] {
   return productTiles(1000, 1000, half).map((tile) => ({ ...tile, splits: 1 }));
@@ -167,13 +151,8 @@ describe('the tiles', () => {
   const traits = {
     machine: { units: 40, resident: 2, residentThreads: 64, multiplyAdds: 8e12, bytes: 4e11, dispatch: 4e-6 },
   };
-<<<<<<< HEAD
   const ranked = (shape: Partial<CompleteConvolution>, up: readonly [number, number] = [1, 1]) => {
-    const geometry = checkConvolution('costs', { ...base, ...shape });
-=======
-  const ranked = (shape: Partial<ConvolutionShape>, up: readonly [number, number] = [1, 1]) => {
     const geometry = checkConvolution('costs', { ...onePixel, ...shape });
->>>>>>> main
     const forms = tiledForms(geometry, traits, { up, turned: false, split: true });
     const tiles = rankForms(forms, traits.machine).map((form) => form.tile as unknown as TiledTile);
     const products = (tile: TiledTile) =>
@@ -249,23 +228,9 @@ describe(hasHalf ? 'tiles of float32 and float16' : 'tiles of float32, float16 b
   });
 });
 
-<<<<<<< HEAD
-const odd: Record<string, Partial<CompleteConvolution>> = {
-  'prime sizes': {
-    batch: 3,
-    inHeight: 5,
-    inWidth: 7,
-    inChannels: 11,
-    outChannels: 13,
-    kernel: [3, 3],
-    padding: [1, 1],
-  },
-  groups: { inHeight: 5, inWidth: 6, inChannels: 12, outChannels: 18, groups: 3, kernel: [3, 2] },
-=======
-const odd: Readonly<Record<string, ConvolutionShape>> = {
+const odd: Readonly<Record<string, CompleteConvolution>> = {
   ...oddShapes,
   groups: { ...onePixel, inHeight: 5, inWidth: 6, inChannels: 12, outChannels: 18, groups: 3, kernel: [3, 2] },
->>>>>>> main
   'a group a channel': {
     ...onePixel,
     batch: 2,

@@ -18,24 +18,7 @@ beforeAll(async () => {
 
 afterAll(closeTestDevice);
 
-<<<<<<< HEAD
-const base = {
-  batch: 1,
-  inHeight: 1,
-  inWidth: 1,
-  inChannels: 1,
-  outChannels: 1,
-  kernel: [1, 1],
-  stride: [1, 1],
-  padding: [0, 0],
-  dilation: [1, 1],
-  groups: 1,
-} as const satisfies CompleteConvolution;
-
 async function expectGradient(shape: CompleteConvolution, form: Form, seed: number): Promise<void> {
-=======
-async function expectGradient(shape: ConvolutionShape, form: Form, seed: number): Promise<void> {
->>>>>>> main
   const plan = planConvolutionFilterGradient(shape, {}, { choose: () => form });
   const one = randomCase(shape, 'none', false, seed);
   const result = await runPlan(device, plan, { input: one.input, gradient: one.gradient });
@@ -64,55 +47,9 @@ const small: Form = {
   tile: { blockRows: 64, blockColumns: 16, blockDepth: 8, threadRows: 4, threadColumns: 4, half: 0, slicePixels: 16 },
 };
 
-<<<<<<< HEAD
 const shapes: Readonly<Record<string, CompleteConvolution>> = {
-  'prime sizes': {
-    ...base,
-    batch: 3,
-    inHeight: 5,
-    inWidth: 7,
-    inChannels: 11,
-    outChannels: 13,
-    kernel: [3, 3],
-    padding: [1, 1],
-  },
-  strides: {
-    ...base,
-    batch: 2,
-    inHeight: 11,
-    inWidth: 13,
-    inChannels: 8,
-    outChannels: 6,
-    kernel: [3, 3],
-    stride: [2, 3],
-    padding: [1, 1],
-  },
-  dilation: {
-    ...base,
-    inHeight: 9,
-    inWidth: 11,
-    inChannels: 5,
-    outChannels: 8,
-    kernel: [3, 2],
-    dilation: [2, 3],
-    padding: [2, 1],
-  },
-  'padding beyond the window': {
-    ...base,
-    inHeight: 3,
-    inWidth: 2,
-    inChannels: 4,
-    outChannels: 4,
-    kernel: [2, 2],
-    padding: [3, 4],
-  },
-  'a stride above the window': { ...base, inHeight: 9, inWidth: 8, inChannels: 3, outChannels: 5, stride: [3, 4] },
-  'rows of one pixel': { ...base, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
-=======
-const shapes: Readonly<Record<string, ConvolutionShape>> = {
   ...oddShapes,
   'rows of one pixel': { ...onePixel, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
->>>>>>> main
   'a stem': {
     ...onePixel,
     batch: 2,
