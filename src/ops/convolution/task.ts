@@ -2,6 +2,7 @@ import naiveText from '../../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import { chooseByCost, planChosen } from '../choose.js';
 import { type Family, type Form, type FormRequest, type OfferedForm, rankForms } from '../forms.js';
+import { offer } from '../offers.js';
 import {
   type KernelStep,
   type Operand,
@@ -82,6 +83,11 @@ export function shapeKey(operation: string, shape: ConvolutionShape): string {
   const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups } = shape;
   const window = `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} d${dilation.join('x')} g${groups}`;
   return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}`;
+}
+
+/** What of a task its forms depend on. */
+export function ofTask({ bindings: _, ...others }: Partial<ConvolutionTask>): unknown {
+  return others;
 }
 
 /** The forms for a task but the naive one, whose kernel depends on the operation. */
@@ -284,7 +290,7 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...directForms(own, traits), naiveForm(geometry)], machineOf(traits)),
+    forms: offer(traits, ofTask(own), () => [...directForms(own, traits), naiveForm(geometry)]),
     plan(form): OperationPlan {
       const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;
