@@ -3,7 +3,7 @@ import { ICError } from '../errors.js';
 import { ownTextures } from '../ops/operation.js';
 import type { OperationPlan, TextureOperand } from '../ops/plan.js';
 import { planAddGradient } from '../ops/pointwise.js';
-import { type Lifetime, type MemoryPlan, planMemory } from './memory.js';
+import { type GivenMemory, type Lifetime, type MemoryPlan, planMemory } from './memory.js';
 
 /** An operation of a network: its plan, and which tensor each of its operands is. */
 export interface NetworkOperation {
@@ -60,6 +60,7 @@ export function inLayer<T>(layer: string, work: () => T): T {
  * @param external - tensors that have buffers of their own
  * @param kept - tensors that must outlive the last operation
  * @param largestBuffer - bytes of a buffer of the arena at most
+ * @param given - an arena that there is already
  */
 export function planArena(
   operations: readonly NetworkOperation[],
@@ -67,6 +68,7 @@ export function planArena(
   kept: readonly string[],
   alignment: number,
   largestBuffer?: number,
+  given?: GivenMemory,
 ): MemoryPlan {
   const lifetimes = new Map<string, Lifetime>();
   operations.forEach((operation, index) => {
@@ -80,7 +82,7 @@ export function planArena(
       lifetimes.set(id, { id, bytes: Math.max(bytes, known?.bytes ?? 0), first, last });
     }
   });
-  return planMemory([...lifetimes.values()], alignment, largestBuffer);
+  return planMemory([...lifetimes.values()], alignment, largestBuffer, given);
 }
 
 /** The textures that operations need for themselves. */

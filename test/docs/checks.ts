@@ -130,6 +130,11 @@ export const checks: Readonly<Record<string, Check>> = {
     }
   },
 
+  'docs/performance.md 1': async ({ state, network, inUse }: { inUse: readonly string[] } & TunedRun) => {
+    expect(inUse.length).toBeGreaterThan(3);
+    expectLogits(state, await network.run(held.image));
+  },
+
   // torchvision's mobilenet_v2 of 10 classes, and the weights of the second term.
   'docs/networks.md 1': ({ network, parameters }: { network: NetworkState['network']; parameters: number }) => {
     const adjust = networkParameters(network).filter(({ role }) => role === 'adjust');
@@ -160,6 +165,11 @@ export const checks: Readonly<Record<string, Check>> = {
   'docs/training.md 1': ({ accuracy, dataset }: { accuracy: number; dataset: { count: number } }) => {
     expect(accuracy * dataset.count).toBeCloseTo(Math.round(accuracy * dataset.count), 6);
     expect(accuracy).toBeLessThanOrEqual(1);
+  },
+
+  'docs/training.md 3': ({ trainer }: { trainer: Trainer }) => {
+    expect(trainer.step).toBe(1);
+    expect(trainer.forms.size).toBeGreaterThan(3);
   },
 
   'docs/training.md 2': ({ checkpoint }: { checkpoint: Checkpoint }) => expect(checkpoint.values).toEqual(held.small),

@@ -1,0 +1,137 @@
+import type { ChooseForm, Form } from '../ops/forms.js';
+import type { DeviceTraits } from '../ops/traits.js';
+import type { TunerSeat } from '../tune/background.js';
+import { sameForm } from '../tune/record.js';
+import { type BoundOperations, type NotedForms, noteForms, type Replacement } from './compile.js';
+import type { NetworkOperation } from './operations.js';
+
+/** Something compiled that is to take forms that are found later. */
+export interface Adopting {
+  /** Of the network. */
+  readonly name: string;
+  /** Its operations with some traits. */
+  operations(traits: DeviceTraits): readonly NetworkOperation[];
+  /** Those that it was planned with, but for `choose`. */
+  readonly traits: DeviceTraits;
+  /** What it was planned with. */
+  readonly noted: NotedForms;
+  /** What its operations became. */
+  readonly bound: BoundOperations;
+  /** Called as others take their place. */
+  onTaken?(): void;
+}
+
+/** The taking of forms by something compiled. */
+export interface Adoption {
+  /** What it computes with now. */
+  readonly forms: ReadonlyMap<string, Form>;
+  /** Notes a use, after which the forms may change. */
+  noteUse(): void;
+  /** Notes a use up to {@link release}, in which the forms stay. */
+  hold(): void;
+  release(): void;
+  /** Ends it. */
+  leave(): void;
+}
+
+/** Other operations that are ready, and what is to be told when they take their place. */
+interface Ready {
+  readonly replacement: Replacement;
+  readonly noted: NotedForms;
+  tell(): void;
+}
+
+/** Takes forms that a tuner finds, one at a time, as soon as nothing holds those in use. */
+export function adopt(seat: TunerSeat, { name, operations, traits, noted, bound, onTaken }: Adopting): Adoption {
+  const taken = new Map<string, Form>();
+  let inUse = noted;
+  let ready: Ready | undefined;
+  let held = false;
+  let left = false;
+  let turn: Promise<void> = Promise.resolve();
+
+  /** Forms as they were chosen at first, but for those that are taken. */
+  const chooser =
+    (forms: ReadonlyMap<string, Form>): ChooseForm =>
+    (request) => {
+      const wanted = forms.get(request.key);
+      const form = wanted && request.forms.find((one) => sameForm(one, wanted));
+      return form ?? seat.choose(request);
+    };
+
+  function takeReady(): void {
+    if (!ready || held) return;
+    const { replacement, noted, tell } = ready;
+    ready = undefined;
+    replacement.take();
+    inUse = noted;
+    onTaken?.();
+    tell();
+  }
+
+  async function take(key: string, form: Form, onFormTaken: (from: Form) => void): Promise<void> {
+    const before = (ready?.noted ?? inUse).forms.get(key);
+    if (left) return;
+    if (!before || isInUse(before, form)) {
+      // For what another form asks for inside.
+      taken.set(key, form);
+      return;
+    }
+    const noted = noteForms(chooser(new Map(taken).set(key, form)));
+    const others = operations({ ...traits, choose: noted.choose });
+    // Which forms an operation has depends on its place in the network, too.
+    if (!isInUse(noted.forms.get(key), form)) return;
+    const replacement = await bound.replacement(others);
+    if (left) {
+      replacement.drop();
+      return;
+    }
+    taken.set(key, form);
+    const earlier = ready;
+    earlier?.replacement.drop();
+    ready = {
+      replacement,
+      noted,
+      tell() {
+        earlier?.tell();
+        onFormTaken(before);
+      },
+    };
+    takeReady();
+  }
+
+  seat.begin({
+    name,
+    plan: operations,
+    take(key, form, onFormTaken) {
+      const taking = turn.then(() => take(key, form, onFormTaken));
+      turn = taking.catch(() => {});
+      return taking;
+    },
+  });
+  return {
+    get forms() {
+      return inUse.forms;
+    },
+    noteUse: seat.noteUse,
+    hold() {
+      held = true;
+      seat.noteUse();
+    },
+    release() {
+      held = false;
+      takeReady();
+    },
+    leave() {
+      left = true;
+      ready?.replacement.drop();
+      ready = undefined;
+      seat.leave();
+    },
+  };
+}
+
+/** Whether it is the same kernel, and not one that serves other shapes, too. */
+function isInUse(inUse: Form | undefined, form: Form): boolean {
+  return inUse !== undefined && sameForm(inUse, form) && !inUse.shared;
+}
