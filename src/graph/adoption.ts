@@ -1,24 +1,29 @@
 import type { ChooseForm, Form } from '../ops/forms.js';
+import type { BufferRange } from '../ops/plan.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import type { TunerSeat } from '../tune/background.js';
 import { sameForm } from '../tune/record.js';
-import { type BoundOperations, type NotedForms, noteForms, type Replacement } from './compile.js';
+import { type BoundOperations, bindOperations, type NotedForms, noteForms } from './compile.js';
 import type { NetworkOperation } from './operations.js';
 
 /** Something compiled that is to take forms that are found later. */
 export interface Adopting {
   /** Of the network. */
   readonly name: string;
+  readonly device: GPUDevice;
   /** Its operations with some traits. */
   operations(traits: DeviceTraits): readonly NetworkOperation[];
   /** Those that it was planned with, but for `choose`. */
   readonly traits: DeviceTraits;
   /** What it was planned with. */
   readonly noted: NotedForms;
-  /** What its operations became. */
+  /** What its operations became at first. */
   readonly bound: BoundOperations;
-  /** Called as others take their place. */
-  onTaken?(): void;
+  /** Tensors with buffers of their own, and those that outlive the last operation, as for `bindOperations`. */
+  readonly external: ReadonlyMap<string, BufferRange>;
+  readonly kept: readonly string[];
+  /** Puts others in their place. */
+  replace(bound: BoundOperations): void;
 }
 
 /** The taking of forms by something compiled. */
@@ -30,21 +35,23 @@ export interface Adoption {
   /** Notes a use up to {@link release}, in which the forms stay. */
   hold(): void;
   release(): void;
-  /** Ends it. */
+  /** Ends it, and frees what took the place of the first operations. */
   leave(): void;
 }
 
 /** Other operations that are ready, and what is to be told when they take their place. */
 interface Ready {
-  readonly replacement: Replacement;
+  readonly bound: BoundOperations;
   readonly noted: NotedForms;
   tell(): void;
 }
 
 /** Takes forms that a tuner finds, one at a time, as soon as nothing holds those in use. */
-export function adopt(seat: TunerSeat, { name, operations, traits, noted, bound, onTaken }: Adopting): Adoption {
+export function adopt(seat: TunerSeat, user: Adopting): Adoption {
+  const { name, operations, traits, noted, replace } = user;
   const taken = new Map<string, Form>();
   let inUse = noted;
+  let replacing: BoundOperations | undefined;
   let ready: Ready | undefined;
   let held = false;
   let left = false;
@@ -61,11 +68,12 @@ export function adopt(seat: TunerSeat, { name, operations, traits, noted, bound,
 
   function takeReady(): void {
     if (!ready || held) return;
-    const { replacement, noted, tell } = ready;
+    const { bound, noted, tell } = ready;
     ready = undefined;
-    replacement.take();
+    replace(bound);
+    replacing?.dispose();
+    replacing = bound;
     inUse = noted;
-    onTaken?.();
     tell();
   }
 
@@ -81,16 +89,16 @@ export function adopt(seat: TunerSeat, { name, operations, traits, noted, bound,
     const others = operations({ ...traits, choose: noted.choose });
     // Which forms an operation has depends on its place in the network, too.
     if (!isInUse(noted.forms.get(key), form)) return;
-    const replacement = await bound.replacement(others);
+    const bound = await bindBeside(user, others);
     if (left) {
-      replacement.drop();
+      bound.dispose();
       return;
     }
     taken.set(key, form);
     const earlier = ready;
-    earlier?.replacement.drop();
+    earlier?.bound.dispose();
     ready = {
-      replacement,
+      bound,
       noted,
       tell() {
         earlier?.tell();
@@ -124,11 +132,21 @@ export function adopt(seat: TunerSeat, { name, operations, traits, noted, bound,
     },
     leave() {
       left = true;
-      ready?.replacement.drop();
+      ready?.bound.dispose();
       ready = undefined;
+      replacing?.dispose();
       seat.leave();
     },
   };
+}
+
+/** Binds operations in the memory of the first ones, in which what is kept stays where it is, and more where that does not do. */
+function bindBeside(
+  { device, bound: { arena, memory }, external, kept }: Adopting,
+  operations: readonly NetworkOperation[],
+): Promise<BoundOperations> {
+  const places = new Map([...memory.places].filter(([tensor]) => kept.includes(tensor)));
+  return bindOperations(device, operations, external, kept, {}, { arena, memory: { ...memory, places } });
 }
 
 /** Whether it is the same kernel, and not one that serves other shapes, too. */

@@ -1,17 +1,16 @@
 import { type BufferDescription, createBuffer, destroyBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
 import { createTexture, destroyTexture } from '../device/textures.js';
-import { ICError, ShapeError } from '../errors.js';
+import { ICError } from '../errors.js';
 import { chooseByRule } from '../ops/choose.js';
 import type { ChooseForm, Form } from '../ops/forms.js';
-import { type BoundPlan, type BufferRange, bindPlan, type CompiledPlan, compilePlan } from '../ops/plan.js';
+import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import type { BackgroundTuner, TunerSeat } from '../tune/background.js';
+import type { BackgroundTuner } from '../tune/background.js';
 import type { TuningStore } from '../tune/store.js';
 import type { TuneOptions } from '../tune/tune.js';
-import type { Adopting, Adoption } from './adoption.js';
 import type { MemoryPlan } from './memory.js';
-import { type NetworkOperation, planArena, planTextures, type TexturePlan } from './operations.js';
+import { type NetworkOperation, planArena, planTextures } from './operations.js';
 
 /** How far compiling is. */
 export interface CompileProgress {
@@ -38,10 +37,19 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An arena that there is already, and the tensors that keep their place in it. */
+export interface Before {
+  readonly arena: readonly GPUBuffer[];
+  readonly memory: Pick<MemoryPlan, 'buffers' | 'places'>;
+}
+
 /** Operations joined with memory: ready to be encoded any number of times. */
 export interface BoundOperations {
   readonly dispatches: number;
   readonly arenaBytes: number;
+  /** Buffers of the arena, and what lies where in them. */
+  readonly arena: readonly GPUBuffer[];
+  readonly memory: MemoryPlan;
   /** Dispatches of the operations that go by a name. */
   dispatchesOf(operation: string): number;
   /** Where a tensor lies. */
@@ -50,22 +58,8 @@ export interface BoundOperations {
   encode(pass: GPUComputePassEncoder, without?: string): void;
   /** Encodes what is made of constant operands, once they have changed. */
   prepare(pass: GPUComputePassEncoder): void;
-  /**
-   * Compiles others to take the place of these. They use the same memory, and more beside it where it does not do; what is kept
-   * lies where it lay.
-   *
-   * @throws as {@link bindOperations}
-   */
-  replacement(operations: readonly NetworkOperation[]): Promise<Replacement>;
+  /** Frees the memory that was made for them. */
   dispose(): void;
-}
-
-/** Operations that can take the place of others, at once. */
-export interface Replacement {
-  /** Puts them there. */
-  take(): void;
-  /** Frees them: they are not wanted. */
-  drop(): void;
 }
 
 /**
@@ -76,38 +70,17 @@ export interface Replacement {
 export async function chooserFor(
   device: GPUDevice,
   planner: (traits: DeviceTraits) => unknown,
-  { choose, tune: wanted = false, tuning, signal }: CompileOptions,
+  options: CompileOptions,
 ): Promise<ChooseForm | undefined> {
-  if (choose) return choose;
-  if (isTuner(wanted) || (wanted === false && !tuning)) return undefined;
+  const { choose, tune, tuning } = options;
+  if (choose || !(tune || tuning)) return choose;
   // Loaded where it is asked for: it is as large as everything else here.
-  const { rememberedChoice, tune } = await import('../tune/tune.js');
-  if (wanted === false) return tuning && rememberedChoice(device, tuning);
-  const options = wanted === true ? {} : wanted;
-  return tune(device, planner, { ...options, ...(tuning && { store: tuning }), ...(signal && { signal }) });
-}
-
-function isTuner(tune: CompileOptions['tune']): tune is BackgroundTuner {
-  return typeof tune === 'object' && 'open' in tune;
+  return (await import('../tune/tune.js')).chooseAsWanted(device, planner, options);
 }
 
 /** The tuner that the options name. */
 export function tunerOf({ choose, tune }: CompileOptions): BackgroundTuner | undefined {
-  return !choose && isTuner(tune) ? tune : undefined;
-}
-
-/**
- * A place at the tuner that the options name.
- *
- * @throws ShapeError for a tuner of another device.
- */
-export function seatOf(device: GPUDevice, options: CompileOptions): TunerSeat | undefined {
-  const tuner = tunerOf(options);
-  if (tuner && tuner.device !== device) {
-    const expected = 'a tuner of the device of the state';
-    throw new ShapeError({ operation: 'compile', parameter: 'tune', expected, got: 'one of another device' });
-  }
-  return tuner?.open();
+  return !choose && typeof tune === 'object' && 'open' in tune ? tune : undefined;
 }
 
 /** Forms by the keys of their operations, and a chooser that notes them there. */
@@ -128,12 +101,6 @@ export function noteForms(choose: ChooseForm = chooseByRule): NotedForms {
       return form;
     },
   };
-}
-
-/** Begins with the taking of forms, which is loaded where it is asked for. */
-export async function adopting(seat: TunerSeat, user: Adopting): Promise<Adoption> {
-  const { adopt } = await import('./adoption.js');
-  return adopt(seat, user);
 }
 
 /**
@@ -157,27 +124,12 @@ export async function createBuffers(
   }
 }
 
-/** Operations with all that they are bound to. */
-interface Binding {
-  readonly operations: readonly NetworkOperation[];
-  readonly bound: readonly BoundPlan[];
-  readonly arena: readonly GPUBuffer[];
-  readonly memory: MemoryPlan;
-  readonly textures: TexturePlan;
-  /** Those that it does not share with another one. */
-  readonly own: Memory;
-}
-
-interface Memory {
-  readonly buffers: readonly GPUBuffer[];
-  readonly textures: readonly GPUTexture[];
-}
-
 /**
  * Compiles operations in parallel and gives them one arena.
  *
  * @param external - tensors that have buffers of their own
  * @param kept - tensors that must outlive the last operation
+ * @param before - memory to use first, which others free
  * @throws LimitError where the device cannot hold the arena or a tensor; the signal's reason when aborted.
  */
 export async function bindOperations(
@@ -186,135 +138,80 @@ export async function bindOperations(
   external: ReadonlyMap<string, BufferRange>,
   kept: readonly string[],
   options: CompileOptions = {},
+  before?: Before,
 ): Promise<BoundOperations> {
-  const bind = async (wanted: readonly NetworkOperation[], progress: CompileOptions, before?: Binding) =>
-    bindCompiled(device, await compileOperations(device, wanted, progress), external, kept, before);
-  const first = await bind(operations, options);
-  let current = first;
-  const free = (memory: Partial<Memory>): void => freeMemory(device, memory);
-  /** All but what others may share. */
-  const freeCurrent = (): void => free(current === first ? { textures: first.own.textures } : current.own);
-  const sum = (ofOperation: (name: string) => boolean): number =>
-    current.bound.reduce(
-      (dispatches, one, index) => dispatches + (ofOperation(nameOf(current, index)) ? one.dispatches : 0),
-      0,
-    );
-  return {
-    get dispatches() {
-      return sum(() => true);
-    },
-    get arenaBytes() {
-      return current.memory.arenaBytes + current.textures.bytes;
-    },
-    dispatchesOf: (name) => sum((other) => other === name),
-    range: (tensor) => external.get(tensor) ?? placeIn(current, tensor),
-    encode(pass, without) {
-      current.bound.forEach((operation, index) => {
-        if (without === undefined || nameOf(current, index) !== without) operation.encode(pass);
-      });
-    },
-    prepare(pass) {
-      for (const operation of current.bound) operation.prepare(pass);
-    },
-    async replacement(wanted) {
-      const next = await bind(wanted, {}, first);
-      return {
-        take() {
-          freeCurrent();
-          current = next;
-        },
-        drop: () => free(next.own),
-      };
-    },
-    dispose() {
-      freeCurrent();
-      free({ buffers: first.own.buffers });
-    },
-  };
-}
-
-function freeMemory(device: GPUDevice, { buffers = [], textures = [] }: Partial<Memory>): void {
-  for (const buffer of buffers) destroyBuffer(device, buffer);
-  for (const texture of textures) destroyTexture(device, texture);
-}
-
-function nameOf({ operations }: Binding, index: number): string {
-  return operations[index]!.plan.operation;
-}
-
-function placeIn({ memory, arena }: Pick<Binding, 'memory' | 'arena'>, tensor: string, size?: number): BufferRange {
-  const { buffer: index, offset } = memory.places.get(tensor)!;
-  const buffer = arena[index]!;
-  return { buffer, offset, size: size ?? buffer.size - offset };
-}
-
-/** A compiled operation of a network. */
-interface CompiledOperation extends NetworkOperation {
-  readonly compiled: CompiledPlan;
-}
-
-async function compileOperations(
-  device: GPUDevice,
-  operations: readonly NetworkOperation[],
-  { onProgress, signal }: CompileOptions,
-): Promise<CompiledOperation[]> {
+  const { onProgress, signal } = options;
   signal?.throwIfAborted();
-  let done = 0;
-  return Promise.all(
-    operations.map(async (operation) => {
-      const compiled = await compilePlan(device, operation.plan).catch((error: unknown) => {
-        throw error instanceof ICError ? error.at(operation.layer) : error;
+  let compiled = 0;
+  const plans = await Promise.all(
+    operations.map(async ({ layer, plan }) => {
+      const done = await compilePlan(device, plan).catch((error: unknown) => {
+        throw error instanceof ICError ? error.at(layer) : error;
       });
       signal?.throwIfAborted();
-      onProgress?.({ compiled: ++done, total: operations.length });
-      return { ...operation, compiled };
+      onProgress?.({ compiled: ++compiled, total: operations.length });
+      return done;
     }),
   );
-}
-
-/** Gives operations their memory, or that of what was there before them. */
-async function bindCompiled(
-  device: GPUDevice,
-  operations: readonly CompiledOperation[],
-  external: ReadonlyMap<string, BufferRange>,
-  kept: readonly string[],
-  before?: Binding,
-): Promise<Binding> {
   const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 16);
   const isExternal = (id: string): boolean => external.has(id);
-  const given = before && {
-    buffers: before.memory.buffers,
-    places: new Map(kept.filter((id) => !isExternal(id)).map((id) => [id, before.memory.places.get(id)!])),
-  };
-  const memory = planArena(operations, isExternal, kept, alignment, device.limits.maxBufferSize, given);
+  const memory = planArena(operations, isExternal, kept, alignment, device.limits.maxBufferSize, before?.memory);
   const shared = before?.arena ?? [];
-  const descriptions = memory.buffers.map((size, index) => ({
-    label: `arena ${index}`,
-    size,
-    usage: 0x80 | 0x04 | 0x08,
-  }));
-  const buffers = await createBuffers(device, descriptions.slice(shared.length));
-  const arena = [...shared, ...buffers];
+  const own = await createBuffers(
+    device,
+    memory.buffers
+      .map((size, index) => ({ label: `arena ${index}`, size, usage: 0x80 | 0x04 | 0x08 }))
+      .slice(shared.length),
+  );
+  const arena = [...shared, ...own];
+
   const textures = planTextures(operations);
   const made: GPUTexture[] = [];
-  const bind = ({ plan, tensors, compiled }: CompiledOperation, index: number): BoundPlan => {
-    const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => {
-      const tensor = tensors[name]!;
-      return [name, external.get(tensor) ?? placeIn({ memory, arena }, tensor, bytes)];
-    });
-    const ownTextures = Object.entries(textures.places[index]!).map(([name, place]) => [name, made[place]!]);
-    return bindPlan(compiled, Object.fromEntries([...ranges, ...ownTextures]));
+  const free = (): void => {
+    for (const buffer of own) destroyBuffer(device, buffer);
+    for (const texture of made) destroyTexture(device, texture);
   };
+  const range = (id: string, size?: number): BufferRange => {
+    const known = external.get(id);
+    if (known) return known;
+    const place = memory.places.get(id)!;
+    const buffer = arena[place.buffer]!;
+    return { buffer, offset: place.offset, size: size ?? buffer.size - place.offset };
+  };
+  const bind = ({ plan, tensors }: NetworkOperation, index: number): BoundPlan => {
+    const ranges = Object.entries(plan.operands).map(([name, { bytes }]) => [name, range(tensors[name]!, bytes)]);
+    const own = Object.entries(textures.places[index]!).map(([name, place]) => [name, made[place]!]);
+    return bindPlan(plans[index]!, Object.fromEntries([...ranges, ...own]));
+  };
+  let bound: BoundPlan[];
   try {
-    const bound = await guard(device, 'compile', () => {
+    bound = await guard(device, 'compile', () => {
       textures.textures.forEach((texture, index) => {
         made.push(createTexture(device, { label: `texture ${index}`, ...texture }));
       });
       return operations.map(bind);
     });
-    return { operations, bound, arena, memory, textures, own: { buffers, textures: made } };
   } catch (error) {
-    freeMemory(device, { buffers, textures: made });
+    free();
     throw error;
   }
+  const named = (index: number): string => operations[index]!.plan.operation;
+  return {
+    dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
+    arenaBytes: memory.arenaBytes + textures.bytes,
+    arena,
+    memory,
+    dispatchesOf: (name) =>
+      bound.reduce((sum, { dispatches }, index) => sum + (named(index) === name ? dispatches : 0), 0),
+    range,
+    encode(pass, without) {
+      bound.forEach((operation, index) => {
+        if (without === undefined || named(index) !== without) operation.encode(pass);
+      });
+    },
+    prepare(pass) {
+      for (const operation of bound) operation.prepare(pass);
+    },
+    dispose: free,
+  };
 }

@@ -8,14 +8,13 @@ import type { Form } from '../ops/forms.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, planningTraits } from '../ops/traits.js';
 import {
-  adopting,
   type BoundOperations,
   bindOperations,
   type CompileOptions,
   chooserFor,
   createBuffers,
   noteForms,
-  seatOf,
+  tunerOf,
 } from './compile.js';
 import { checkFit } from './fit.js';
 import { type InferenceOperations, type InferencePlanOptions, planInference } from './inferencePlan.js';
@@ -102,7 +101,7 @@ export async function compileForward(
   state.assertUsable('compile');
   const { batch, logits = false } = options;
   const network = logits ? withoutSoftmax(state.network) : state.network;
-  const seat = seatOf(device, options);
+  const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
   const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
@@ -129,6 +128,7 @@ export async function compileForward(
     throw error;
   }
   const folding = fold;
+  const first = forward;
   const output = { ...forward.range(plan.output), size: tensorBytes(...plan.outputShape) };
   const life = lifetime(
     device,
@@ -136,7 +136,7 @@ export async function compileForward(
     () => {
       adoption?.leave();
       folding.dispose();
-      forward.dispose();
+      first.dispose();
       destroyBuffer(device, input);
     },
     state,
@@ -145,16 +145,20 @@ export async function compileForward(
   let preparedVersion: number | undefined;
   const adoption =
     seat &&
-    (await adopting(seat, {
+    (await import('./adoption.js')).adopt(seat, {
       name: network.name,
       operations: (others) => planner(others).forward,
       traits,
       noted,
-      bound: forward,
-      onTaken() {
+      device,
+      bound: first,
+      external,
+      kept: [plan.output],
+      replace(others) {
+        forward = others;
         preparedVersion = undefined;
       },
-    }));
+    });
 
   function prepare(pass: GPUComputePassEncoder): void {
     folding.encode(pass);

@@ -6,6 +6,8 @@ export interface Lifetime {
   readonly first: number;
   /** Index of the operation that last touches it. */
   readonly last: number;
+  /** Where it lies already. */
+  readonly place?: Place | undefined;
 }
 
 /** Where a tensor lies. */
@@ -25,40 +27,34 @@ export interface MemoryPlan {
   readonly places: ReadonlyMap<string, Place>;
 }
 
-/** Memory that there is already: buffers of a size, which more can be added to, and tensors that keep their place. */
-export type GivenMemory = Pick<MemoryPlan, 'buffers' | 'places'>;
-
 /**
  * Lays tensors out so that those alive at the same time never overlap: the largest first, each in the lowest gap that
  * takes it, in the first buffer that has one.
  *
  * @param alignment - what every offset is a multiple of, in bytes
  * @param largestBuffer - bytes of a buffer at most; a tensor that takes more has one of its own
- * @param given - memory to use first
+ * @param given - bytes of buffers that there are already
  */
 export function planMemory(
   lifetimes: readonly Lifetime[],
   alignment: number,
   largestBuffer = Number.POSITIVE_INFINITY,
-  given: GivenMemory = { buffers: [], places: new Map() },
+  given: readonly number[] = [],
 ): MemoryPlan {
-  const stays = ({ id }: Lifetime): boolean => given.places.has(id);
-  const placed: (Lifetime & Place)[] = lifetimes
-    .filter(stays)
-    .map((tensor) => ({ ...tensor, ...given.places.get(tensor.id)! }));
-  const order = lifetimes.filter((tensor) => !stays(tensor)).sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  const fits = (buffer: number, offset: number, bytes: number): boolean =>
-    offset + bytes <= (given.buffers[buffer] ?? (offset === 0 ? bytes : largestBuffer));
+  const placed: (Lifetime & Place)[] = [];
+  const order = [...lifetimes].sort(
+    (a, b) => Number(!a.place) - Number(!b.place) || b.bytes - a.bytes || a.first - b.first,
+  );
   for (const tensor of order) {
+    const { place } = tensor;
     const neighbours = placed.filter((other) => other.first <= tensor.last && tensor.first <= other.last);
-    let buffer = 0;
-    let offset = lowestGap(neighbours, buffer, tensor.bytes, alignment);
-    while (!fits(buffer, offset, tensor.bytes)) {
-      offset = lowestGap(neighbours, ++buffer, tensor.bytes, alignment);
-    }
+    let { buffer, offset } = place ?? { buffer: 0, offset: lowestGap(neighbours, 0, tensor.bytes, alignment) };
+    const isFull = (): boolean =>
+      (offset > 0 || buffer < given.length) && offset + tensor.bytes > (given[buffer] ?? largestBuffer);
+    while (!place && isFull()) offset = lowestGap(neighbours, ++buffer, tensor.bytes, alignment);
     placed.push({ ...tensor, buffer, offset });
   }
-  const buffers = [...given.buffers];
+  const buffers = [...given];
   for (const { buffer, offset, bytes } of placed) buffers[buffer] = Math.max(buffers[buffer] ?? 0, offset + bytes);
   return {
     arenaBytes: buffers.reduce((sum, bytes) => sum + bytes, 0),

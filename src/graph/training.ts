@@ -5,14 +5,13 @@ import type { Form } from '../ops/forms.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { type DeviceTraits, planningTraits } from '../ops/traits.js';
 import {
-  adopting,
   type BoundOperations,
   bindOperations,
   type CompileOptions,
   chooserFor,
   createBuffers,
   noteForms,
-  seatOf,
+  tunerOf,
 } from './compile.js';
 import { checkFit } from './fit.js';
 import {
@@ -106,7 +105,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
   const { device, network } = state;
   state.assertUsable('compile');
   const { batch, distillation } = options;
-  const seat = seatOf(device, options);
+  const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planTraining(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
   const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
@@ -138,21 +137,28 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     for (const buffer of own) destroyBuffer(device, buffer);
     throw error;
   }
+  const first = bound;
   const adoption =
     seat &&
-    (await adopting(seat, {
+    (await import('./adoption.js')).adopt(seat, {
       name: network.name,
       operations: (others) => planner(others).operations,
       traits,
       noted,
-      bound,
-    }));
+      device,
+      bound: first,
+      external,
+      kept,
+      replace(others) {
+        bound = others;
+      },
+    });
   const life = lifetime(
     device,
     'training',
     () => {
       adoption?.leave();
-      bound.dispose();
+      first.dispose();
       for (const buffer of own) destroyBuffer(device, buffer);
     },
     state,

@@ -8,11 +8,9 @@ import { type DeviceTraits, machineOf } from './traits.js';
  * @param of - all that the forms depend on besides the traits
  */
 export function offer(traits: DeviceTraits, of: unknown, forms: () => readonly OfferedForm[]): readonly RankedForm[] {
-  const { offers, choose: _, machine: _machine, ...others } = traits;
-  const count = (): RankedForm[] => rankForms(forms(), machineOf(traits));
-  if (!offers) return count();
-  const key = JSON.stringify([of, others]);
-  const known = offers.get(key) ?? count();
-  offers.set(key, known);
+  const { offers } = traits;
+  const key = offers && JSON.stringify([of, { ...traits, offers: 0, machine: 0 }]);
+  const known = offers?.get(key!) ?? rankForms(forms(), machineOf(traits));
+  offers?.set(key!, known);
   return known;
 }

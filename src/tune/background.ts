@@ -71,10 +71,12 @@ export interface TunerSeat {
 
 /** Measures on a device that is in use; made by {@link backgroundTuner}. */
 export interface BackgroundTuner {
-  /** What is tuned on. */
-  readonly device: GPUDevice;
-  /** A place for a network that is compiled with it. */
-  open(): TunerSeat;
+  /**
+   * A place for a network that is compiled with it.
+   *
+   * @throws ShapeError where the network is on another device.
+   */
+  open(device: GPUDevice): TunerSeat;
   /**
    * Lets a piece of measuring that is due have the device, for a loop of one's own that leaves it no idle time; resolves as soon as
    * there is nothing to wait for, and never rejects. What trains or evaluates in this package does so by itself.
@@ -168,7 +170,11 @@ export async function backgroundTuner(
     end.signal.throwIfAborted();
   }
 
-  function open(): TunerSeat {
+  function open(where: GPUDevice): TunerSeat {
+    if (where !== device) {
+      const expected = 'a tuner of the device of the state';
+      throw new ShapeError({ operation: 'compile', parameter: 'tune', expected, got: 'one of another device' });
+    }
     const snapshot = new Map(known);
     let seated: FormUser | undefined;
     return {
@@ -191,5 +197,5 @@ export async function backgroundTuner(
     };
   }
 
-  return { device, open, giveTurn: pace.giveTurn, settled: () => working };
+  return { open, giveTurn: pace.giveTurn, settled: () => working };
 }

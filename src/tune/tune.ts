@@ -68,6 +68,28 @@ export async function tune(
   });
 }
 
+/** How options of compiling want forms chosen. */
+interface WantedChoice {
+  readonly tune?: boolean | object;
+  readonly tuning?: TuningStore;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A chooser that measures first where that is wanted, or else one of what is remembered.
+ *
+ * @throws as {@link tune}
+ */
+export async function chooseAsWanted(
+  device: GPUDevice,
+  planner: (traits: DeviceTraits) => unknown,
+  { tune: wanted = false, tuning, signal }: WantedChoice,
+): Promise<ChooseForm | undefined> {
+  if (wanted === false) return tuning && rememberedChoice(device, tuning);
+  const options = wanted === true ? {} : wanted;
+  return tune(device, planner, { ...options, ...(tuning && { store: tuning }), ...(signal && { signal }) });
+}
+
 /** What everything is checked against that has the device to itself. */
 function naiveForm({ forms }: FormRequest): RankedForm | undefined {
   return forms.find(({ family }) => family === 'naive');

@@ -372,8 +372,10 @@ describe('wrong input', () => {
   });
 
   it('refuses a tuner of another device', async () => {
-    const tuner = { ...(await tunerOf()), device: {} as GPUDevice };
+    const opened = await openDevice({ adapter: process.env.ICNET_TEST_ADAPTER ?? 'auto' });
+    const tuner = await backgroundTuner(opened.device);
     await expect(compileInference(state, { batch, tune: tuner })).rejects.toThrow(ShapeError);
     await expect(compileTraining(state, { batch, tune: tuner })).rejects.toMatchObject({ parameter: 'tune' });
+    opened.close();
   });
 });

@@ -6,15 +6,7 @@ import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
 import { type ReluOptions, reluConstants } from '../relu.js';
 import type { DeviceTraits } from '../traits.js';
 import { type Adjust, adjustBytes, adjustConstant, type ConvolutionShape, checkConvolution } from './shape.js';
-import {
-  type ConvolutionTask,
-  convolutionForms,
-  convolutionSteps,
-  naiveForm,
-  ofTask,
-  plainFlags,
-  shapeKey,
-} from './task.js';
+import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
 export interface ConvolutionOptions extends ReluOptions {
@@ -112,7 +104,7 @@ export function planConvolution(
   const request: FormRequest = {
     operation,
     key: shapeKey(keyWords(constantFilter, traits), shape),
-    forms: offer(traits, ofTask(task), () => [...convolutionForms(task, traits), naiveForm(geometry)]),
+    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);
       const statistics: Operand = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output', ofForm: true };

@@ -12,7 +12,6 @@ import {
   convolutionForms,
   convolutionSteps,
   naiveForm,
-  ofTask,
   plainFlags,
   readsTurned,
   shapeKey,
@@ -81,7 +80,7 @@ export function planConvolutionInputGradient(
   const request: FormRequest = {
     operation,
     key: shapeKey(operation, shape),
-    forms: offer(traits, ofTask(task), () => [...convolutionForms(task, traits), naiveForm(geometry)]),
+    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       if (form.family === 'naive') {
         const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });

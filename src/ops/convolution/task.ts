@@ -85,11 +85,6 @@ export function shapeKey(operation: string, shape: ConvolutionShape): string {
   return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}`;
 }
 
-/** What of a task its forms depend on. */
-export function ofTask({ bindings: _, ...others }: Partial<ConvolutionTask>): unknown {
-  return others;
-}
-
 /** The forms for a task but the naive one, whose kernel depends on the operation. */
 export function convolutionForms(task: ConvolutionTask, traits: DeviceTraits): OfferedForm[] {
   return [...directForms(task, traits), ...winogradForms(task, traits)];
@@ -290,7 +285,7 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: offer(traits, ofTask(own), () => [...directForms(own, traits), naiveForm(geometry)]),
+    forms: offer(traits, own, () => [...directForms(own, traits), naiveForm(geometry)]),
     plan(form): OperationPlan {
       const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;
