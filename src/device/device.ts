@@ -14,7 +14,12 @@ interface Watch {
   readonly lost: Promise<DeviceLoss>;
 }
 
-const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+const usefulFeatures: readonly GPUFeatureName[] = [
+  'subgroups',
+  'subgroup-size-control',
+  'shader-f16',
+  'timestamp-query',
+];
 
 const watches = new WeakMap<GPUDevice, Watch>();
 
@@ -36,7 +41,7 @@ function watch(device: GPUDevice): Watch {
 
 /**
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
- * `subgroups`, `shader-f16` and `timestamp-query` that the adapter has.
+ * `subgroups`, `subgroup-size-control`, `shader-f16` and `timestamp-query` that the adapter has.
  *
  * @param label - The device's label, for messages.
  * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
@@ -63,11 +68,34 @@ export async function requestDevice(adapter: GPUAdapter, label = 'ic-networks'):
   }
 }
 
-/** The number of invocations in every subgroup, or undefined where the device has no subgroups or their size varies. */
-export function subgroupSize(device: GPUDevice): number | undefined {
-  if (!device.features.has('subgroups')) return undefined;
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
+/** The subgroups that kernels can count on. */
+export interface Subgroups {
+  /** Invocations of every one. */
+  readonly size: number;
+  /** Whether a kernel has to ask for that size, with the feature `subgroup-size-control`, since the device has others. */
+  readonly pinned: boolean;
+}
+
+/**
+ * The size to ask for, of those that a device has. 32 is what most GPUs are built for. A thread of an Intel GPU has 4 KB of
+ * registers for all its lanes (The Compute Architecture of Intel Processor Graphics, 2015), so 32 lanes have 32 registers each,
+ * too few for tiles; and not all of these GPUs run 8 lanes on request, though they name that size (the WebGPU proposal on the
+ * control of subgroup sizes).
+ */
+function wantedSize(vendor: string): number {
+  return vendor === 'intel' ? 16 : 32;
+}
+
+/**
+ * The subgroups of one size that kernels get on a device: its own, or where it has several sizes and the feature
+ * `subgroup-size-control` the one to ask for. Undefined where it has no subgroups or their size cannot be known.
+ */
+export function subgroupsOf({ features, adapterInfo }: GPUDevice): Subgroups | undefined {
+  const { vendor, subgroupMinSize: least, subgroupMaxSize: most } = adapterInfo;
+  if (!features.has('subgroups') || least === undefined || most === undefined) return undefined;
+  if (least === most) return { size: least, pinned: false };
+  if (!features.has('subgroup-size-control')) return undefined;
+  return { size: Math.min(Math.max(wantedSize(vendor), least), most), pinned: true };
 }
 
 /** Resolves once the device is lost or destroyed; never rejects. */

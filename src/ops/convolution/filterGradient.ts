@@ -76,7 +76,7 @@ interface Reduction {
   step(output: string): KernelStep;
 }
 
-function reductionOf(geometry: ConvolutionGeometry, form: Form, { subgroup }: DeviceTraits): Reduction {
+function reductionOf(geometry: ConvolutionGeometry, form: Form, traits: DeviceTraits): Reduction {
   switch (form.family) {
     case 'depthwise': {
       const tile = form.tile as unknown as SliceTile;
@@ -95,7 +95,7 @@ function reductionOf(geometry: ConvolutionGeometry, form: Form, { subgroup }: De
       const tile = form.tile as unknown as SubgroupGradientTile;
       return {
         slices: subgroupGradientSlices(geometry, tile),
-        step: (output) => subgroupGradientStep(geometry, tile, subgroup!, output),
+        step: (output) => subgroupGradientStep(geometry, tile, traits, output),
       };
     }
     default:
