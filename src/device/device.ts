@@ -14,12 +14,19 @@ interface Watch {
   readonly lost: Promise<DeviceLoss>;
 }
 
-const usefulFeatures: readonly GPUFeatureName[] = [
-  'subgroups',
-  'subgroup-size-control',
-  'shader-f16',
-  'timestamp-query',
-];
+/** TypeScript's own types of WebGPU do not name it yet. */
+const sizeControl = 'subgroup-size-control' as GPUFeatureName;
+
+/** The features that a device is asked for with where its adapter has them. */
+export const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', sizeControl, 'shader-f16', 'timestamp-query'];
+
+/** How a device is asked for. */
+export interface RequestDeviceOptions {
+  /** The device's label, for messages; `ic-networks` where left out. */
+  readonly label?: string | undefined;
+  /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
+  readonly without?: readonly GPUFeatureName[] | undefined;
+}
 
 const watches = new WeakMap<GPUDevice, Watch>();
 
@@ -43,14 +50,18 @@ function watch(device: GPUDevice): Watch {
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
  * `subgroups`, `subgroup-size-control`, `shader-f16` and `timestamp-query` that the adapter has.
  *
- * @param label - The device's label, for messages.
  * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
  */
-export async function requestDevice(adapter: GPUAdapter, label = 'ic-networks'): Promise<GPUDevice> {
+export async function requestDevice(
+  adapter: GPUAdapter,
+  { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
+): Promise<GPUDevice> {
+  // The control of their size would bring subgroups with it.
+  const missing = without.includes('subgroups') ? [...without, sizeControl] : without;
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature) && !missing.includes(feature)),
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);
@@ -94,7 +105,7 @@ export function subgroupsOf({ features, adapterInfo }: GPUDevice): Subgroups | u
   const { vendor, subgroupMinSize: least, subgroupMaxSize: most } = adapterInfo;
   if (!features.has('subgroups') || least === undefined || most === undefined) return undefined;
   if (least === most) return { size: least, pinned: false };
-  if (!features.has('subgroup-size-control')) return undefined;
+  if (!features.has(sizeControl)) return undefined;
   return { size: Math.min(Math.max(wantedSize(vendor), least), most), pinned: true };
 }
 

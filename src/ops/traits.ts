@@ -22,14 +22,14 @@ export interface DeviceTraits {
   readonly scratch?: number;
   /** Bytes that the parts of a split reduction may take; as `scratch` where left out. */
   readonly parts?: number;
-  /** The largest {@link RankedForm.body} to choose where nothing is measured; 190 where left out. */
+  /** The largest {@link RankedForm.body} to choose where nothing is measured; 300 where left out. */
   readonly largestBody?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
 }
 
-/** On llvmpipe, which compiles several times as long as SwiftShader, and there is no faster with a larger one. */
-const llvmpipeBody = 100;
+/** On llvmpipe, which compiles several times as long as SwiftShader. */
+const llvmpipeBody = 190;
 
 const measured = new WeakMap<GPUDevice, Machine>();
 
@@ -44,7 +44,7 @@ export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTrai
   const subgroups = subgroupsOf(device);
   const software = isSoftware(device.adapterInfo);
   const own = { software, ...(subgroups && { subgroup: subgroups.size, pinned: subgroups.pinned }) };
-  const llvmpipe = processorOf(own) === 'llvmpipe';
+  const llvmpipe = subgroups !== undefined && processorOf(own) === 'llvmpipe';
   return {
     ...own,
     machine: measured.get(device) ?? (software ? softwareMachine : machineByName(device.adapterInfo)),
