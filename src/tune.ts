@@ -1,4 +1,5 @@
 /** Tuning: which form of each operation is fastest on an adapter, measured and remembered. Browser-safe. */
+export type {} from './device/webgpu.js';
 export { planCopy, planMultiplyAdds } from './ops/probes.js';
 export {
   type BackgroundTuner,

@@ -4,7 +4,7 @@ import { openDevice } from '../../src/device/node.js';
 import { DeviceLostError, ShapeError } from '../../src/errors.js';
 import { chooseByRule } from '../../src/ops/choose.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, FormRequest } from '../../src/ops/forms.js';
 import type { Machine } from '../../src/ops/machine.js';
 import { softwareMachine } from '../../src/ops/machineTable.js';
@@ -281,7 +281,7 @@ describe('tune', () => {
 });
 
 describe('a convolution', () => {
-  const shape: ConvolutionShape = {
+  const shape: CompleteConvolution = {
     batch: 2,
     inHeight: 6,
     inWidth: 6,

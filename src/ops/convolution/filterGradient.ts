@@ -46,8 +46,8 @@ export function planConvolutionFilterGradient(
   };
   const request: FormRequest = {
     operation,
-    key: shapeKey(operation, shape),
-    forms: offer(traits, [operation, shape], () => [
+    key: shapeKey(operation, geometry),
+    forms: offer(traits, [operation, geometry], () => [
       ...depthwiseGradientForms(geometry, traits),
       ...groupedGradientForms(geometry, traits),
       ...tiledGradientForms(geometry, traits),

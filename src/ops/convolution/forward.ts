@@ -103,7 +103,7 @@ export function planConvolution(
   const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };
   const request: FormRequest = {
     operation,
-    key: shapeKey(keyWords(constantFilter, traits), shape),
+    key: shapeKey(keyWords(constantFilter, traits), geometry),
     forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);

@@ -58,13 +58,13 @@ export function planConvolutionInputGradient(
   const bindings: Record<string, string> = { output: 'output' };
   if (flags.ADD_SUMS) {
     operands.windowSums = {
-      bytes: tensorBytes(shape.batch, shape.inHeight, shape.inWidth, shape.groups),
+      bytes: tensorBytes(geometry.batch, geometry.inHeight, geometry.inWidth, geometry.groups),
       use: 'input',
     };
     bindings.window_sums = 'windowSums';
   }
   if (flags.SUMS_FACTOR) {
-    operands.adjust = { bytes: tensorBytes(shape.inChannels), use: 'input' };
+    operands.adjust = { bytes: tensorBytes(geometry.inChannels), use: 'input' };
     bindings.adjust = 'adjust';
   }
   const turned = turnedGeometry(geometry);
@@ -79,7 +79,7 @@ export function planConvolutionInputGradient(
   };
   const request: FormRequest = {
     operation,
-    key: shapeKey(operation, shape),
+    key: shapeKey(operation, geometry),
     forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       if (form.family === 'naive') {

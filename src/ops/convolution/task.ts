@@ -18,7 +18,7 @@ import { depthwiseForms, depthwiseStep } from './depthwise.js';
 import type { BlockTile } from './depthwiseTiles.js';
 import { filterTransposeStep } from './filterTranspose.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './shape.js';
+import { type ConvolutionGeometry, geometryConstants } from './shape.js';
 import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroup.js';
 import { tensorTexture, tensorToTexture } from './texels.js';
 import { tiledForms, tiledSteps } from './tiled.js';
@@ -79,7 +79,7 @@ export interface ConvolutionSteps {
 }
 
 /** A shape in words. */
-export function shapeKey(operation: string, shape: ConvolutionShape): string {
+export function shapeKey(operation: string, shape: ConvolutionGeometry): string {
   const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups } = shape;
   const window = `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} d${dilation.join('x')} g${groups}`;
   return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}`;
