@@ -17,6 +17,7 @@ export {
   type ImageToTensorShape,
   planImageToTensor,
   planTensorToImage,
+  type TensorToImageShape,
 } from './ops/image.js';
 export type { DispatchWork, Machine } from './ops/machine.js';
 export { createOperation, type Operation } from './ops/operation.js';

@@ -1,4 +1,5 @@
 /** Training: losses, optimisers, schedules, the training loop, evaluation, checkpoints. Browser-safe. */
+export type {} from './device/webgpu.js';
 export { type AdjustDistribution, adjustDistributions } from './graph/adjustDistribution.js';
 export {
   type ActivationBytes,

@@ -3,7 +3,7 @@ import { numericLimits } from './limits.js';
 
 /** Why a device was lost. */
 export interface DeviceLoss {
-  readonly reason: GPUDeviceLostReason;
+  readonly reason: 'destroyed' | 'unknown';
   readonly message: string;
 }
 
@@ -14,18 +14,15 @@ interface Watch {
   readonly lost: Promise<DeviceLoss>;
 }
 
-/** TypeScript's own types of WebGPU do not name it yet. */
-const sizeControl = 'subgroup-size-control' as GPUFeatureName;
-
 /** The features that a device is asked for with where its adapter has them. */
-export const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', sizeControl, 'shader-f16', 'timestamp-query'];
+export const usefulFeatures = ['subgroups', 'subgroup-size-control', 'shader-f16', 'timestamp-query'] as const;
 
 /** How a device is asked for. */
 export interface RequestDeviceOptions {
   /** The device's label, for messages; `ic-networks` where left out. */
   readonly label?: string | undefined;
   /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
-  readonly without?: readonly GPUFeatureName[] | undefined;
+  readonly without?: readonly (typeof usefulFeatures)[number][] | undefined;
 }
 
 const watches = new WeakMap<GPUDevice, Watch>();
@@ -57,11 +54,13 @@ export async function requestDevice(
   { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
 ): Promise<GPUDevice> {
   // The control of their size would bring subgroups with it.
-  const missing = without.includes('subgroups') ? [...without, sizeControl] : without;
+  const missing = without.includes('subgroups') ? [...without, 'subgroup-size-control'] : without;
+  const features = usefulFeatures.filter((feature) => adapter.features.has(feature) && !missing.includes(feature));
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature) && !missing.includes(feature)),
+      // TypeScript's own types do not name all of them yet.
+      requiredFeatures: features as GPUFeatureName[],
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);
@@ -105,7 +104,7 @@ export function subgroupsOf({ features, adapterInfo }: GPUDevice): Subgroups | u
   const { vendor, subgroupMinSize: least, subgroupMaxSize: most } = adapterInfo;
   if (!features.has('subgroups') || least === undefined || most === undefined) return undefined;
   if (least === most) return { size: least, pinned: false };
-  if (!features.has(sizeControl)) return undefined;
+  if (!features.has('subgroup-size-control')) return undefined;
   return { size: Math.min(Math.max(wantedSize(vendor), least), most), pinned: true };
 }
 

@@ -1,6 +1,6 @@
 import { isSoftware } from '../device/adapter.js';
 import { subgroupsOf } from '../device/device.js';
-import type { ChooseForm } from './forms.js';
+import type { ChooseForm, RankedForm } from './forms.js';
 import type { Machine } from './machine.js';
 import { machineByName, softwareMachine, unknownMachine } from './machineTable.js';
 
@@ -26,6 +26,8 @@ export interface DeviceTraits {
   readonly largestBody?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
+  /** Remembers which forms operations have on one machine, so that planning them again takes less; begin with an empty one. */
+  readonly offers?: Map<string, readonly RankedForm[]>;
 }
 
 /** On llvmpipe, which compiles several times as long as SwiftShader. */
@@ -52,6 +54,11 @@ export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTrai
     ...(llvmpipe && { largestBody: llvmpipeBody }),
     ...(choose && { choose }),
   };
+}
+
+/** The traits of a device for planning the same operations several times. */
+export function planningTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
+  return { ...deviceTraits(device, choose), offers: new Map() };
 }
 
 /** What kernels run on, by what is dear there. */

@@ -1,4 +1,5 @@
 import text from '../../kernels/transpose.wgsl?raw';
+import { checkFields, type Fields } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
 
@@ -12,6 +13,8 @@ export interface TransposeShape {
   readonly columns: number;
 }
 
+const fields: Fields<TransposeShape> = { batch: 'needed', rows: 'needed', columns: 'needed' };
+
 /**
  * Matrices turned round: images [N, H W, C] into rows [N, C H W] and back, each the other's gradient. Operands: input
  * [batch, rows, columns], output [batch, columns, rows], overwritten, or added to with `accumulate`.
@@ -20,6 +23,7 @@ export interface TransposeShape {
  */
 export function planTranspose(shape: TransposeShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
   const operation = 'transpose';
+  checkFields(operation, shape, fields);
   const { batch, rows, columns } = shape;
   for (const [name, size] of Object.entries({ batch, rows, columns })) {
     requireInteger(size, 1, name, { operation, prefix: '' });

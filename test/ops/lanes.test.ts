@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(closeTestDevice);
 
-const shape: ConvolutionShape = {
+const shape: Required<ConvolutionShape> = {
   ...onePixel,
   batch: 2,
   inHeight: 7,

@@ -3,7 +3,7 @@ import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import { planDenseWeightGradient } from '../../src/ops/dense.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
@@ -41,7 +41,7 @@ const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics 
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
-const convolution: ConvolutionShape = {
+const convolution: CompleteConvolution = {
   batch: 1,
   inHeight: 6,
   inWidth: 6,

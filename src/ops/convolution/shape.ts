@@ -1,7 +1,8 @@
 import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
+import { checkFields, type Fields } from '../fields.js';
 import { tensorBytes } from '../plan.js';
-import { type Pair, requireInteger, windowOutput } from '../windows.js';
+import { type Pair, requireInteger, requirePair, windowOutput } from '../windows.js';
 
 /**
  * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
@@ -25,18 +26,34 @@ export interface ConvolutionShape {
   readonly outChannels: number;
   /** Height and width of the filters. */
   readonly kernel: Pair;
-  /** Along height and width, from 1. */
-  readonly stride: Pair;
-  /** Zeros ahead of and behind each axis: height, width. */
-  readonly padding: Pair;
-  /** Distance of neighbouring taps along height and width, from 1. */
-  readonly dilation: Pair;
-  /** Divides input and output channels; as many as channels make a depthwise convolution. */
-  readonly groups: number;
+  /** Along height and width, from 1; [1, 1] where left out. */
+  readonly stride?: Pair;
+  /** Zeros ahead of and behind each axis: height, width; [0, 0] where left out. */
+  readonly padding?: Pair;
+  /** Distance of neighbouring taps along height and width, from 1; [1, 1] where left out. */
+  readonly dilation?: Pair;
+  /** Divides input and output channels, 1 where left out; as many as channels make a depthwise convolution. */
+  readonly groups?: number;
 }
 
+/** A convolution with nothing left to defaults. */
+export type CompleteConvolution = Required<ConvolutionShape>;
+
+const fields: Fields<ConvolutionShape> = {
+  batch: 'needed',
+  inHeight: 'needed',
+  inWidth: 'needed',
+  inChannels: 'needed',
+  outChannels: 'needed',
+  kernel: 'needed',
+  stride: 'optional',
+  padding: 'optional',
+  dilation: 'optional',
+  groups: 'optional',
+};
+
 /** A checked convolution with what follows from its shape. */
-export interface ConvolutionGeometry extends ConvolutionShape {
+export interface ConvolutionGeometry extends Required<ConvolutionShape> {
   /** Of the output, in pixels. */
   readonly outHeight: number;
   /** Of the output, in pixels. */
@@ -60,14 +77,17 @@ export interface ConvolutionGeometry extends ConvolutionShape {
 /**
  * Checks a convolution and works out its output.
  *
- * @throws ShapeError naming the parameter that is no positive whole number or does not fit.
+ * @throws ShapeError naming all fields that are missing or unknown, or the one that is no positive whole number or does not fit.
  */
 export function checkConvolution(operation: string, shape: ConvolutionShape): ConvolutionGeometry {
+  checkFields(operation, shape, fields);
   const place = { operation, prefix: '' };
-  for (const name of ['batch', 'inHeight', 'inWidth', 'inChannels', 'outChannels', 'groups'] as const) {
-    requireInteger(shape[name], 1, name, place);
-  }
-  const { batch, inHeight, inWidth, inChannels, outChannels, groups, kernel, stride, padding, dilation } = shape;
+  const { batch, inHeight, inWidth, inChannels, outChannels, groups = 1 } = shape;
+  const { kernel, stride = [1, 1], padding = [0, 0], dilation = [1, 1] } = shape;
+  const counts = { batch, inHeight, inWidth, inChannels, outChannels, groups };
+  for (const [name, count] of Object.entries(counts)) requireInteger(count, 1, name, place);
+  const windows = { kernel, stride, padding, dilation };
+  for (const [name, pair] of Object.entries(windows)) requirePair(pair, name, place);
   for (const [name, channels] of [
     ['inChannels', inChannels],
     ['outChannels', outChannels],
@@ -85,7 +105,8 @@ export function checkConvolution(operation: string, shape: ConvolutionShape): Co
   const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], dilation[1], place);
   const groupIn = inChannels / groups;
   return {
-    ...shape,
+    ...counts,
+    ...windows,
     outHeight,
     outWidth,
     groupIn,
@@ -121,7 +142,7 @@ export function geometryConstants(geometry: ConvolutionGeometry): Constants {
 }
 
 /** Whether every output pixel reads just the input pixel at its place, so that all pixels form one long row. */
-export function isPointwise({ kernel, stride, padding }: ConvolutionShape): boolean {
+export function isPointwise({ kernel, stride, padding }: CompleteConvolution): boolean {
   return [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
 }
 

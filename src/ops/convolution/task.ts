@@ -2,6 +2,7 @@ import naiveText from '../../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import { chooseByCost, planChosen } from '../choose.js';
 import { type Family, type Form, type FormRequest, type OfferedForm, rankForms } from '../forms.js';
+import { offer } from '../offers.js';
 import {
   type KernelStep,
   type Operand,
@@ -17,7 +18,7 @@ import { depthwiseForms, depthwiseStep } from './depthwise.js';
 import type { BlockTile } from './depthwiseTiles.js';
 import { filterTransposeStep } from './filterTranspose.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './shape.js';
+import { type ConvolutionGeometry, geometryConstants } from './shape.js';
 import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroup.js';
 import { tensorTexture, tensorToTexture } from './texels.js';
 import { tiledForms, tiledSteps } from './tiled.js';
@@ -78,7 +79,7 @@ export interface ConvolutionSteps {
 }
 
 /** A shape in words. */
-export function shapeKey(operation: string, shape: ConvolutionShape): string {
+export function shapeKey(operation: string, shape: ConvolutionGeometry): string {
   const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups } = shape;
   const window = `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} d${dilation.join('x')} g${groups}`;
   return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}`;
@@ -284,7 +285,7 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...directForms(own, traits), naiveForm(geometry)], machineOf(traits)),
+    forms: offer(traits, own, () => [...directForms(own, traits), naiveForm(geometry)]),
     plan(form): OperationPlan {
       const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;
