@@ -192,7 +192,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
               let place = (LAST_TAP - (r * FILTER_WIDTH + s + t)) * GROUP_OUT * PIXEL_READS + group * GROUP_READS + source;
               /* unroll */ for (var v = 0u; v < VECTORS; v++) {
                 /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-                  let read = channels_of(filter_at(place + (turned_rows[v] + e) * PIXEL_READS));
+                  let read = channels_of(Read(filter_at(place + (turned_rows[v] + e) * PIXEL_READS)));
                   /* unroll */ for (var c = 0u; c < READ; c++) {
                     weights[(h + c) * VECTORS + v][e] = read[c];
                   }
@@ -206,7 +206,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
               let present = select(min(source, GROUP_IN - 1u), source, WHOLE_CHUNKS);
               let row = ((r * FILTER_WIDTH + s + t) * GROUP_IN + present) * OUT_VECTORS;
               /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-                weights[h * VECTORS + v] = components(filter_at(row + k[v]));
+                weights[h * VECTORS + v] = components(Vector(filter_at(row + k[v])));
               }
             }
           }

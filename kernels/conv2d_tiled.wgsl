@@ -97,12 +97,12 @@ fn pixels_under(block: Block, down: i32, right: i32, local: u32) -> Pixels {
   return pixels;
 }
 
-fn store_pixels(values: array<vec4<f32>, PIXEL_LOADS>, local: u32) {
+fn store_pixels(values: array<vec4<Element>, PIXEL_LOADS>, local: u32) {
   /* unroll */ for (var l = 0u; l < PAIR_LOADS; l++) {
     let pair = local / DEPTH_FOURS + l * PAIR_STEP;
     if ((BLOCK_PAIRS % PAIR_STEP == 0u) | (pair < BLOCK_PAIRS)) {
       /* unroll */ for (var e = 0u; e < 4u; e++) {
-        let value = TilePair(vec2<f32>(values[2u * l][e], values[2u * l + 1u][e]));
+        let value = TilePair(vec2<Element>(values[2u * l][e], values[2u * l + 1u][e]));
         row_tile[local % DEPTH_FOURS][e][pair / 2u / ROW_THREADS][pair / 2u % ROW_THREADS][pair % 2u] = value;
       }
     }
@@ -188,7 +188,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 
     for (var c = first; c < end; c += BLOCK_DEPTH) {
       let channel = c + local % DEPTH_FOURS * 4u;
-      var values: array<vec4<f32>, PIXEL_LOADS>;
+      var values: array<vec4<Element>, PIXEL_LOADS>;
       /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
         values[l] = four_channels(pixels.places[l] + c / INPUT_VECTOR);
       }
@@ -212,15 +212,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 
       workgroupBarrier();
       /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
-        values[l] = select(vec4<f32>(), values[l], pixels.inside[l]);
+        values[l] = select(vec4<Element>(), values[l], pixels.inside[l]);
         if (!WHOLE_STEPS) {
-          values[l] = select(vec4<f32>(), values[l], vec4<u32>(0, 1, 2, 3) + channel < vec4<u32>(GROUP_IN));
+          values[l] = select(vec4<Element>(), values[l], vec4<u32>(0, 1, 2, 3) + channel < vec4<u32>(GROUP_IN));
         }
         if (SUMS == 1u) {
-          sums[l] += (values[l].x + values[l].y) + (values[l].z + values[l].w);
+          let terms = vec4<f32>(values[l]);
+          sums[l] += (terms.x + terms.y) + (terms.z + terms.w);
         }
         if (SUMS == 2u) {
-          sums[l] += dot(values[l], sum_weights);
+          sums[l] += dot(vec4<f32>(values[l]), sum_weights);
         }
       }
       store_pixels(values, local);

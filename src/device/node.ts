@@ -50,6 +50,9 @@ interface Found {
 
 const operation = 'openDevice';
 
+/** Dawn hides `shader-f16` of NVIDIA's GPUs on Vulkan otherwise. */
+const dawnFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+
 /**
  * The GPU of every driver setup with open devices: Dawn crashes when a GPU is collected before its devices. That is why a
  * device that somebody still holds after closing keeps its GPU, too.
@@ -93,7 +96,7 @@ async function withGPU<T>(drivers: Drivers, name: string, work: (gpu: GPU, key: 
   const create = await loadDawn();
   return withDrivers(drivers, (variables) => {
     const key = JSON.stringify([variables, name]);
-    return work(inUse.get(key)?.gpu ?? create(name ? [`adapter=${name}`] : []), key);
+    return work(inUse.get(key)?.gpu ?? create([...dawnFlags, ...(name ? [`adapter=${name}`] : [])]), key);
   });
 }
 

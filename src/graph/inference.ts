@@ -1,16 +1,18 @@
 import { requireKind } from '../arrays.js';
-import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
+import { destroyBuffer, readBuffers, writeBuffer } from '../device/buffers.js';
 import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
 import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import { checkPrecision, type Precision } from '../ops/precision.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
 import { checkFit } from './fit.js';
 import { type InferenceOperations, type InferencePlanOptions, planInference } from './inferencePlan.js';
 import { inputTensor } from './names.js';
 import { type Network, withoutSoftmax } from './network.js';
+import type { OverflowNotes } from './overflow.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
 import { checkFree } from './uses.js';
@@ -27,6 +29,8 @@ export interface InferenceNetwork {
   readonly dispatches: number;
   /** Of the memory that activations share. */
   readonly arenaBytes: number;
+  /** As what activations and filters lie in memory. */
+  readonly precision: Precision;
   /** Where the images, NHWC float32, are read from, and where the output is left. */
   readonly input: BufferRange;
   /** Where the output is left, float32. */
@@ -36,15 +40,24 @@ export interface InferenceNetwork {
    * transformed, in a submission of its own ahead of any that the pass can be in: passes may be submitted in any order, or not
    * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again.
    *
+   * In float16 what does not fit is noted until {@link checkValues} or `run` looks.
+   *
    * @throws DisposedError, DeviceLostError
    */
   encode(pass: GPUComputePassEncoder): void;
+  /**
+   * Refuses what has not fit into float16 since the last look, in passes submitted before; in float32 resolves at once.
+   *
+   * @throws NumericError as {@link run}; DisposedError, DeviceLostError
+   */
+  checkValues(): Promise<void>;
   /**
    * The output for up to `batch` images: logits, or probabilities of a network that ends in a softmax. Any number of calls may
    * go on at once, beside a training of the state, too: each is of the state as it is behind what was submitted before.
    *
    * @throws ShapeError for no Float32Array and another number of values, BusyError while weights are loaded into the state,
-   * DisposedError, DeviceLostError where the device is gone.
+   * DisposedError, DeviceLostError where the device is gone; in float16 NumericError that names the parameter, or the first layer
+   * that stored a value that is beyond 65504 or not finite.
    */
   run(images: Float32Array): Promise<Float32Array>;
   /** Frees what the compiled network owns; the state stays. */
@@ -61,8 +74,8 @@ export interface InferenceOptions extends CompileOptions, InferencePlanOptions {
 /**
  * Compiles a network for inference: every convolution with its batch norm, sum and ReLU in one dispatch.
  *
- * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; DisposedError,
- * DeviceLostError; the signal's reason when aborted.
+ * @throws ShapeError; UnsupportedError where `precision` is float16 and the device without `shader-f16`; LimitError that says
+ * which batch or resolution would fit; DisposedError, DeviceLostError; the signal's reason when aborted.
  */
 export function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
   return compileForward(state, options, planInference, new Map());
@@ -87,7 +100,8 @@ export async function compileForward(
 ): Promise<InferenceNetwork> {
   const { device } = state;
   state.assertUsable('compile');
-  const { batch, logits = false } = options;
+  const { batch, logits = false, precision = 'float32' } = options;
+  checkPrecision(device, 'compile', precision);
   const network = logits ? withoutSoftmax(state.network) : state.network;
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
@@ -97,18 +111,29 @@ export async function compileForward(
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
   const external = new Map([...stateRanges(state), ...results]);
   external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
+  const { createOverflowNotes } = precision === 'float16' ? await import('./overflow.js') : {};
+  let notes: OverflowNotes | undefined;
   let fold: BoundOperations | undefined;
   let forward: BoundOperations;
   try {
-    const folded = plan.fold.map(({ tensors }) => tensors.scaleShift!);
-    fold = await bindOperations(device, plan.fold, external, folded, { ...options, onProgress: () => {} });
-    plan.fold.forEach(({ plan: { operands } }, index) => {
-      const range = fold!.range(folded[index]!);
-      external.set(folded[index]!, { ...range, size: operands.scaleShift!.bytes });
+    notes = createOverflowNotes?.(device, plan.filters, plan.forward);
+    notes?.ranges.forEach((range, tensor) => {
+      external.set(tensor, range);
     });
+    const derived = [
+      ...plan.fold.map((made) => ({ tensor: made.tensors.scaleShift!, operand: made.plan.operands.scaleShift! })),
+      ...plan.filters.map((made) => ({ tensor: made.tensors.output!, operand: made.plan.operands.output! })),
+    ];
+    const kept = derived.map(({ tensor }) => tensor);
+    const deriving = [...plan.fold, ...plan.filters];
+    fold = await bindOperations(device, deriving, external, kept, { ...options, onProgress: () => {} });
+    for (const { tensor, operand } of derived) {
+      external.set(tensor, { ...fold.range(tensor), size: operand.bytes });
+    }
     forward = await bindOperations(device, plan.forward, external, [plan.output], options);
   } catch (error) {
     fold?.dispose();
+    notes?.dispose();
     destroyBuffer(device, input);
     throw error;
   }
@@ -120,12 +145,19 @@ export async function compileForward(
     () => {
       folding.dispose();
       forward.dispose();
+      notes?.dispose();
       destroyBuffer(device, input);
     },
     state,
   );
   /** The version of the state from which the rest was derived by what is submitted. */
   let preparedVersion: number | undefined;
+
+  function forgetActivations(noted: OverflowNotes): void {
+    const encoder = device.createCommandEncoder({ label: 'forget' });
+    noted.clear(encoder, 'activations');
+    device.queue.submit([encoder.finish()]);
+  }
 
   function prepare(pass: GPUComputePassEncoder): void {
     folding.encode(pass);
@@ -137,7 +169,7 @@ export async function compileForward(
     // Whether what changes the state comes before this pass or behind it is not known: it prepares for itself.
     if (state.unsubmitted) prepare(pass);
     else if (preparedVersion !== state.version) {
-      submitPass(device, `${network.name}: prepare`, prepare);
+      submitPass(device, `${network.name}: prepare`, prepare, (encoder) => notes?.clear(encoder, 'filters'));
       preparedVersion = state.version;
     }
     forward.encode(pass);
@@ -149,9 +181,18 @@ export async function compileForward(
     outputShape: plan.outputShape,
     dispatches: forward.dispatches,
     arenaBytes: forward.arenaBytes,
+    precision,
     input: external.get(inputTensor)!,
     output,
     encode,
+    async checkValues() {
+      life.assertUsable('checkValues');
+      if (!notes) return;
+      const reading = readBuffers(device, [notes.range]);
+      forgetActivations(notes);
+      const [read] = await reading;
+      notes.check(read!);
+    },
     async run(images) {
       life.assertUsable('run');
       checkFree('run', { thing: state, name: 'state', use: 'look' });
@@ -163,17 +204,34 @@ export async function compileForward(
         throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
       }
       const submitted = guard(device, 'run', () => {
-        writeBuffer(device, input, images as Float32Array<ArrayBuffer>);
-        submitPass(device, network.name, encode);
+        writeImages(device, { precision, input: external.get(inputTensor)! }, images);
+        submitPass(device, network.name, encode, (encoder) => notes?.clear(encoder, 'activations'));
       });
       submitted.catch(() => {
         preparedVersion = undefined;
       });
       const bytes = (output.size / batch) * count;
       // The copy is asked for at once, so that it comes ahead of the next run.
-      const [logits] = await Promise.all([readBuffer(device, output.buffer, output.offset, bytes), submitted]);
-      return new Float32Array(logits);
+      const ranges = [{ ...output, size: bytes }, ...(notes ? [notes.range] : [])];
+      const [[logits, noted]] = await Promise.all([readBuffers(device, ranges), submitted]);
+      notes?.check(noted!);
+      return new Float32Array(logits!);
     },
     dispose: life.dispose,
   };
+}
+
+/**
+ * Writes up to a batch of images into a network's input. In float16 the places behind them become zeros: what an earlier image
+ * left there might not fit, and would be noted again.
+ */
+export function writeImages(
+  device: GPUDevice,
+  { precision, input }: Pick<InferenceNetwork, 'precision' | 'input'>,
+  images: Float32Array,
+): void {
+  writeBuffer(device, input.buffer, images as Float32Array<ArrayBuffer>, input.offset);
+  const rest = input.size - images.byteLength;
+  if (precision === 'float32' || rest === 0) return;
+  writeBuffer(device, input.buffer, new ArrayBuffer(rest), input.offset + images.byteLength);
 }

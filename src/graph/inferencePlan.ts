@@ -1,10 +1,12 @@
 import { planBatchNormFold, planBatchNormInference } from '../ops/batchNorm.js';
 import { planConcat } from '../ops/concat.js';
+import { planConvert } from '../ops/convert.js';
 import { planConvolution } from '../ops/convolution/forward.js';
 import { planDense } from '../ops/dense.js';
-import { type OperationPlan, tensorBytes } from '../ops/plan.js';
+import type { OperationPlan } from '../ops/plan.js';
 import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
+import { type PrecisionOptions, storedBytes } from '../ops/precision.js';
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
@@ -20,23 +22,25 @@ import {
   reluBound,
   reluOptions,
 } from './layerShapes.js';
-import { activationOf, foldedNorm, parameter } from './names.js';
+import { activationOf, foldedNorm, halved, halvedInput, inputTensor, parameter, statusOf, widened } from './names.js';
 import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
-import { elementCount } from './parameters.js';
+import { elementCount, networkParameters } from './parameters.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
 /** What inference runs: once after the parameters change, and for every batch. */
 export interface InferenceOperations {
   /** Batch norms made into scales and shifts. */
   readonly fold: readonly NetworkOperation[];
+  /** Filters made float16, after the parameters changed, too; none in float32. */
+  readonly filters: readonly NetworkOperation[];
   readonly forward: readonly NetworkOperation[];
   readonly output: string;
   readonly outputShape: Shape;
 }
 
-/** What an inference is made for. */
-export interface InferencePlanOptions {
+/** Memory that inference may take, and as what tensors lie in it. */
+export interface InferencePlanOptions extends PrecisionOptions {
   /**
    * `least`: no form that needs scratch, so that activations are all there is; `fastest`: also forms that do, filters
    * transformed for Winograd among it, which are up to four times their size and kept. Default `least`.
@@ -54,7 +58,8 @@ export type ConvolutionHook = (
 
 /**
  * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
- * memory of what it adds where nobody else reads that.
+ * memory of what it adds where nobody else reads that. In float16 are the activations and filters; the input is converted first,
+ * and logits are float32.
  *
  * @param besides - called ahead of every convolution
  * @throws ShapeError where the network is not well formed.
@@ -62,17 +67,17 @@ export type ConvolutionHook = (
 export function planInference(
   network: Network,
   batch: number,
-  { memory = 'least' }: InferencePlanOptions,
+  { memory = 'least', precision = 'float32' }: InferencePlanOptions,
   deviceTraits: DeviceTraits,
   besides?: ConvolutionHook,
 ): InferenceOperations {
   const constantFilter = memory === 'fastest';
   const shapes = inferShapes(network, batch);
-  const room = largestNeighbours(network, shapes);
+  const room = largestNeighbours(network, shapes, precision);
   // What the arena has beside the tensors that a convolution reads and writes may hold the parts of a split one.
   const traitsBeside = (layers: readonly string[]): DeviceTraits => {
     if (constantFilter) return deviceTraits;
-    const taken = layers.reduce((sum, layer) => sum + tensorBytes(...shapes.get(layer)!), 0);
+    const taken = layers.reduce((sum, layer) => sum + storedBytes(precision, ...shapes.get(layer)!), 0);
     return { ...deviceTraits, scratch: 0, parts: Math.max(0, room - taken) };
   };
   const fold = operationList();
@@ -81,12 +86,37 @@ export function planInference(
     const plan = inLayer(layer.name, () => planBatchNormFold(channels, layer.epsilon));
     fold.append(layer.name, plan, { ...normParameters(layer.name), scaleShift: foldedNorm(layer.name) });
   }
+  const half = precision === 'float16';
+  const counts = new Map(networkParameters(network).map(({ name, shape }) => [name, elementCount(shape)]));
+  const filters = operationList();
+  const filterOf = (layer: string): string => {
+    const name = `${layer}.weight`;
+    if (!half) return parameter(name);
+    const tensors = { input: parameter(name), output: halved(name), status: statusOf(name) };
+    filters.append(name, planConvert(counts.get(name)!, precision), tensors);
+    return halved(name);
+  };
   const forward = operationList();
   const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
   const lastReader = new Map<string, FusedLayers>();
   for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
   const places = new Map<string, string>();
   const place = (layer: string): string => places.get(layer) ?? activationOf(layer);
+  const last = network.layers.at(-1)!;
+  const logits = last.kind === 'softmax' ? last.inputs[0]! : last.name;
+  const logitReaders = last.kind === 'softmax' ? [last.name] : [];
+  // What a sum of products leaves is float32 at once.
+  const widensItself = ({ head, output, residual }: FusedLayers): boolean =>
+    output === logits &&
+    (head.kind === 'convolution' || head.kind === 'dense') &&
+    residual === undefined &&
+    network.layers.every(({ name, inputs }) => logitReaders.includes(name) || !inputs.includes(logits));
+  let widePlace = logits === 'input' ? inputTensor : undefined;
+  if (half) {
+    places.set('input', halvedInput);
+    const tensors = { input: inputTensor, output: halvedInput, status: statusOf('input') };
+    forward.append('input', planConvert(elementCount(shapes.get('input')!), precision), tensors);
+  }
 
   const appendGroup = (group: FusedLayers): void => {
     const input = shapes.get(group.head.inputs[0]!)!;
@@ -96,18 +126,24 @@ export function planInference(
     const from = place(group.head.inputs[0]!);
     const residual: Record<string, string> =
       group.residual && !residualInPlace ? { residual: place(group.residual) } : {};
-    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu) };
-    const append = (plan: OperationPlan, tensors: Record<string, string>): void =>
-      forward.append(group.head.name, plan, { input: from, output, ...tensors });
+    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu), precision };
+    const itself = half && widensItself(group);
+    const outputPrecision = itself ? 'float32' : precision;
+    const append = (plan: OperationPlan, tensors: Record<string, string>): void => {
+      const status = plan.operands.status && { status: statusOf(group.head.name) };
+      forward.append(group.head.name, plan, { input: from, output, ...status, ...tensors });
+    };
     switch (group.head.kind) {
       case 'convolution': {
-        const options = { ...behind, residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
+        const fused = { residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
+        const options = { ...behind, ...fused, outputPrecision };
         const { adjust, bias } = group.head;
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
         besides?.(group.head, { tensor: from, shape: input }, traits, forward);
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),
+          filter: filterOf(group.head.name),
           ...(group.norm && { scaleShift: foldedNorm(group.norm.name) }),
           ...residual,
         });
@@ -119,45 +155,51 @@ export function planInference(
         break;
       }
       case 'add':
-        append(planAdd(elementCount(input), reluOptions(group.relu)), {
+        append(planAdd(elementCount(input), { ...reluOptions(group.relu), precision }), {
           left: from,
           right: place(group.head.inputs[1]!),
         });
         break;
       case 'relu':
-        append(planRelu(elementCount(input), reluBound(group.head)), {});
+        append(planRelu(elementCount(input), { ...reluBound(group.head), precision }), {});
         break;
       case 'concat':
-        append(planConcat(concatShape(group.head, shapes)), concatInputs(group.head, place));
+        append(planConcat(concatShape(group.head, shapes), { precision }), concatInputs(group.head, place));
         break;
       case 'maxPool':
-        append(planMaxPool(poolShape(group.head, input)), {});
+        append(planMaxPool(poolShape(group.head, input), { precision }), {});
         break;
       case 'meanPool':
-        append(planMeanPool(poolShape(group.head, input), meanPoolOptions(group.head)), {});
+        append(planMeanPool(poolShape(group.head, input), { ...meanPoolOptions(group.head), precision }), {});
         break;
       case 'dense': {
         const { name, bias } = group.head;
         const traits = traitsBeside([group.head.inputs[0]!, name]);
-        append(planDense(denseShape(group.head, input), { bias }, traits), denseParameters(name, bias));
+        const plan = planDense(denseShape(group.head, input), { bias, precision, outputPrecision }, traits);
+        append(plan, { ...denseParameters(name, bias), filter: filterOf(name) });
         break;
       }
       case 'flatten':
-        append(planTranspose(flattenShape(input)), {});
+        append(planTranspose(flattenShape(input), { precision }), {});
         break;
       case 'softmax':
-        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), {});
+        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), half ? { input: widePlace! } : {});
         break;
     }
+    if (!half || group.output !== logits) return;
+    widePlace = itself ? output : widened(logits);
+    if (itself) return;
+    const values = elementCount(shapes.get(logits)!);
+    forward.append(logits, planConvert(values, 'float32'), { input: output, output: widePlace });
   };
   for (const group of groups) inLayer(group.head.name, () => appendGroup(group));
 
-  const last = network.layers.at(-1)!.name;
   return {
     fold: fold.operations,
+    filters: filters.operations,
     forward: forward.operations,
-    output: place(last),
-    outputShape: shapes.get(last)!,
+    output: half && last.name === logits ? widePlace! : place(last.name),
+    outputShape: shapes.get(last.name)!,
   };
 }
 

@@ -3,6 +3,7 @@ import { planConvolution } from './convolution/forward.js';
 import { planConvolutionInputGradient } from './convolution/inputGradient.js';
 import type { ConvolutionShape } from './convolution/shape.js';
 import type { OperationPlan } from './plan.js';
+import type { Precision, PrecisionOptions } from './precision.js';
 import type { DeviceTraits } from './traits.js';
 
 /** A fully connected layer: the 1x1 convolution of a row of `batch` pixels. */
@@ -15,9 +16,25 @@ export interface DenseShape {
   readonly outFeatures: number;
 }
 
-/** output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`. */
-export function planDense(shape: DenseShape, options: { readonly bias: boolean }, traits: DeviceTraits): OperationPlan {
-  return { ...planConvolution(denseAsConvolution(shape), { bias: options.bias }, traits), operation: 'dense' };
+/** What a fully connected layer does besides multiplying. */
+export interface DenseOptions extends PrecisionOptions {
+  /** Adds the operand `bias`. */
+  readonly bias: boolean;
+  /** As what the output lies in memory; `precision` where left out. */
+  readonly outputPrecision?: Precision;
+}
+
+/**
+ * output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`; status in
+ * float16.
+ */
+export function planDense(
+  shape: DenseShape,
+  { bias, precision, outputPrecision }: DenseOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const stored = { ...(precision && { precision }), ...(outputPrecision && { outputPrecision }) };
+  return { ...planConvolution(denseAsConvolution(shape), { bias, ...stored }, traits), operation: 'dense' };
 }
 
 /** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */

@@ -1,5 +1,6 @@
 import text from '../../kernels/transpose.wgsl?raw';
-import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { type OperationPlan, threadGroups } from './plan.js';
+import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
 import { requireInteger } from './windows.js';
 
 /** Matrices that are turned round, each by itself. */
@@ -18,22 +19,28 @@ export interface TransposeShape {
  *
  * @throws ShapeError for a size that is no positive integer.
  */
-export function planTranspose(shape: TransposeShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
+export function planTranspose(
+  shape: TransposeShape,
+  options: { readonly accumulate?: boolean } & PrecisionOptions = {},
+): OperationPlan {
   const operation = 'transpose';
   const { batch, rows, columns } = shape;
   for (const [name, size] of Object.entries({ batch, rows, columns })) {
     requireInteger(size, 1, name, { operation, prefix: '' });
   }
-  const accumulate = options.accumulate ?? false;
-  const bytes = tensorBytes(batch, rows, columns);
+  const { accumulate = false, precision = 'float32' } = options;
+  const count = batch * rows * columns;
   return {
     operation,
-    operands: { input: { bytes, use: 'input' }, output: { bytes, use: accumulate ? 'inout' : 'output' } },
+    operands: {
+      input: storedOperand(precision, 'input', count),
+      output: storedOperand(precision, accumulate ? 'inout' : 'output', count),
+    },
     steps: [
       {
-        kernel: { name: 'transpose', text },
+        kernel: { name: 'transpose', text, shared: [elementText(precision)] },
         constants: { BATCH: batch, ROWS: rows, COLUMNS: columns, ACCUMULATE: accumulate },
-        workgroups: threadGroups(batch * rows * columns),
+        workgroups: threadGroups(count),
         operands: { input: 'input', output: 'output' },
       },
     ],

@@ -21,6 +21,7 @@ const {
   planBatchNormInference,
   planConcat,
   planConcatGradient,
+  planConvert,
   planConvolution,
   planConvolutionInputGradient,
   planDense,
@@ -124,6 +125,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
       ...textured.map((traits) => planConvolutionInputGradient(convolution, {}, traits)),
       planConvolutionInputGradient(depthwise, { family: 'depthwise' }, traits),
     ],
+    planConvert: [planConvert(12, 'float16'), planConvert(12, 'float32')],
     planCopy: [planCopy(64)],
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [

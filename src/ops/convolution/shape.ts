@@ -1,6 +1,7 @@
 import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
 import { tensorBytes } from '../plan.js';
+import { type Precision, storedBytes } from '../precision.js';
 import { type Pair, requireInteger, windowOutput } from '../windows.js';
 
 /**
@@ -35,8 +36,18 @@ export interface ConvolutionShape {
   readonly groups: number;
 }
 
+/** As what the tensors of a convolution lie in memory. */
+export interface ConvolutionPrecision {
+  /** Of input and filters. */
+  readonly precision: Precision;
+  /** Of the output and what is added to it. */
+  readonly outputPrecision: Precision;
+}
+
+const allFloat32: ConvolutionPrecision = { precision: 'float32', outputPrecision: 'float32' };
+
 /** A checked convolution with what follows from its shape. */
-export interface ConvolutionGeometry extends ConvolutionShape {
+export interface ConvolutionGeometry extends ConvolutionShape, ConvolutionPrecision {
   /** Of the output, in pixels. */
   readonly outHeight: number;
   /** Of the output, in pixels. */
@@ -51,7 +62,7 @@ export interface ConvolutionGeometry extends ConvolutionShape {
   readonly outputBytes: number;
   /** Of the filters [kernel height, kernel width, groupIn, outChannels]. */
   readonly filterBytes: number;
-  /** Of the window sums [batch, outHeight, outWidth, groups]. */
+  /** Of the window sums [batch, outHeight, outWidth, groups], float32. */
   readonly windowSumBytes: number;
   /** Multiply-adds of the direct algorithm. */
   readonly multiplyAdds: number;
@@ -62,7 +73,11 @@ export interface ConvolutionGeometry extends ConvolutionShape {
  *
  * @throws ShapeError naming the parameter that is no positive whole number or does not fit.
  */
-export function checkConvolution(operation: string, shape: ConvolutionShape): ConvolutionGeometry {
+export function checkConvolution(
+  operation: string,
+  shape: ConvolutionShape,
+  precisions: ConvolutionPrecision = allFloat32,
+): ConvolutionGeometry {
   const place = { operation, prefix: '' };
   for (const name of ['batch', 'inHeight', 'inWidth', 'inChannels', 'outChannels', 'groups'] as const) {
     requireInteger(shape[name], 1, name, place);
@@ -84,18 +99,36 @@ export function checkConvolution(operation: string, shape: ConvolutionShape): Co
   const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], dilation[0], place);
   const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], dilation[1], place);
   const groupIn = inChannels / groups;
+  const { precision, outputPrecision } = precisions;
   return {
     ...shape,
+    precision,
+    outputPrecision,
     outHeight,
     outWidth,
     groupIn,
     groupOut: outChannels / groups,
-    inputBytes: tensorBytes(batch, inHeight, inWidth, inChannels),
-    outputBytes: tensorBytes(batch, outHeight, outWidth, outChannels),
-    filterBytes: tensorBytes(...kernel, groupIn, outChannels),
+    inputBytes: storedBytes(precision, batch, inHeight, inWidth, inChannels),
+    outputBytes: storedBytes(outputPrecision, batch, outHeight, outWidth, outChannels),
+    filterBytes: storedBytes(precision, ...kernel, groupIn, outChannels),
     windowSumBytes: tensorBytes(batch, outHeight, outWidth, groups),
     multiplyAdds: batch * outHeight * outWidth * outChannels * groupIn * kernel[0] * kernel[1],
   };
+}
+
+/** Elements of the input. */
+export function inputCount({ batch, inHeight, inWidth, inChannels }: ConvolutionGeometry): number {
+  return batch * inHeight * inWidth * inChannels;
+}
+
+/** Elements of the filters. */
+export function filterCount({ kernel, groupIn, outChannels }: ConvolutionGeometry): number {
+  return kernel[0] * kernel[1] * groupIn * outChannels;
+}
+
+/** Pixels of the output. */
+export function outputPixels({ batch, outHeight, outWidth }: ConvolutionGeometry): number {
+  return batch * outHeight * outWidth;
 }
 
 /** The constants that every convolution kernel takes. */

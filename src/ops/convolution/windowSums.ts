@@ -21,6 +21,7 @@ export function sumsApart(
   geometry: ConvolutionGeometry,
   { subgroup, software = false, scratch = Number.POSITIVE_INFINITY }: DeviceTraits,
 ): boolean {
+  if (geometry.precision === 'float16') return false;
   return software && subgroup === 4 && pixelSumBytes(geometry) + geometry.windowSumBytes <= scratch;
 }
 
