@@ -195,7 +195,8 @@ it('dense layers leave float16 or float32', async () => {
     x: input.map(Math.abs),
     weight: filter.map(Math.abs),
     bias: bias.map(Math.abs),
-  }).y;
+    ...sizes,
+  });
   for (const outputPrecision of ['float16', 'float32'] as const) {
     const plan = planDense(shape, { bias: true, precision: 'float16', outputPrecision }, deviceTraits(device));
     const error = sumError(plan, 38, magnitude);

@@ -1,4 +1,5 @@
 import groupedText from '../../../kernels/conv2d_filter_gradient_grouped.wgsl?raw';
+import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import read1 from '../../../kernels/shared/read_1.wgsl?raw';
 import read2 from '../../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../../kernels/shared/read_4.wgsl?raw';
@@ -35,7 +36,7 @@ export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTi
     kernel: {
       name: 'conv2d_filter_gradient_grouped',
       text: groupedText,
-      shared: [...storedTexts(vector, 'float32'), { 1: read1, 2: read2, 4: read4 }[read]],
+      shared: [...storedTexts(vector, 'float32'), { 1: read1, 2: read2, 4: read4 }[read], gradientBlock],
     },
     constants: { ...geometryConstants(geometry), ...sliceConstants(geometry, tile) },
     workgroups: Math.ceil(threads / blockThreads),
