@@ -73,7 +73,7 @@ export async function measureForms(
         faults.set(form, entry);
         continue;
       }
-      const fault = faultOf(entry.outputs, reference.outputs, form);
+      const fault = faultOf(entry.outputs, reference.outputs, form, entry.contestant.plan.operands.input?.precision);
       if (fault === undefined) contestants.set(form, entry.contestant);
       else {
         faults.set(form, fault);
