@@ -4,12 +4,9 @@
  */
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
 export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
-export { planConvert } from './ops/convert.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
-export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
-export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolution/inputGradient.js';
 export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution/shape.js';
-export { type DenseOptions, type DenseShape, planDense, planDenseInputGradient } from './ops/dense.js';
+export { type DenseOptions, type DenseShape, planDense } from './ops/dense.js';
 export type { ChooseForm, Family, Form, FormRequest, OfferedForm, RankedForm } from './ops/forms.js';
 export {
   type ChannelNormalisation,

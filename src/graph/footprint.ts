@@ -1,7 +1,8 @@
 import { tensorBytes } from '../ops/plan.js';
 import { type PrecisionOptions, storedBytes } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import { type InferencePlanOptions, planInference } from './inferencePlan.js';
+import { planInferenceIn } from './half.js';
+import type { InferencePlanOptions } from './inferencePlan.js';
 import { isExternal, lossesTensor, ranksTensor } from './names.js';
 import type { Network } from './network.js';
 import { planArena, planTextures } from './operations.js';
@@ -51,7 +52,7 @@ export function inferenceFootprint(
   options: InferencePlanOptions = {},
   traits: DeviceTraits = usualTraits,
 ): Footprint {
-  const { fold, filters, forward, output } = planInference(network, batch, options, traits);
+  const { fold, filters, forward, output } = planInferenceIn(network, batch, options, traits);
   const folded = planArena(
     fold,
     isExternal,

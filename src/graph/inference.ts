@@ -9,7 +9,12 @@ import { checkPrecision, type Precision } from '../ops/precision.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
 import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
 import { checkFit } from './fit.js';
-import { type InferenceOperations, type InferencePlanOptions, planInference } from './inferencePlan.js';
+import {
+  type InferenceOperations,
+  type InferencePlanHooks,
+  type InferencePlanOptions,
+  planInference,
+} from './inferencePlan.js';
 import { inputTensor } from './names.js';
 import { type Network, withoutSoftmax } from './network.js';
 import type { OverflowNotes } from './overflow.js';
@@ -95,6 +100,7 @@ export async function compileForward(
     batch: number,
     options: InferencePlanOptions,
     traits: DeviceTraits,
+    hooks?: Pick<InferencePlanHooks, 'halfPlanner'>,
   ) => InferenceOperations,
   results: ReadonlyMap<string, BufferRange>,
 ): Promise<InferenceNetwork> {
@@ -103,20 +109,20 @@ export async function compileForward(
   const { batch, logits = false, precision = 'float32' } = options;
   checkPrecision(device, 'compile', precision);
   const network = logits ? withoutSoftmax(state.network) : state.network;
-  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
-  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
+  const half = precision === 'float16' ? await import('./half.js') : undefined;
+  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits, half);
+  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits, half).forward);
   const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
   const external = new Map([...stateRanges(state), ...results]);
   external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
-  const { createOverflowNotes } = precision === 'float16' ? await import('./overflow.js') : {};
   let notes: OverflowNotes | undefined;
   let fold: BoundOperations | undefined;
   let forward: BoundOperations;
   try {
-    notes = createOverflowNotes?.(device, plan.filters, plan.forward);
+    notes = half?.createOverflowNotes(device, plan.filters, plan.forward);
     notes?.ranges.forEach((range, tensor) => {
       external.set(tensor, range);
     });
@@ -153,12 +159,6 @@ export async function compileForward(
   /** The version of the state from which the rest was derived by what is submitted. */
   let preparedVersion: number | undefined;
 
-  function forgetActivations(noted: OverflowNotes): void {
-    const encoder = device.createCommandEncoder({ label: 'forget' });
-    noted.clear(encoder, 'activations');
-    device.queue.submit([encoder.finish()]);
-  }
-
   function prepare(pass: GPUComputePassEncoder): void {
     folding.encode(pass);
     forward.prepare(pass);
@@ -187,11 +187,7 @@ export async function compileForward(
     encode,
     async checkValues() {
       life.assertUsable('checkValues');
-      if (!notes) return;
-      const reading = readBuffers(device, [notes.range]);
-      forgetActivations(notes);
-      const [read] = await reading;
-      notes.check(read!);
+      await notes?.look();
     },
     async run(images) {
       life.assertUsable('run');
@@ -204,7 +200,8 @@ export async function compileForward(
         throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
       }
       const submitted = guard(device, 'run', () => {
-        writeImages(device, { precision, input: external.get(inputTensor)! }, images);
+        writeBuffer(device, input, images as Float32Array<ArrayBuffer>);
+        half?.fillUp(device, external.get(inputTensor)!, images.byteLength);
         submitPass(device, network.name, encode, (encoder) => notes?.clear(encoder, 'activations'));
       });
       submitted.catch(() => {
@@ -219,19 +216,4 @@ export async function compileForward(
     },
     dispose: life.dispose,
   };
-}
-
-/**
- * Writes up to a batch of images into a network's input. In float16 the places behind them become zeros: what an earlier image
- * left there might not fit, and would be noted again.
- */
-export function writeImages(
-  device: GPUDevice,
-  { precision, input }: Pick<InferenceNetwork, 'precision' | 'input'>,
-  images: Float32Array,
-): void {
-  writeBuffer(device, input.buffer, images as Float32Array<ArrayBuffer>, input.offset);
-  const rest = input.size - images.byteLength;
-  if (precision === 'float32' || rest === 0) return;
-  writeBuffer(device, input.buffer, new ArrayBuffer(rest), input.offset + images.byteLength);
 }

@@ -1,12 +1,11 @@
 import { planBatchNormFold, planBatchNormInference } from '../ops/batchNorm.js';
 import { planConcat } from '../ops/concat.js';
-import { planConvert } from '../ops/convert.js';
 import { planConvolution } from '../ops/convolution/forward.js';
 import { planDense } from '../ops/dense.js';
 import type { OperationPlan } from '../ops/plan.js';
 import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
-import { type PrecisionOptions, storedBytes } from '../ops/precision.js';
+import { type Precision, type PrecisionOptions, storedBytes } from '../ops/precision.js';
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
@@ -22,10 +21,10 @@ import {
   reluBound,
   reluOptions,
 } from './layerShapes.js';
-import { activationOf, foldedNorm, halved, halvedInput, inputTensor, parameter, statusOf, widened } from './names.js';
+import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
 import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
-import { elementCount, networkParameters } from './parameters.js';
+import { elementCount } from './parameters.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
 /** What inference runs: once after the parameters change, and for every batch. */
@@ -56,12 +55,37 @@ export type ConvolutionHook = (
   list: OperationList,
 ) => void;
 
+/** How tensors become float16, and logits float32 again. */
+export interface HalfPlanner {
+  /** Filters that became float16. */
+  readonly filters: OperationList;
+  /** Appends the conversion of the input, and returns what it makes. */
+  input(list: OperationList): string;
+  /** A layer's filters in float16. */
+  filter(layer: string): string;
+  /** Of what a group of layers leaves. */
+  outputPrecision(group: FusedLayers): Precision;
+  /** Appends the conversion of a group's output into float32 where it is the logits and not float32 yet. */
+  widen(group: FusedLayers, output: string, list: OperationList): void;
+  /** The logits in float32. */
+  logits(): string;
+  /** The network's output in float32, where the last layer's is a tensor. */
+  output(tensor: string): string;
+}
+
+/** What planning calls. */
+export interface InferencePlanHooks {
+  /** Ahead of every convolution. */
+  readonly besides?: ConvolutionHook;
+  /** In float16. */
+  readonly halfPlanner?: (network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner;
+}
+
 /**
  * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
  * memory of what it adds where nobody else reads that. In float16 are the activations and filters; the input is converted first,
  * and logits are float32.
  *
- * @param besides - called ahead of every convolution
  * @throws ShapeError where the network is not well formed.
  */
 export function planInference(
@@ -69,7 +93,7 @@ export function planInference(
   batch: number,
   { memory = 'least', precision = 'float32' }: InferencePlanOptions,
   deviceTraits: DeviceTraits,
-  besides?: ConvolutionHook,
+  { besides, halfPlanner }: InferencePlanHooks = {},
 ): InferenceOperations {
   const constantFilter = memory === 'fastest';
   const shapes = inferShapes(network, batch);
@@ -86,37 +110,15 @@ export function planInference(
     const plan = inLayer(layer.name, () => planBatchNormFold(channels, layer.epsilon));
     fold.append(layer.name, plan, { ...normParameters(layer.name), scaleShift: foldedNorm(layer.name) });
   }
-  const half = precision === 'float16';
-  const counts = new Map(networkParameters(network).map(({ name, shape }) => [name, elementCount(shape)]));
-  const filters = operationList();
-  const filterOf = (layer: string): string => {
-    const name = `${layer}.weight`;
-    if (!half) return parameter(name);
-    const tensors = { input: parameter(name), output: halved(name), status: statusOf(name) };
-    filters.append(name, planConvert(counts.get(name)!, precision), tensors);
-    return halved(name);
-  };
   const forward = operationList();
   const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
   const lastReader = new Map<string, FusedLayers>();
   for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
   const places = new Map<string, string>();
   const place = (layer: string): string => places.get(layer) ?? activationOf(layer);
-  const last = network.layers.at(-1)!;
-  const logits = last.kind === 'softmax' ? last.inputs[0]! : last.name;
-  const logitReaders = last.kind === 'softmax' ? [last.name] : [];
-  // What a sum of products leaves is float32 at once.
-  const widensItself = ({ head, output, residual }: FusedLayers): boolean =>
-    output === logits &&
-    (head.kind === 'convolution' || head.kind === 'dense') &&
-    residual === undefined &&
-    network.layers.every(({ name, inputs }) => logitReaders.includes(name) || !inputs.includes(logits));
-  let widePlace = logits === 'input' ? inputTensor : undefined;
-  if (half) {
-    places.set('input', halvedInput);
-    const tensors = { input: inputTensor, output: halvedInput, status: statusOf('input') };
-    forward.append('input', planConvert(elementCount(shapes.get('input')!), precision), tensors);
-  }
+  const half = precision === 'float16' ? halfPlanner!(network, shapes) : undefined;
+  if (half) places.set('input', half.input(forward));
+  const filterOf = (layer: string): string => half?.filter(layer) ?? parameter(`${layer}.weight`);
 
   const appendGroup = (group: FusedLayers): void => {
     const input = shapes.get(group.head.inputs[0]!)!;
@@ -127,8 +129,7 @@ export function planInference(
     const residual: Record<string, string> =
       group.residual && !residualInPlace ? { residual: place(group.residual) } : {};
     const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu), precision };
-    const itself = half && widensItself(group);
-    const outputPrecision = itself ? 'float32' : precision;
+    const outputPrecision = half?.outputPrecision(group) ?? precision;
     const append = (plan: OperationPlan, tensors: Record<string, string>): void => {
       const status = plan.operands.status && { status: statusOf(group.head.name) };
       forward.append(group.head.name, plan, { input: from, output, ...status, ...tensors });
@@ -183,23 +184,20 @@ export function planInference(
         append(planTranspose(flattenShape(input), { precision }), {});
         break;
       case 'softmax':
-        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), half ? { input: widePlace! } : {});
+        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), half ? { input: half.logits() } : {});
         break;
     }
-    if (!half || group.output !== logits) return;
-    widePlace = itself ? output : widened(logits);
-    if (itself) return;
-    const values = elementCount(shapes.get(logits)!);
-    forward.append(logits, planConvert(values, 'float32'), { input: output, output: widePlace });
+    half?.widen(group, output, forward);
   };
   for (const group of groups) inLayer(group.head.name, () => appendGroup(group));
 
+  const last = network.layers.at(-1)!.name;
   return {
     fold: fold.operations,
-    filters: filters.operations,
+    filters: half?.filters.operations ?? [],
     forward: forward.operations,
-    output: half && last.name === logits ? widePlace! : place(last.name),
-    outputShape: shapes.get(last.name)!,
+    output: half?.output(place(last)) ?? place(last),
+    outputShape: shapes.get(last)!,
   };
 }
 

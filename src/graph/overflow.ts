@@ -1,4 +1,4 @@
-import { createBuffer, destroyBuffer } from '../device/buffers.js';
+import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
 import { NumericError } from '../errors.js';
 import type { BufferRange } from '../ops/plan.js';
 import type { NetworkOperation } from './operations.js';
@@ -18,6 +18,8 @@ export interface OverflowNotes {
    * @throws NumericError naming the parameter, or the first layer that stored a value that does not fit.
    */
   check(read: ArrayBuffer): void;
+  /** Reads, checks and forgets what was noted of activations up to now. */
+  look(): Promise<void>;
   dispose(): void;
 }
 
@@ -38,23 +40,32 @@ export function createOverflowNotes(
   const size = stride * all.length;
   const buffer = createBuffer(device, { label: 'overflow', size, usage: 0x80 | 0x04 | 0x08 });
   const place = (index: number): BufferRange => ({ buffer, offset: stride * index, size: stride });
+  const clear: OverflowNotes['clear'] = (encoder, of) => {
+    if (of === 'filters') encoder.clearBuffer(buffer, 0, boundary);
+    else encoder.clearBuffer(buffer, boundary);
+  };
+  const check: OverflowNotes['check'] = (read) => {
+    const notes = new Uint32Array(read);
+    const noted = all.find((_, index) => notes[(stride / 4) * index] !== 0);
+    if (!noted) return;
+    throw new NumericError({
+      operation: 'run',
+      parameter: noted.layer,
+      expected: 'values that float16 holds, up to 65504',
+      got: 'a larger one, or one that is not finite',
+    });
+  };
   return {
     ranges: new Map(all.map(({ tensors }, index) => [tensors.status!, place(index)])),
     range: { buffer, offset: 0, size },
-    clear(encoder, of) {
-      if (of === 'filters') encoder.clearBuffer(buffer, 0, boundary);
-      else encoder.clearBuffer(buffer, boundary);
-    },
-    check(read) {
-      const notes = new Uint32Array(read);
-      const noted = all.find((_, index) => notes[(stride / 4) * index] !== 0);
-      if (!noted) return;
-      throw new NumericError({
-        operation: 'run',
-        parameter: noted.layer,
-        expected: 'values that float16 holds, up to 65504',
-        got: 'a larger one, or one that is not finite',
-      });
+    clear,
+    check,
+    async look() {
+      const reading = readBuffer(device, buffer);
+      const encoder = device.createCommandEncoder({ label: 'forget' });
+      clear(encoder, 'activations');
+      device.queue.submit([encoder.finish()]);
+      check(await reading);
     },
     dispose: () => destroyBuffer(device, buffer),
   };

@@ -1,5 +1,5 @@
-import elementHalf from '../../kernels/shared/element_f16.wgsl?raw';
-import elementFull from '../../kernels/shared/element_f32.wgsl?raw';
+import elementFull from '../../kernels/shared/element_full.wgsl?raw';
+import elementHalf from '../../kernels/shared/element_half.wgsl?raw';
 import fits from '../../kernels/shared/fits.wgsl?raw';
 import stored1 from '../../kernels/shared/stored_1.wgsl?raw';
 import stored2 from '../../kernels/shared/stored_2.wgsl?raw';

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NumericError, UnsupportedError } from '../../src/errors.js';
 import { inferenceFootprint } from '../../src/graph/footprint.js';
+import { planInferenceIn } from '../../src/graph/half.js';
 import { compileInference, type InferenceNetwork } from '../../src/graph/inference.js';
-import { planInference } from '../../src/graph/inferencePlan.js';
 import { isExternal } from '../../src/graph/names.js';
 import type { Network } from '../../src/graph/network.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
@@ -96,7 +96,7 @@ describe.each(networks)('$name', ({ name, network, seed }) => {
 
   it('passes float16 between its operations, and filters in it to them', () => {
     for (const traits of [{ subgroup: 32 }, { subgroup: 8, software: true, textures: true }]) {
-      const { filters, forward } = planInference(network, batch, { precision: 'float16' }, traits);
+      const { filters, forward } = planInferenceIn(network, batch, { precision: 'float16' }, traits);
       const weights = networkParameters(network).filter(({ role }) => role === 'filter' || role === 'denseWeight');
       expect(filters.map(({ layer }) => layer).sort()).toEqual(weights.map(({ name }) => name).sort());
       for (const { plan, tensors } of forward) {
@@ -133,9 +133,9 @@ describe('in memory', () => {
 
   it('float32 plans know nothing of float16', () => {
     for (const { network } of networks) {
-      const { fold, filters, forward } = planInference(network, batch, {}, { subgroup: 32 });
+      const { fold, filters, forward } = planInferenceIn(network, batch, {}, { subgroup: 32 });
       expect(filters).toEqual([]);
-      const same = planInference(network, batch, { precision: 'float32' }, { subgroup: 32 });
+      const same = planInferenceIn(network, batch, { precision: 'float32' }, { subgroup: 32 });
       expect(forward).toEqual(same.forward);
       for (const { plan, tensors } of [...fold, ...forward]) {
         expect(Object.values(plan.operands).every(({ precision }) => precision === undefined)).toBe(true);
@@ -265,6 +265,6 @@ describe('the digits of MNIST', () => {
 
 it('shapes are what they are in float32', () => {
   const network = networkByName('ic-resnet20');
-  const { outputShape } = planInference(network, 3, { precision: 'float16' }, { subgroup: 32 });
+  const { outputShape } = planInferenceIn(network, 3, { precision: 'float16' }, { subgroup: 32 });
   expect(outputShape).toEqual(inferShapes(network, 3).get(network.layers.at(-1)!.name));
 });

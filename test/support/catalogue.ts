@@ -2,9 +2,12 @@ import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
+import { planConvert } from '../../src/ops/convert.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
-import { planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
 import { planIcActivity } from '../../src/ops/icActivity.js';
@@ -21,12 +24,8 @@ const {
   planBatchNormInference,
   planConcat,
   planConcatGradient,
-  planConvert,
   planConvolution,
-  planConvolutionInputGradient,
   planDense,
-  planDenseInputGradient,
-  planIcUnitGradient,
   planImageToTensor,
   planMaxPool,
   planMaxPoolGradient,
@@ -185,7 +184,8 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong(losses),
     ...plansAmong(optimisers),
     ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
-    ...plansAmong({ planConvolutionFilterGradient, planDenseWeightGradient }),
+    ...plansAmong({ planConvert, planConvolutionFilterGradient, planDenseWeightGradient }),
+    ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planTableRows }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMultiplyAdds }),
