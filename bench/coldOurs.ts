@@ -8,7 +8,7 @@ const built = (name: string): string => new URL(`../../dist/${name}.js`, import.
 const { openDevice } = (await import(/* @vite-ignore */ built('node'))) as typeof import('../src/node.js');
 const core = (await import(/* @vite-ignore */ built('index'))) as typeof import('../src/index.js');
 
-const { device, close } = await openDevice({ adapter: process.argv[2]! });
+const { device, close } = await openDevice({ adapter: process.argv[2]!, quiet: true });
 const { state: values, images } = coldValues();
 const state = core.createState(device, coldNetwork);
 core.writeState(state, values);

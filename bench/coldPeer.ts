@@ -9,7 +9,7 @@ import { openPeers, type PeerLibrary } from './peers/libraries.js';
  */
 const [adapter, waiting, library, name] = process.argv.slice(2) as [string, string, PeerLibrary, string];
 const naps = waiting === 'naps';
-const { device, close } = await openDevice({ adapter });
+const { device, close } = await openDevice({ adapter, quiet: true });
 stayAwake(device, !naps);
 const peers = await openPeers([library], { device, naps });
 const peer = peers.find((candidate) => candidate.name === name)!;

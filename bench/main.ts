@@ -6,6 +6,7 @@ import { interruptSignal } from '../src/cli/interrupt.js';
 import { choice, withShortErrors } from '../src/cli/options.js';
 import { createOutput, sayApart } from '../src/cli/output.js';
 import { requireWritable, writeResult } from '../src/cli/writing.js';
+import { usefulFeatures } from '../src/device/device.js';
 import { occupancies, occupancyLines, occupancySuite } from './occupancy.js';
 import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
 import { reportPage } from './report/page.js';
@@ -18,6 +19,7 @@ interface Flags {
   readonly filter?: string;
   readonly seconds: number;
   readonly adapter: string;
+  readonly without: readonly GPUFeatureName[];
   readonly tune: boolean;
   readonly peer: readonly PeerLibrary[] | false;
   readonly peerNaps: boolean;
@@ -42,6 +44,9 @@ const program = new Command('bench')
   .option('--filter <text>', 'only rows with this text in "SUITE NAME PASS"')
   .option('--seconds <number>', 'for the samples of a row', seconds, 1)
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
+  .addOption(
+    choice('--without <feature...>', 'a device without these, as other systems have it', usefulFeatures).default([]),
+  )
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')
   .addOption(

@@ -77,6 +77,8 @@ export interface Report {
   readonly versions: Readonly<Record<string, string>>;
   readonly commit: string;
   readonly date: string;
+  /** Features that the device did not have though its adapter has them. */
+  readonly without: readonly string[];
   readonly tuned: boolean;
   readonly rows: readonly Row[];
   readonly failures: readonly Failure[];

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly filter?: string;
   readonly seconds: number;
   readonly adapter: string;
+  /** Features that the device shall not have. */
+  readonly without: readonly GPUFeatureName[];
   readonly tune: boolean;
   /** Whom to compare with, ours alone where there are none. */
   readonly peers: readonly PeerLibrary[];
@@ -37,7 +39,7 @@ export interface RunOptions {
  */
 export async function runBench(options: RunOptions, output: Output, signal: AbortSignal): Promise<Report> {
   const tasks = chosenTasks(options);
-  const { device, adapter, close } = await openForCommand(options.adapter, output);
+  const { device, adapter, close } = await openForCommand(options.adapter, output, options.without);
   try {
     const ours = openOurs(device, options.tune);
     const peers = await openPeers(options.peers, { device, naps: options.peerNaps });
@@ -50,6 +52,7 @@ export async function runBench(options: RunOptions, output: Output, signal: Abor
       versions: versionsOf(['webgpu']),
       commit: currentCommit(),
       date: new Date().toISOString(),
+      without: options.without,
       tuned: options.tune,
       ...found,
       ...(peaks && { peaks }),

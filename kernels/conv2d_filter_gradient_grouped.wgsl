@@ -1,4 +1,4 @@
-// Gradient of a convolution of many groups of few channels with respect to its filters, the reduction split over slices of
+// Gradient of a convolution of few channels, or of groups of few, with respect to its filters, the reduction split over slices of
 // output rows. It uses no subgroup operations and no workgroup memory.
 //
 //   output[slice, r,s,c,k] = sum over the output rows (n,p) of the slice and over q of

@@ -1,7 +1,7 @@
 /** The core of the package: kernels, networks and inference on any GPUDevice, in Node and the browser. */
 export { type AdapterDescription, describeAdapter } from './device/adapter.js';
 export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
-export { requestDevice } from './device/device.js';
+export { type RequestDeviceOptions, requestDevice } from './device/device.js';
 export { type ImageSource, imageTexture } from './device/images.js';
 export {
   BusyError,

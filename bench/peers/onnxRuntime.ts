@@ -173,7 +173,7 @@ function copyModel(rank: number): Uint8Array {
  * @throws UnsupportedError where it would take another adapter
  */
 async function onSameAdapter<T>({ adapterInfo }: GPUDevice, work: () => Promise<T>): Promise<T> {
-  const { adapter, close } = await openDevice();
+  const { adapter, close } = await openDevice({ quiet: true });
   close();
   const [wanted, got] = [namesOf(adapterInfo), namesOf(adapter)];
   if (wanted !== got) {

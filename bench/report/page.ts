@@ -26,8 +26,21 @@ const colours = { forward: '#1d4ed8', inputGradient: '#c2410c', filterGradient: 
 
 /** A report as one HTML page that needs nothing beside it. */
 export function reportPage(report: Report): string {
-  const { adapter, driver, versions, commit, date, tuned, rows, failures, leftOut, incomparable, peaks, roofline } =
-    report;
+  const {
+    adapter,
+    driver,
+    versions,
+    commit,
+    date,
+    without,
+    tuned,
+    rows,
+    failures,
+    leftOut,
+    incomparable,
+    peaks,
+    roofline,
+  } = report;
   const facts = [
     ['Adapter', adapterName(adapter)],
     ['Driver', driver],
@@ -39,6 +52,7 @@ export function reportPage(report: Report): string {
     ],
     ['Commit', commit],
     ['Date', date],
+    ...(without.length > 0 ? [['Device', `without ${without.join(', ')}`]] : []),
     ['Kernels', tuned ? 'chosen by measuring' : 'chosen by rule'],
     ['Waiting', waitingLines(report).join(' ')],
     ...(leftOut > 0 ? [['Interrupted', `${leftOut} rows are left out`]] : []),

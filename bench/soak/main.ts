@@ -59,7 +59,7 @@ async function read(device: GPUDevice, turns: number): Promise<Reading> {
 }
 
 async function soak(task: string, { turns, adapter }: Flags): Promise<void> {
-  const { device, close } = await openDevice({ adapter });
+  const { device, close } = await openDevice({ adapter, quiet: true });
   const { turn, end } = await tasks[task]!(device, turns);
   const between = Math.floor(turns / readings);
   for (let index = 1; index <= turns; index++) {

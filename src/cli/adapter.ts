@@ -3,8 +3,12 @@ import { type NodeDevice, openDevice } from '../device/node.js';
 import type { Output } from './output.js';
 
 /** Opens the device that a command asked for and says which one it is, and how to get a faster one. */
-export async function openForCommand(adapter: string, output: Output): Promise<NodeDevice> {
-  const opened = await openDevice({ adapter });
+export async function openForCommand(
+  adapter: string,
+  output: Output,
+  without: readonly GPUFeatureName[] = [],
+): Promise<NodeDevice> {
+  const opened = await openDevice({ adapter, quiet: true, without });
   output.say(`Adapter: ${adapterName(opened.adapter)}`);
   if (opened.hint) output.say(opened.hint);
   return opened;

@@ -12,7 +12,7 @@ import { checkpointFile } from './checkpointFile.js';
 import { isMnist, loadKnownData, type ReadLimits, sayLeftOut } from './data.js';
 import { folderLabels } from './folderLabels.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
-import { grouped, type Output, percent } from './output.js';
+import { grouped, type Output, percent, rounded } from './output.js';
 import { firstBatchMade, pictureBatches } from './pictures.js';
 import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
@@ -57,7 +57,7 @@ async function evaluateModel(path: string, model: Model, flags: EvaluateFlags, o
     output.say(
       `${model.network.name} on ${on}: ${percent(result.accuracy)} of ${grouped(result.images)} images right, ` +
         `${percent(result.topAccuracy)} within the first ${result.top}, loss ${result.loss.toFixed(4)}; ` +
-        `${imagesPerSecond.toPrecision(3)} images/s`,
+        `${rounded(imagesPerSecond)} images/s`,
     );
     output.emit({
       event: 'done',
@@ -125,7 +125,7 @@ async function preparePictures(folders: PictureFolders, model: Model, flags: Eva
     const bar = progressBar('Testing', pictures.length, output);
     const started = performance.now() - firstBatch;
     const onProgress = (images: number): void => {
-      bar.update(images + skips.count, `${(images / ((performance.now() - started) / 1000)).toPrecision(3)} images/s`);
+      bar.update(images + skips.count, `${rounded(images / ((performance.now() - started) / 1000))} images/s`);
     };
     const result = await evaluation.runBatches(batches(), { onProgress }).finally(() => {
       bar.stop();

@@ -2,7 +2,7 @@ import type { Machine } from '../ops/machine.js';
 import { deviceTraits, machineOf } from '../ops/traits.js';
 import { tuningScope } from '../tune/record.js';
 import { openForCommand } from './adapter.js';
-import { grouped, type Output, table } from './output.js';
+import { grouped, type Output, rounded, table } from './output.js';
 import { cachedTuning } from './tuning.js';
 
 /** `icnet info`. */
@@ -27,9 +27,9 @@ export async function info(flags: { readonly adapter: string }, output: Output):
 export function machineLine({ units, multiplyAdds, bytes, dispatch }: Machine, measured: boolean): string {
   const rates = [
     `${units} units side by side`,
-    `${(multiplyAdds / 1e9).toPrecision(3)} thousand million multiply-adds a second`,
-    `${(bytes / 1e9).toPrecision(3)} GB a second`,
-    `${(dispatch * 1e6).toPrecision(2)} microseconds a dispatch`,
+    `${rounded(multiplyAdds / 1e9)} thousand million multiply-adds a second`,
+    `${rounded(bytes / 1e9)} GB a second`,
+    `${rounded(dispatch * 1e6)} microseconds a dispatch`,
   ];
   return `Machine: ${rates.join(', ')} (${measured ? 'measured' : 'assumed by its name; icnet tune measures it'})`;
 }

@@ -30,6 +30,11 @@ export function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** A number with three digits that count, and its thousands apart. */
+export function rounded(value: number): string {
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
+}
+
 /** A share as per cent with two digits. */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(2)} %`;

@@ -16,7 +16,7 @@ import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
 import { openForCommand } from './adapter.js';
 import { machineLine } from './info.js';
 import { interruptSignal } from './interrupt.js';
-import { type Output, sayApart, table } from './output.js';
+import { type Output, rounded, sayApart, table } from './output.js';
 import { findNetwork, type SummaryFlags } from './summary.js';
 import { cachedTuning, measuringBar } from './tuning.js';
 import { requireWritable, writeResult } from './writing.js';
@@ -160,7 +160,7 @@ function report(choices: readonly Choice[], output: Output): void {
     });
   }
   if (output.json) return;
-  const time = (milliseconds: number | undefined): string => milliseconds?.toPrecision(3) ?? '-';
+  const time = (milliseconds: number | undefined): string => (milliseconds === undefined ? '-' : rounded(milliseconds));
   const rows = choices.map(({ key, form, heuristic, tuned }) => [
     ...operationAndShape(key),
     formName(heuristic),

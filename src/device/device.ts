@@ -14,7 +14,16 @@ interface Watch {
   readonly lost: Promise<DeviceLoss>;
 }
 
-const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+/** The features that a device is asked for with where its adapter has them. */
+export const usefulFeatures = ['subgroups', 'shader-f16', 'timestamp-query'] as const;
+
+/** How a device is asked for. */
+export interface RequestDeviceOptions {
+  /** The device's label, for messages; `ic-networks` where left out. */
+  readonly label?: string | undefined;
+  /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
+  readonly without?: readonly GPUFeatureName[] | undefined;
+}
 
 const watches = new WeakMap<GPUDevice, Watch>();
 
@@ -38,14 +47,16 @@ function watch(device: GPUDevice): Watch {
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
  * `subgroups`, `shader-f16` and `timestamp-query` that the adapter has.
  *
- * @param label - The device's label, for messages.
  * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
  */
-export async function requestDevice(adapter: GPUAdapter, label = 'ic-networks'): Promise<GPUDevice> {
+export async function requestDevice(
+  adapter: GPUAdapter,
+  { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
+): Promise<GPUDevice> {
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature) && !without.includes(feature)),
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);

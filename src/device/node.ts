@@ -1,13 +1,14 @@
 import { DeviceLostError, UnsupportedError } from '../errors.js';
 import { didYouMean, loosely } from '../names.js';
 import { type AdapterDescription, describeAdapter } from './adapter.js';
-import { destroyDevice, requestDevice } from './device.js';
+import { destroyDevice, type RequestDeviceOptions, requestDevice } from './device.js';
 import { numericLimits } from './limits.js';
 import { napWhileWaiting } from './naps.js';
+import { withoutNativeMessages } from './nativeMessages.js';
 import { type Drivers, driversWereChosen, withDrivers } from './vulkanDrivers.js';
 
 /** Which adapter is opened, and how the device is called. */
-export interface OpenDeviceOptions {
+export interface OpenDeviceOptions extends RequestDeviceOptions {
   /**
    * - `auto` (the default): a GPU; without one, the driver that `VK_DRIVER_FILES` or `VK_ICD_FILENAMES` names; without
    *   these, the embedded SwiftShader
@@ -18,8 +19,12 @@ export interface OpenDeviceOptions {
    * Large letters, hyphens and underscores make no difference.
    */
   readonly adapter?: string;
-  /** The device's label, for messages. */
-  readonly label?: string;
+  /**
+   * Whether what Dawn and drivers write to a terminal or pipe by themselves, while adapters are looked for, goes nowhere: lines about
+   * limits that are no use to users. Descriptor 2 of the process leads nowhere meanwhile, within one turn of the event loop; no other
+   * thread may open files then. False where left out.
+   */
+  readonly quiet?: boolean;
 }
 
 /** A device in Node, with what it took to open it. */
@@ -52,6 +57,9 @@ const operation = 'openDevice';
 
 /** Dawn hides `shader-f16` of NVIDIA's GPUs on Vulkan otherwise. */
 const dawnFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+
+/** Asks for an adapter as the opening wants it whose turn it is. */
+let ask: <T>(request: () => T) => T = (request) => request();
 
 /**
  * The GPU of every driver setup with open devices: Dawn crashes when a GPU is collected before its devices. That is why a
@@ -103,7 +111,7 @@ async function withGPU<T>(drivers: Drivers, name: string, work: (gpu: GPU, key: 
 /** The fastest adapter of these drivers, or the one called `name`. */
 function findAdapter(drivers: Drivers, name = ''): Promise<Found | undefined> {
   return withGPU(drivers, name, async (gpu, key) => {
-    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    const adapter = await ask(() => gpu.requestAdapter({ powerPreference: 'high-performance' }));
     return adapter ? { key, gpu, adapter, description: describeAdapter(adapter) } : undefined;
   });
 }
@@ -112,7 +120,7 @@ function findAdapter(drivers: Drivers, name = ''): Promise<Found | undefined> {
 function adapterNames(drivers: Drivers): Promise<string[]> {
   return withGPU(drivers, 'a name that no adapter has', async (gpu) => {
     try {
-      await gpu.requestAdapter();
+      await ask(() => gpu.requestAdapter());
       return [];
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -202,9 +210,10 @@ function hintFor(used: AdapterDescription, passedOver?: AdapterDescription): str
   return `${gpu} ${llvmpipe}`;
 }
 
-async function open({ adapter: wanted = 'auto', label }: OpenDeviceOptions): Promise<NodeDevice> {
+async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions): Promise<NodeDevice> {
+  ask = quiet ? withoutNativeMessages : (request) => request();
   const { found, passedOver } = await choose(wanted);
-  const device = await requestDevice(found.adapter, label);
+  const device = await requestDevice(found.adapter, asked);
   acquire(found, device);
   if (found.description.software) napWhileWaiting(device);
   const hint = hintFor(found.description, passedOver);

@@ -1,8 +1,8 @@
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { access, lstat, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { constants, homedir, tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar-fs';
@@ -25,6 +25,8 @@ const operation = 'installSoftwareAdapter';
 const packageName = '@sparticuz/chromium';
 const loaderName = 'libvulkan.so.1';
 const driverName = 'vk_swiftshader_icd.json';
+/** Nothing is unpacked for longer; in milliseconds. */
+const longestUnpacking = 3600e3;
 const fileNames = [loaderName, 'libvk_swiftshader.so', driverName];
 
 /** glibc's RTLD_NODELETE: the library stays loaded though Node closes its handle. Node has no name for it. */
@@ -62,6 +64,7 @@ async function isComplete(folder: string): Promise<boolean> {
 /** Unpacks beside the target, then moves file by file: each one appears whole or not at all, whoever else does the same. */
 async function unpack(archive: string, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await removeLeftovers(folder);
   const unpacked = await mkdtemp(`${folder}-`);
   try {
     await pipeline(
@@ -76,6 +79,17 @@ async function unpack(archive: string, folder: string): Promise<void> {
     for (const name of fileNames) await rename(join(unpacked, name), join(folder, name));
   } finally {
     await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+/** Removes what processes left beside a folder that were killed while they unpacked. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const beside = dirname(folder);
+  const names = await readdir(beside);
+  for (const name of names.filter((one) => one.startsWith(`${basename(folder)}-`))) {
+    const left = join(beside, name);
+    const status = await lstat(left).catch(() => undefined);
+    if (status && status.mtimeMs < Date.now() - longestUnpacking) await rm(left, { recursive: true, force: true });
   }
 }
 

@@ -86,9 +86,6 @@ interface Planner {
   readonly again: Set<string>;
 }
 
-/** The {@link DeviceTraits.largestBody} of training: its many steps are worth half as long again to compile. */
-const lastingBody = 300;
-
 /**
  * The operations of a training step: forward with batch statistics, mean cross entropy and the ranks of the labels, with
  * `distillation` the distance from a teacher's logits, and backward to every parameter. A softmax at the end is left to the
@@ -105,7 +102,7 @@ export function planTraining(
   const network = withoutSoftmax(given);
   const shapes = inferShapes(network, batch);
   const list = operationList();
-  const traits = { scratch: largestNeighbours(network, shapes), largestBody: lastingBody, ...deviceTraits };
+  const traits = { scratch: largestNeighbours(network, shapes), ...deviceTraits };
   const planner: Planner = {
     shapes,
     traits,

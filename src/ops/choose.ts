@@ -4,7 +4,7 @@ import type { OperationPlan } from './plan.js';
 import type { DeviceTraits } from './traits.js';
 
 /** A body that compiles within a fraction of a second on most adapters. */
-const quickBody = 190;
+const quickBody = 300;
 
 /** What {@link chooseByCost} knows of a request. */
 export type CostRequest = Pick<FormRequest, 'forms' | 'largestBody'>;

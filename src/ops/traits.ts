@@ -20,7 +20,7 @@ export interface DeviceTraits {
   readonly scratch?: number;
   /** Bytes that the parts of a split reduction may take; as `scratch` where left out. */
   readonly parts?: number;
-  /** The largest {@link RankedForm.body} to choose where nothing is measured; 190 where left out. */
+  /** The largest {@link RankedForm.body} to choose where nothing is measured; 300 where left out. */
   readonly largestBody?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
@@ -28,8 +28,8 @@ export interface DeviceTraits {
 
 /** Lanes of llvmpipe's subgroups; SwiftShader has 4, and reads textures no faster. */
 const llvmpipeLanes = 8;
-/** On llvmpipe, which compiles several times as long as SwiftShader, and there is no faster with a larger one. */
-const llvmpipeBody = 100;
+/** On llvmpipe, which compiles several times as long as SwiftShader. */
+const llvmpipeBody = 190;
 
 const measured = new WeakMap<GPUDevice, Machine>();
 

@@ -49,12 +49,14 @@ it('times every pass of a convolution beside the peer and writes what it found',
   const [json, html] = [join(folder, 'bench.json'), join(folder, 'bench.html')];
   const filter = 'resnet20 b32 1x1/2 16x16 32->64';
   const files = ['--json', json, '--html', html];
-  const ended = await bench(['--suite', 'conv', 'ic', '--filter', filter, '--seconds', '0.05', ...files]);
+  const without = ['--without', 'subgroups'];
+  const ended = await bench(['--suite', 'conv', 'ic', '--filter', filter, '--seconds', '0.05', ...without, ...files]);
   expect(ended.code, ended.stdout + ended.stderr).toBe(0);
   expect(ended.stdout).toContain('Geometric means');
 
   const found = JSON.parse(await readFile(json, 'utf8')) as Report;
-  expect(found.tuned).toBe(false);
+  expect(found).toMatchObject({ tuned: false, without: ['subgroups'] });
+  expect(found.rows.map(({ family }) => family)).not.toContain('subgroup');
   expect(found.failures).toEqual([]);
   expect(found.driver).toBe(found.adapter.description);
   expect(found.versions).toMatchObject({ node: process.versions.node });

@@ -35,6 +35,7 @@ export function report(more: Partial<Report> = {}): Report {
     versions: { 'ic-networks': '0.1.0', node: '20.19.0' },
     commit: 'abc',
     date: '2026-01-01T00:00:00.000Z',
+    without: [],
     tuned: false,
     rows: [row()],
     failures: [],

@@ -72,7 +72,7 @@ function run(folder: string, args: readonly string[], { started, environment }: 
   });
 }
 
-/** Without what Dawn writes by itself of the drivers' limits. */
+/** Without what Dawn writes by itself of the drivers’ limits, which is kept off terminals and pipes, but these are sockets. */
 function ownLines(stderr: string): string {
   return stderr.replace(/^Warning: max\w+ artificially reduced .*\n/gm, '');
 }

@@ -67,10 +67,20 @@ describe('requestDevice', () => {
   it('refuses an adapter that has given its device', async () => {
     await open();
     const adapter = (await opened.gpu.requestAdapter())!;
-    const device = await requestDevice(adapter, 'first');
+    const device = await requestDevice(adapter, { label: 'first' });
     expect(device.label).toBe('first');
 
     await expect(requestDevice(adapter)).rejects.toThrow(DeviceLostError);
+    device.destroy();
+  });
+
+  it('leaves out what it is told to', async () => {
+    await open();
+    const adapter = (await opened.gpu.requestAdapter())!;
+    expect([...adapter.features]).toEqual(expect.arrayContaining(['subgroups', 'timestamp-query']));
+    const device = await requestDevice(adapter, { without: ['subgroups'] });
+    expect(device.features.has('subgroups')).toBe(false);
+    expect(device.features.has('timestamp-query')).toBe(true);
     device.destroy();
   });
 });

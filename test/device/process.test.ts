@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,13 +40,20 @@ describe('a Node process of its own', () => {
     expect(files.sort()).toEqual(['libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json']);
   });
 
-  it('replaces a file that has gone from the cache', async () => {
+  it('replaces a file that has gone from the cache, and removes what a killed process left there', async () => {
     const [installed] = await readdir(join(cache, 'ic-networks'));
     await rm(join(cache, 'ic-networks', installed!, 'libvk_swiftshader.so'));
+    const [old, underWay] = ['aBcD12', 'eFgH34'].map((end) => join(cache, 'ic-networks', `${installed}-${end}`));
+    for (const made of [old!, underWay!]) await mkdir(made);
+    await writeFile(join(old!, 'libvulkan.so.1'), '');
+    const hoursAgo = new Date(Date.now() - 2 * 3600e3);
+    await utimes(old!, hoursAgo, hoursAgo);
     const child = await runChild(folder, `${open('software')} ${report} opened.close();`, { XDG_CACHE_HOME: cache });
 
     expect(child).toMatchObject(clean);
     expect(JSON.parse(child.stdout).adapter.architecture).toBe('swiftshader');
+    expect((await readdir(join(cache, 'ic-networks'))).sort()).toEqual([installed, `${installed}-eFgH34`]);
+    await rm(underWay!, { recursive: true });
   });
 
   it('runs on the embedded loader, and leaves the environment as it was', async () => {

@@ -58,7 +58,7 @@ async function firstDevice(gpu: GPU, tries: number): Promise<GPUDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter) {
     try {
-      return await requestDevice(adapter, 'ic-networks demo');
+      return await requestDevice(adapter, { label: 'ic-networks demo' });
     } catch (error) {
       if (tries <= 1) throw error;
     }

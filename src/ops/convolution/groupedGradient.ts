@@ -12,13 +12,13 @@ import { isDepthwise } from './depthwise.js';
 import { blockThreads, type SliceTile, sliceConstants, sliceCount, sliceTiles } from './depthwiseTiles.js';
 import { type ConvolutionGeometry, geometryConstants } from './shape.js';
 
-/** Channels of a group from which on tiles in workgroup memory are filled. */
-const manyChannels = 32;
+/** Channels of a group beyond which tiles in workgroup memory are better wherever loads are dear. */
+const mostChannels = 64;
 
-/** The tiles that suit the filter gradient of a geometry; none unless it has groups, of few channels, but more than one. */
+/** The tiles that suit the filter gradient of a geometry; none unless its groups have few channels, but more than one. */
 export function groupedGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): OfferedForm[] {
-  const { groups, groupIn, groupOut } = geometry;
-  if (groups === 1 || isDepthwise(geometry) || Math.max(groupIn, groupOut) > manyChannels) return [];
+  const { groupIn, groupOut } = geometry;
+  if (isDepthwise(geometry) || Math.max(groupIn, groupOut) > mostChannels) return [];
   const read = widestVector(groupIn);
   const vector = widestVector(groupOut);
   return sliceTiles(geometry, { reads: groupIn / read, read, vector }, traits).map(({ tile, ...rank }) => {
@@ -26,7 +26,7 @@ export function groupedGradientForms(geometry: ConvolutionGeometry, traits: Devi
   });
 }
 
-/** The kernel of groups of few channels; operands input, gradient, and the given one for `output`. */
+/** The kernel of few channels; operands input, gradient, and the given one for `output`. */
 export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTile, output: string): KernelStep {
   const { groupIn, groupOut, outChannels, kernel } = geometry;
   const read = widestVector(groupIn);
