@@ -5,7 +5,12 @@
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
 export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
-export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution/shape.js';
+export {
+  type ConvolutionGeometry,
+  type ConvolutionPrecision,
+  type ConvolutionShape,
+  checkConvolution,
+} from './ops/convolution/shape.js';
 export { type DenseOptions, type DenseShape, planDense } from './ops/dense.js';
 export type { ChooseForm, Family, Form, FormRequest, OfferedForm, RankedForm } from './ops/forms.js';
 export {

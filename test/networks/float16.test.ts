@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NumericError, UnsupportedError } from '../../src/errors.js';
 import { inferenceFootprint } from '../../src/graph/footprint.js';
 import { planInferenceIn } from '../../src/graph/half.js';
-import { compileInference, type InferenceNetwork } from '../../src/graph/inference.js';
+import { compileInference, type InferenceNetwork, type InferenceOptions } from '../../src/graph/inference.js';
 import { isExternal } from '../../src/graph/names.js';
 import type { Network } from '../../src/graph/network.js';
 import { elementCount, networkParameters } from '../../src/graph/parameters.js';
@@ -40,17 +40,16 @@ afterAll(async () => {
   await closeTestDevice();
 });
 
-/** Forms of little text, since each shape of every network is a kernel to compile; those in float16 where there is one. */
-const quickly: ChooseForm = ({ forms }) => {
-  const short = forms.filter(({ body }) => body <= 40);
-  return (
-    short.find(({ tile }) => tile.half === 1) ?? short.find(({ family }) => family !== 'winograd') ?? forms.at(-1)!
-  );
-};
-
+/** The naive form, since each shape of every network is a kernel to compile: forms are held to their bounds elsewhere. */
+const naively: ChooseForm = ({ forms }) => forms.find(({ family }) => family === 'naive')!;
 /** Works with a network in float16 or, on a device that has none, sees it refused. */
-async function inHalf(state: NetworkState, batch: number, work: (inference: InferenceNetwork) => Promise<void>) {
-  const compiling = compileInference(state, { batch, precision: 'float16', choose: quickly });
+async function inHalf(
+  state: NetworkState,
+  batch: number,
+  work: (inference: InferenceNetwork) => Promise<void>,
+  options: Pick<InferenceOptions, 'choose'> = { choose: naively },
+) {
+  const compiling = compileInference(state, { batch, precision: 'float16', ...options });
   if (!half) {
     await expect(compiling).rejects.toThrow(UnsupportedError);
     await expect(compiling).rejects.toThrow('shader-f16');
@@ -181,12 +180,13 @@ describe('what does not fit', () => {
   });
 
   it('of an image or an activation is named by the input or the layer, and forgotten at the next run', async () => {
-    await withState(start, async (inference) => {
+    const [stem, filter] = [...start][0]!;
+    await withState(new Map([...start, [stem, filter.map((value) => 20 * value)]]), async (inference) => {
       const calm = await inference.run(images);
       const large = images.slice();
       large[one + 7] = 1e5;
       await expect(inference.run(large)).rejects.toThrow('run: input:');
-      large[one + 7] = 6e4;
+      large.fill(-6e4, one, 2 * one);
       const error = await inference.run(large).catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(NumericError);
       expect(network.layers.map(({ name }) => name)).toContain((error as NumericError).parameter);
@@ -226,35 +226,40 @@ describe('the digits of MNIST', () => {
     const checkpoint = decodeCheckpoint(await readFile(path), path);
     const state = restoreState(device, checkpoint);
     const { test } = await loadMnist();
-    const count = 200;
+    const count = 50;
     const some = subset(test, 0, count);
     const images = new Float32Array(count * some.height * some.width * some.channels);
     fillSequential(some, 0, count, checkpoint.normalisation!, images, new Uint32Array(count));
     const full = await compileInference(state, { batch: count });
     const expected = await full.run(images);
     full.dispose();
-    await inHalf(state, count, async (inference) => {
-      const logits = await inference.run(images);
-      const classes = logits.length / count;
-      const best = (values: Float32Array) =>
-        Array.from({ length: count }, (_, i) => {
-          const own = values.subarray(i * classes, (i + 1) * classes);
-          return own.indexOf(Math.max(...own));
-        });
-      const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      const error = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
-      const agreeing = best(logits).filter((label, i) => label === best(expected)[i]).length;
-      table.push(
-        `  digits: ${agreeing} of ${count} agree, largest error ${error.toPrecision(2)} beside ${largest.toPrecision(3)}`,
-      );
-      expect(error / largest).toBeLessThan(0.01);
-      expect(agreeing).toBeGreaterThanOrEqual(count - 1);
-    });
-    const evaluating = compileEvaluation(state, { batch: 100, precision: 'float16', choose: quickly });
+    await inHalf(
+      state,
+      count,
+      async (inference) => {
+        const logits = await inference.run(images);
+        const classes = logits.length / count;
+        const best = (values: Float32Array) =>
+          Array.from({ length: count }, (_, i) => {
+            const own = values.subarray(i * classes, (i + 1) * classes);
+            return own.indexOf(Math.max(...own));
+          });
+        const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const error = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+        const agreeing = best(logits).filter((label, i) => label === best(expected)[i]).length;
+        table.push(
+          `  digits: ${agreeing} of ${count} agree, largest error ${error.toPrecision(2)} beside ${largest.toPrecision(3)}`,
+        );
+        expect(error / largest).toBeLessThan(0.01);
+        expect(agreeing).toBeGreaterThanOrEqual(count - 1);
+      },
+      {},
+    );
+    const evaluating = compileEvaluation(state, { batch: count, precision: 'float16', choose: naively });
     if (half) {
       const evaluation = await evaluating;
       const { accuracy } = await evaluation.run(some, checkpoint.normalisation!);
-      expect(accuracy).toBeGreaterThan(0.97);
+      expect(accuracy).toBeGreaterThanOrEqual(0.96);
       evaluation.dispose();
     } else {
       await expect(evaluating).rejects.toThrow(UnsupportedError);

@@ -10,7 +10,7 @@ export async function nullDevice(): Promise<{ readonly device: GPUDevice; close(
   // Kept while the device is: Dawn crashes when a GPU is collected before its devices.
   const gpu = create(['backend=null']);
   const adapter = (await gpu.requestAdapter())!;
-  const device = await requestDevice(adapter, 'null');
+  const device = await requestDevice(adapter, { label: 'null' });
   return {
     device,
     close() {
