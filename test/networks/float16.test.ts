@@ -226,7 +226,7 @@ describe('the digits of MNIST', () => {
     const checkpoint = decodeCheckpoint(await readFile(path), path);
     const state = restoreState(device, checkpoint);
     const { test } = await loadMnist();
-    const count = 50;
+    const count = 200;
     const some = subset(test, 0, count);
     const images = new Float32Array(count * some.height * some.width * some.channels);
     fillSequential(some, 0, count, checkpoint.normalisation!, images, new Uint32Array(count));
