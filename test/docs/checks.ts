@@ -112,6 +112,13 @@ export const checks: Readonly<Record<string, Check>> = {
     expectClose(await floats(device, output, 0, 40), reluReference(logits), tolerance, 'network and ReLU');
   },
 
+  'docs/precision.md 1': ({ device, state, weights, network, logits }: Precise) => {
+    expect(network.precision).toBe(device.features.has('shader-f16') ? 'float16' : 'float32');
+    const exact = networkForward(state.network, weights, new Float32Array(32 * 32 * 3), { training: false }).logits;
+    const largest = exact.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expectClose(logits, exact, network.precision === 'float16' ? 0.02 * largest : tolerance, 'logits');
+  },
+
   'docs/embedding.md 4': ({ source, bindings, texts }: KernelParts) => {
     expect(bindings.map(({ name }) => name)).toEqual(['input', 'output']);
     expect(source).toContain('@compute @workgroup_size(64)');
@@ -199,6 +206,14 @@ interface KernelParts {
   readonly source: string;
   readonly bindings: readonly { readonly name: string }[];
   readonly texts: readonly string[];
+}
+
+interface Precise {
+  readonly device: GPUDevice;
+  readonly state: NetworkState;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly network: InferenceNetwork;
+  readonly logits: Float32Array;
 }
 
 interface Inspected extends Pick<InspectionResult, 'logits' | 'layers'> {
