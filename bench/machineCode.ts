@@ -7,7 +7,7 @@ import { createOutput } from '../src/cli/output.js';
 import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../src/ops/convolution/inputGradient.js';
-import type { ConvolutionShape } from '../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../src/ops/forms.js';
 import { type KernelStep, kernelOf, type OperationPlan } from '../src/ops/plan.js';
 import type { DeviceTraits } from '../src/ops/traits.js';
@@ -17,7 +17,7 @@ import { assemble } from '../src/wgsl/assemble.js';
  * Hands every hot kernel, as it is compiled, to a program that says what machine code a GPU's compiler makes of it.
  */
 
-const shape: ConvolutionShape = {
+const shape: CompleteConvolution = {
   batch: 1,
   inHeight: 28,
   inWidth: 28,

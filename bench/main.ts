@@ -6,6 +6,7 @@ import { interruptSignal } from '../src/cli/interrupt.js';
 import { choice, withShortErrors } from '../src/cli/options.js';
 import { createOutput, sayApart } from '../src/cli/output.js';
 import { requireWritable, writeResult } from '../src/cli/writing.js';
+import type { RequestDeviceOptions } from '../src/device/device.js';
 import { usefulFeatures } from '../src/device/device.js';
 import { occupancies, occupancyLines, occupancySuite } from './occupancy.js';
 import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
@@ -19,7 +20,7 @@ interface Flags {
   readonly filter?: string;
   readonly seconds: number;
   readonly adapter: string;
-  readonly without: readonly GPUFeatureName[];
+  readonly without: NonNullable<RequestDeviceOptions['without']>;
   readonly tune: boolean;
   readonly peer: readonly PeerLibrary[] | false;
   readonly peerNaps: boolean;

@@ -3,7 +3,7 @@ import { chooseByCost } from '../src/ops/choose.js';
 import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../src/ops/forms.js';
 import { dispatchTime, type Machine } from '../src/ops/machine.js';
 import type { DeviceTraits } from '../src/ops/traits.js';
@@ -45,7 +45,7 @@ export function gpuOf(units: number): Machine {
 }
 
 /** The form that is chosen by rule for a convolution. */
-export function chosenForm(shape: ConvolutionShape, pass: ConvolutionPass, traits: DeviceTraits): RankedForm {
+export function chosenForm(shape: CompleteConvolution, pass: ConvolutionPass, traits: DeviceTraits): RankedForm {
   let chosen: RankedForm | undefined;
   const choose = (request: FormRequest): RankedForm => {
     const form = chooseByCost(request);
@@ -60,7 +60,7 @@ export function chosenForm(shape: ConvolutionShape, pass: ConvolutionPass, trait
 }
 
 /** How much a chosen form keeps busy of a machine: loads and what else costs time beside multiply-adds left out. */
-export function utilisationOf(shape: ConvolutionShape, form: RankedForm, machine: Machine): number {
+export function utilisationOf(shape: CompleteConvolution, form: RankedForm, machine: Machine): number {
   const { multiplyAdds } = checkConvolution('occupancy', shape);
   const times = form.work.map(({ overhead: _, ...work }) => dispatchTime(work, machine));
   return multiplyAdds / times.reduce((sum, time) => sum + time, 0);
@@ -117,7 +117,7 @@ export function occupancyLines(rows: readonly Occupancy[]): string[] {
 
 function occupancyOf(
   name: string,
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   pass: ConvolutionPass,
   units: number,
   subgroups: boolean,

@@ -9,7 +9,7 @@ import { planTraining } from '../src/graph/trainingPlan.js';
 import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../src/ops/convolution/inputGradient.js';
-import { type Adjust, type ConvolutionShape, checkConvolution } from '../src/ops/convolution/shape.js';
+import { type Adjust, type CompleteConvolution, checkConvolution } from '../src/ops/convolution/shape.js';
 import type { ChooseForm } from '../src/ops/forms.js';
 import { statusBytes, stepStateBytes } from '../src/ops/loss.js';
 import { createOperation, type Operation as PlannedOperation } from '../src/ops/operation.js';
@@ -51,7 +51,7 @@ export interface Operation extends Contender {
 /** The plan of a convolution's pass on a device; the filters of a forward pass are constant, as in inference. */
 export async function planPass(
   { device, tune }: Ours,
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   pass: ConvolutionPass,
   adjust: Adjust = 'none',
 ): Promise<OperationPlan> {
@@ -127,7 +127,7 @@ export interface ConvolutionCase {
   readonly terms: number;
 }
 
-export function convolutionCase(shape: ConvolutionShape, pass: ConvolutionPass): ConvolutionCase {
+export function convolutionCase(shape: CompleteConvolution, pass: ConvolutionPass): ConvolutionCase {
   const { inputBytes, outputBytes, filterBytes, ...geometry } = checkConvolution('bench', shape);
   const input = (): Values => uniformValues(inputBytes / 4, 1);
   const filter = (): Values => uniformValues(filterBytes / 4, 2);

@@ -1,6 +1,7 @@
 import { openForCommand } from '../src/cli/adapter.js';
 import type { Output } from '../src/cli/output.js';
 import { progressBar } from '../src/cli/progress.js';
+import type { RequestDeviceOptions } from '../src/device/device.js';
 import { UnsupportedError } from '../src/errors.js';
 import { coldTasks } from './coldStart.js';
 import { openOurs } from './openOurs.js';
@@ -23,7 +24,7 @@ export interface RunOptions {
   readonly seconds: number;
   readonly adapter: string;
   /** Features that the device shall not have. */
-  readonly without: readonly GPUFeatureName[];
+  readonly without: NonNullable<RequestDeviceOptions['without']>;
   readonly tune: boolean;
   /** Whom to compare with, ours alone where there are none. */
   readonly peers: readonly PeerLibrary[];

@@ -3,7 +3,7 @@ import { convolutionShape } from '../src/graph/layerShapes.js';
 import type { ConvolutionLayer, Network } from '../src/graph/network.js';
 import { inferShapes } from '../src/graph/shapes.js';
 import { isDepthwise } from '../src/ops/convolution/depthwise.js';
-import type { ConvolutionShape } from '../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../src/ops/convolution/shape.js';
 import type { Pair } from '../src/ops/windows.js';
 import mobilenetBatch1 from './shapes/mobilenet-v2-batch1.json' with { type: 'json' };
 import resnet20Batch32 from './shapes/resnet20-batch32.json' with { type: 'json' };
@@ -32,7 +32,7 @@ export interface ShapeEntry {
 
 export interface NamedShape {
   readonly name: string;
-  readonly shape: ConvolutionShape;
+  readonly shape: CompleteConvolution;
 }
 
 export const shapeFiles: readonly ShapeFile[] = [resnet50Batch1, resnet50Batch8, resnet20Batch32, mobilenetBatch1];
@@ -47,7 +47,7 @@ export function namedShapes(): NamedShape[] {
   );
 }
 
-function shapeOf(entry: ShapeEntry, batch: number): ConvolutionShape {
+function shapeOf(entry: ShapeEntry, batch: number): CompleteConvolution {
   const { input, kernel, stride, padding, outChannels, groups = 1 } = entry;
   const [inHeight, inWidth, inChannels] = input as [number, number, number];
   const pair = (values: readonly number[]): Pair => [values[0]!, values[1]!];
@@ -65,7 +65,7 @@ function shapeOf(entry: ShapeEntry, batch: number): ConvolutionShape {
   };
 }
 
-function shapeName(shape: ConvolutionShape): string {
+function shapeName(shape: CompleteConvolution): string {
   const { kernel, stride, inHeight, inWidth, inChannels, outChannels } = shape;
   const step = stride[0] === 1 ? '' : `/${stride[0]}`;
   return `${kernel[0]}x${kernel[1]}${step} ${inHeight}x${inWidth} ${inChannels}->${outChannels}${isDepthwise(shape) ? ' depthwise' : ''}`;
@@ -86,7 +86,7 @@ export function shapeFileOf(network: Network, batch: number): ShapeFile {
 
 function entryOf(
   { kernel, stride, padding, outChannels, groups }: ConvolutionLayer,
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
 ): ShapeEntry {
   const input = [shape.inHeight, shape.inWidth, shape.inChannels];
   return { input, kernel, stride, padding, outChannels, ...(groups > 1 && { groups }), layers: 1 };

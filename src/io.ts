@@ -1,4 +1,5 @@
 /** Files, weights and data sets, browser-safe. */
+export type {} from './device/webgpu.js';
 export { type Batcher, type BatchOptions, createBatcher, fillSequential, stepsPerEpoch } from './io/batches.js';
 export { type ByteSource, type FileLike, type OpenOptions, openBytes } from './io/byteSource.js';
 export { type CifarKind, type NamedBytes, readCifar } from './io/cifar.js';

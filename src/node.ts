@@ -1,6 +1,8 @@
 /** What needs Node: opening a device through Dawn, and reading data sets from files. */
+
 export type { AdapterDescription } from './device/adapter.js';
 export { type NodeDevice, type OpenDeviceOptions, openDevice } from './device/node.js';
+export type {} from './device/webgpu.js';
 export { type DecodePictureOptions, decodePicture } from './io/decodePicture.js';
 export { FileError } from './io/fileError.js';
 export { type ImageFolder, type ImageFolderOptions, loadImageFolder, loadMnist } from './io/folder.js';

@@ -1,9 +1,9 @@
 /**
- * Every operation of networks, forward and backward: planned for a shape, compiled on the caller's device, bound to their
- * buffers. Those of losses, optimisers, sums and inspection are with training.
+ * Every operation of networks, forward: planned for a shape, compiled on the caller's device, bound to their
+ * buffers. Gradients and those of losses, optimisers, sums and inspection are with training.
  */
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
-export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
+export { type ConcatShape, planConcat } from './ops/concat.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
 export {
   type ConvolutionGeometry,
@@ -20,6 +20,7 @@ export {
   type ImageToTensorShape,
   planImageToTensor,
   planTensorToImage,
+  type TensorToImageShape,
 } from './ops/image.js';
 export type { DispatchWork, Machine } from './ops/machine.js';
 export { createOperation, type Operation } from './ops/operation.js';
@@ -37,14 +38,12 @@ export {
   type PlanResources,
   type TextureOperand,
 } from './ops/plan.js';
-export { planAdd, planAddGradient, planRelu, planReluGradient } from './ops/pointwise.js';
+export { planAdd, planRelu } from './ops/pointwise.js';
 export {
   type MeanPoolOptions,
   type PoolShape,
   planMaxPool,
-  planMaxPoolGradient,
   planMeanPool,
-  planMeanPoolGradient,
 } from './ops/pool.js';
 export type { Precision, PrecisionOptions } from './ops/precision.js';
 export type { ReluOptions } from './ops/relu.js';

@@ -1,4 +1,5 @@
 /** Training: losses, optimisers, schedules, the training loop, evaluation, checkpoints. Browser-safe. */
+export type {} from './device/webgpu.js';
 export { type AdjustDistribution, adjustDistributions } from './graph/adjustDistribution.js';
 export {
   type ActivationBytes,
@@ -17,6 +18,7 @@ export {
 export { type BatchNormOptions, planBatchNormTraining } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
 export { planChannelSums } from './ops/channelSums.js';
+export { planConcatGradient } from './ops/concat.js';
 export { planConvert } from './ops/convert.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolution/filterGradient.js';
 export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
@@ -42,6 +44,8 @@ export {
   planSgd,
   type UpdateOptions,
 } from './ops/optimisers.js';
+export { planAddGradient, planReluGradient } from './ops/pointwise.js';
+export { planMaxPoolGradient, planMeanPoolGradient } from './ops/pool.js';
 export {
   type Checkpoint,
   decodeCheckpoint,

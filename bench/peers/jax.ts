@@ -2,7 +2,7 @@ import * as jax from '@jax-js/jax';
 // The package does not export this file, and what is bundled here is what runs.
 import jaxPackage from '../../node_modules/@jax-js/jax/package.json' with { type: 'json' };
 import { toMemory } from '../../src/graph/stateLayout.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { ConvolutionPass } from '../ours.js';
 import type { Values } from '../values.js';
 import { jaxInference } from './jax/inference.js';
@@ -20,7 +20,7 @@ export const open: OpenPeers = async (setting) => {
   jax.defaultDevice('webgpu');
   if (jax.getWebGPUDevice() !== device) throw new Error('jax-js runs on another device than the one lent to it');
   const awake = !naps;
-  const pass = (name: ConvolutionPass) => (shape: ConvolutionShape, values: Readonly<Record<string, Values>>) =>
+  const pass = (name: ConvolutionPass) => (shape: CompleteConvolution, values: Readonly<Record<string, Values>>) =>
     jaxConvolution(awake, name, shape, values);
   return [
     {
@@ -44,7 +44,7 @@ export const open: OpenPeers = async (setting) => {
 function jaxConvolution(
   awake: boolean,
   pass: ConvolutionPass,
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   values: Readonly<Record<string, Values>>,
 ): PeerOperation {
   const { outHeight, outWidth } = checkConvolution('bench', shape);

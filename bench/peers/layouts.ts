@@ -1,6 +1,6 @@
 import type { Network } from '../../src/graph/network.js';
 import { fromMemory, layoutState, type PlacedParameter } from '../../src/graph/stateLayout.js';
-import type { Adjust, ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { Adjust, CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { Values } from '../values.js';
 
 /** [images, pixels, channels] as [images, channels, pixels], the layout of PyTorch and ONNX. */
@@ -28,7 +28,7 @@ function exchanged(values: ArrayLike<number>, parts: number, rows: number, colum
 }
 
 /** A network that is one convolution. */
-export function convolutionNetwork(shape: ConvolutionShape, adjust: Adjust): Network {
+export function convolutionNetwork(shape: CompleteConvolution, adjust: Adjust): Network {
   const { inHeight: height, inWidth: width, inChannels: channels, outChannels } = shape;
   const { kernel, stride, padding, dilation, groups } = shape;
   const geometry = { outChannels, kernel, stride, padding, dilation, groups };
@@ -40,13 +40,13 @@ export function convolutionNetwork(shape: ConvolutionShape, adjust: Adjust): Net
 }
 
 /** Where the filters of a convolution lie, which {@link toMemory} and {@link fromMemory} take from layout to layout. */
-export function filterPlace(shape: ConvolutionShape): PlacedParameter {
+export function filterPlace(shape: CompleteConvolution): PlacedParameter {
   return layoutState(convolutionNetwork(shape, 'none')).trained[0]!;
 }
 
 /** The state of {@link convolutionNetwork} out of the operands of a convolution. */
 export function convolutionState(
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   { filter, adjust }: Readonly<Record<string, Values>>,
 ): Map<string, Float32Array> {
   const state = new Map([['convolution.weight', fromMemory(filterPlace(shape), filter!)]]);

@@ -1,6 +1,6 @@
 import { isSoftware } from '../../src/device/adapter.js';
 import type { Network } from '../../src/graph/network.js';
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { ConvolutionPass, TrainingSettings } from '../ours.js';
 import type { Counterpart } from '../rows.js';
 import type { Contender } from '../timing.js';
@@ -24,7 +24,7 @@ type Made<T> = T | Promise<T>;
 
 /** Makes a pass of a convolution; values by operand, in this package's layouts. */
 export type MakeConvolution = (
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   values: Readonly<Record<string, Values>>,
 ) => Made<PeerOperation>;
 

@@ -1,4 +1,4 @@
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import { checkSame, sumTolerance } from '../check.js';
 import { bindOperation, convolutionCase, planPass } from '../ours.js';
 import type { Row } from '../rows.js';
@@ -48,7 +48,7 @@ function icOutput(plain: Float32Array, sums: Float32Array, adjust: Values, group
 }
 
 /** The sum of each group's input under each output's window, [batch, outHeight, outWidth, groups]. */
-export function windowSums(shape: ConvolutionShape, input: Values): Float32Array {
+export function windowSums(shape: CompleteConvolution, input: Values): Float32Array {
   const { batch, outHeight, outWidth } = checkConvolution('bench', shape);
   const { inHeight, inWidth, inChannels, kernel, stride, padding, groups } = shape;
   const groupIn = inChannels / groups;

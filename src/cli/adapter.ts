@@ -1,4 +1,5 @@
 import type { AdapterDescription } from '../device/adapter.js';
+import type { RequestDeviceOptions } from '../device/device.js';
 import { type NodeDevice, openDevice } from '../device/node.js';
 import type { Output } from './output.js';
 
@@ -6,7 +7,7 @@ import type { Output } from './output.js';
 export async function openForCommand(
   adapter: string,
   output: Output,
-  without: readonly GPUFeatureName[] = [],
+  without: RequestDeviceOptions['without'] = [],
 ): Promise<NodeDevice> {
   const opened = await openDevice({ adapter, quiet: true, without });
   output.say(`Adapter: ${adapterName(opened.adapter)}`);

@@ -19,7 +19,8 @@ export interface AdapterDescription {
 const softwareNames = /swiftshader|llvmpipe|lavapipe/i;
 
 /** Whether a processor does the work of a GPU. */
-export function isSoftware({ vendor, architecture, device, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  const { vendor, architecture, device, description, isFallbackAdapter } = info;
   return isFallbackAdapter || softwareNames.test([vendor, architecture, device, description].join(' '));
 }
 

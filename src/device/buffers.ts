@@ -10,7 +10,7 @@ export interface BufferDescription {
   /** Bytes; rounded up to a multiple of 4. */
   readonly size: number;
   /** Bits of `GPUBufferUsage`. */
-  readonly usage: GPUBufferUsageFlags;
+  readonly usage: number;
 }
 
 /** The buffers of a device that were created here and not yet destroyed, and the textures that hold tensors. */

@@ -3,7 +3,7 @@ import { numericLimits } from './limits.js';
 
 /** Why a device was lost. */
 export interface DeviceLoss {
-  readonly reason: GPUDeviceLostReason;
+  readonly reason: 'destroyed' | 'unknown';
   readonly message: string;
 }
 
@@ -22,7 +22,7 @@ export interface RequestDeviceOptions {
   /** The device's label, for messages; `ic-networks` where left out. */
   readonly label?: string | undefined;
   /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
-  readonly without?: readonly GPUFeatureName[] | undefined;
+  readonly without?: readonly (typeof usefulFeatures)[number][] | undefined;
 }
 
 const watches = new WeakMap<GPUDevice, Watch>();

@@ -2,7 +2,14 @@ import { ShapeError } from '../errors.js';
 import { assertAlive } from './device.js';
 
 /** What WebGPU copies into a texture: pictures, canvases, videos and their frames. */
-export type ImageSource = GPUCopyExternalImageSource;
+export type ImageSource =
+  | HTMLCanvasElement
+  | HTMLImageElement
+  | HTMLVideoElement
+  | ImageBitmap
+  | ImageData
+  | OffscreenCanvas
+  | VideoFrame;
 
 const operation = 'imageTexture';
 

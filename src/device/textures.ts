@@ -10,7 +10,7 @@ export interface TextureDescription {
   /** Rows of texels. */
   readonly height: number;
   /** Bits of `GPUTextureUsage` besides `STORAGE_BINDING`. */
-  readonly usage?: GPUTextureUsageFlags;
+  readonly usage?: number;
 }
 
 const storageBinding = 0x08;

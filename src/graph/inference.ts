@@ -4,10 +4,19 @@ import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
 import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
+import type { Form } from '../ops/forms.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import { checkPrecision, type Precision } from '../ops/precision.js';
-import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
-import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
+import { type DeviceTraits, planningTraits } from '../ops/traits.js';
+import {
+  type BoundOperations,
+  bindOperations,
+  type CompileOptions,
+  chooserFor,
+  createBuffers,
+  noteForms,
+  tunerOf,
+} from './compile.js';
 import { checkFit } from './fit.js';
 import {
   type InferenceOperations,
@@ -36,6 +45,8 @@ export interface InferenceNetwork {
   readonly arenaBytes: number;
   /** As what activations and filters lie in memory. */
   readonly precision: Precision;
+  /** The form of every operation that has several, by its key; with a background tuner those in use now. */
+  readonly forms: ReadonlyMap<string, Form>;
   /** Where the images, NHWC float32, are read from, and where the output is left. */
   readonly input: BufferRange;
   /** Where the output is left, float32. */
@@ -43,7 +54,8 @@ export interface InferenceNetwork {
   /**
    * Encodes one batch. The first time after the state has changed, batch norms are made into scales and shifts, and filters
    * transformed, in a submission of its own ahead of any that the pass can be in: passes may be submitted in any order, or not
-   * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again.
+   * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again. With a background
+   * tuner a pass is to be submitted in the task that it was encoded in.
    *
    * In float16 what does not fit is noted until {@link checkValues} or `run` looks.
    *
@@ -110,9 +122,12 @@ export async function compileForward(
   checkPrecision(device, 'compile', precision);
   const network = logits ? withoutSoftmax(state.network) : state.network;
   const half = precision === 'float16' ? await import('./half.js') : undefined;
+  const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits, half);
   await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits, half).forward);
-  const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
+  const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
+  const traits = planningTraits(device);
+  const plan = planner({ ...traits, choose: noted.choose });
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
@@ -144,13 +159,15 @@ export async function compileForward(
     throw error;
   }
   const folding = fold;
+  const first = forward;
   const output = { ...forward.range(plan.output), size: tensorBytes(...plan.outputShape) };
   const life = lifetime(
     device,
     'network',
     () => {
+      adoption?.leave();
       folding.dispose();
-      forward.dispose();
+      first.dispose();
       notes?.dispose();
       destroyBuffer(device, input);
     },
@@ -158,6 +175,22 @@ export async function compileForward(
   );
   /** The version of the state from which the rest was derived by what is submitted. */
   let preparedVersion: number | undefined;
+  const adoption =
+    seat &&
+    (await import('./adoption.js')).adopt(seat, {
+      name: network.name,
+      operations: (others) => planner(others).forward,
+      traits,
+      noted,
+      device,
+      bound: first,
+      external,
+      kept: [plan.output],
+      replace(others) {
+        forward = others;
+        preparedVersion = undefined;
+      },
+    });
 
   function prepare(pass: GPUComputePassEncoder): void {
     folding.encode(pass);
@@ -173,14 +206,22 @@ export async function compileForward(
       preparedVersion = state.version;
     }
     forward.encode(pass);
+    adoption?.noteUse();
   }
 
   return {
     batch,
     inputShape,
     outputShape: plan.outputShape,
-    dispatches: forward.dispatches,
-    arenaBytes: forward.arenaBytes,
+    get dispatches() {
+      return forward.dispatches;
+    },
+    get arenaBytes() {
+      return forward.arenaBytes;
+    },
+    get forms() {
+      return (adoption ?? noted).forms;
+    },
     precision,
     input: external.get(inputTensor)!,
     output,

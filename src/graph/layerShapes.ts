@@ -1,6 +1,6 @@
 import type { BatchNormShape } from '../ops/batchNorm.js';
 import type { ConcatShape } from '../ops/concat.js';
-import type { ConvolutionShape } from '../ops/convolution/shape.js';
+import type { CompleteConvolution } from '../ops/convolution/shape.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
 import type { ReluOptions } from '../ops/relu.js';
@@ -10,14 +10,14 @@ import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
 
 /** A convolution layer on an input of a shape. */
-export function convolutionShape(layer: ConvolutionLayer, input: Shape): ConvolutionShape {
+export function convolutionShape(layer: ConvolutionLayer, input: Shape): CompleteConvolution {
   const [batch, inHeight, inWidth, inChannels] = input;
   const { outChannels, kernel, stride, padding, dilation, groups } = layer;
   return { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups };
 }
 
 /** A pooling layer on an input of a shape. */
-export function poolShape(layer: PoolLayer, input: Shape): PoolShape {
+export function poolShape(layer: PoolLayer, input: Shape): Required<PoolShape> {
   const [batch, inHeight, inWidth, channels] = input;
   const kernel = layer.kernel === 'global' ? ([inHeight, inWidth] as const) : layer.kernel;
   return { batch, inHeight, inWidth, channels, kernel, stride: layer.stride, padding: layer.padding };

@@ -1,5 +1,6 @@
 import text from '../../kernels/copy_channels.wgsl?raw';
 import { ShapeError } from '../errors.js';
+import { checkFields, type Fields } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { type Precision, type PrecisionOptions, storedOperand, storedTexts } from './precision.js';
 import { vectorWidths } from './vectors.js';
@@ -13,11 +14,13 @@ export interface ConcatShape {
   readonly channels: readonly number[];
 }
 
+const fields: Fields<ConcatShape> = { pixels: 'needed', channels: 'needed' };
+
 /** Concatenation. Operands: input0, input1, ... [pixels, channels[i]], output [pixels, sum of the channels]. */
 export function planConcat(shape: ConcatShape, { precision = 'float32' }: PrecisionOptions = {}): OperationPlan {
   const operation = 'concat';
-  const { pixels, channels } = shape;
   const total = checkConcat(operation, shape);
+  const { pixels, channels } = shape;
   const inputs = channels.map((count, index) => {
     return [`input${index}`, storedOperand(precision, 'input', pixels, count)] as const;
   });
@@ -47,8 +50,8 @@ export function planConcatGradient(
   options: { readonly accumulate?: boolean } = {},
 ): OperationPlan {
   const operation = 'concatGradient';
-  const { pixels, channels } = shape;
   const total = checkConcat(operation, shape);
+  const { pixels, channels } = shape;
   requireInteger(index, 0, 'index', { operation, prefix: '' });
   const count = channels[index];
   if (count === undefined) {
@@ -111,7 +114,9 @@ function offsetOf({ channels }: ConcatShape, index: number): number {
   return channels.slice(0, index).reduce((sum, count) => sum + count, 0);
 }
 
-function checkConcat(operation: string, { pixels, channels }: ConcatShape): number {
+function checkConcat(operation: string, shape: ConcatShape): number {
+  checkFields(operation, shape, fields);
+  const { pixels, channels } = shape;
   const place = { operation, prefix: '' };
   requireInteger(pixels, 1, 'pixels', place);
   if (channels.length === 0) {

@@ -2,9 +2,11 @@ import { planConvolutionFilterGradient } from './convolution/filterGradient.js';
 import { planConvolution } from './convolution/forward.js';
 import { planConvolutionInputGradient } from './convolution/inputGradient.js';
 import type { ConvolutionShape } from './convolution/shape.js';
+import { checkFields, type Fields } from './fields.js';
 import type { OperationPlan } from './plan.js';
 import type { Precision, PrecisionOptions } from './precision.js';
 import type { DeviceTraits } from './traits.js';
+import { requireInteger } from './windows.js';
 
 /** A fully connected layer: the 1x1 convolution of a row of `batch` pixels. */
 export interface DenseShape {
@@ -15,6 +17,8 @@ export interface DenseShape {
   /** Columns of the output. */
   readonly outFeatures: number;
 }
+
+const fields: Fields<DenseShape> = { batch: 'needed', inFeatures: 'needed', outFeatures: 'needed' };
 
 /** What a fully connected layer does besides multiplying. */
 export interface DenseOptions extends PrecisionOptions {
@@ -33,8 +37,9 @@ export function planDense(
   { bias, precision, outputPrecision }: DenseOptions,
   traits: DeviceTraits,
 ): OperationPlan {
+  const operation = 'dense';
   const stored = { ...(precision && { precision }), ...(outputPrecision && { outputPrecision }) };
-  return { ...planConvolution(denseAsConvolution(shape), { bias, ...stored }, traits), operation: 'dense' };
+  return { ...planConvolution(denseAsConvolution(operation, shape), { bias, ...stored }, traits), operation };
 }
 
 /** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */
@@ -43,27 +48,21 @@ export function planDenseInputGradient(
   options: { readonly accumulate?: boolean },
   traits: DeviceTraits,
 ): OperationPlan {
-  const plan = planConvolutionInputGradient(denseAsConvolution(shape), options, traits);
-  return { ...plan, operation: 'denseInputGradient' };
+  const operation = 'denseInputGradient';
+  return { ...planConvolutionInputGradient(denseAsConvolution(operation, shape), options, traits), operation };
 }
 
 /** Operands: input [N, in], gradient [N, out], output [in, out], perhaps scratch slices. The bias's is a channel sum. */
 export function planDenseWeightGradient(shape: DenseShape, traits: DeviceTraits): OperationPlan {
-  const plan = planConvolutionFilterGradient(denseAsConvolution(shape), {}, traits);
-  return { ...plan, operation: 'denseWeightGradient' };
+  const operation = 'denseWeightGradient';
+  return { ...planConvolutionFilterGradient(denseAsConvolution(operation, shape), {}, traits), operation };
 }
 
-function denseAsConvolution({ batch, inFeatures, outFeatures }: DenseShape): ConvolutionShape {
-  return {
-    batch: 1,
-    inHeight: 1,
-    inWidth: batch,
-    inChannels: inFeatures,
-    outChannels: outFeatures,
-    kernel: [1, 1],
-    stride: [1, 1],
-    padding: [0, 0],
-    dilation: [1, 1],
-    groups: 1,
-  };
+function denseAsConvolution(operation: string, shape: DenseShape): ConvolutionShape {
+  checkFields(operation, shape, fields);
+  const { batch, inFeatures, outFeatures } = shape;
+  for (const [name, size] of Object.entries({ batch, inFeatures, outFeatures })) {
+    requireInteger(size, 1, name, { operation, prefix: '' });
+  }
+  return { batch: 1, inHeight: 1, inWidth: batch, inChannels: inFeatures, outChannels: outFeatures, kernel: [1, 1] };
 }

@@ -4,6 +4,7 @@ import resampleText from '../../kernels/shared/resample.wgsl?raw';
 import outputText from '../../kernels/tensor_to_image.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
+import { checkFields, type Fields } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
 import { requireInteger } from './windows.js';
@@ -21,6 +22,19 @@ export interface ImageToTensorShape {
   /** 1 (luminance), 3 (R, G, B) or 4 (with alpha). */
   readonly channels: 1 | 3 | 4;
 }
+
+const pictureFields: Fields<ImageToTensorShape> = {
+  imageWidth: 'needed',
+  imageHeight: 'needed',
+  width: 'needed',
+  height: 'needed',
+  channels: 'needed',
+};
+
+/** A tensor [height, width, channels] that becomes a picture. */
+export type TensorToImageShape = Pick<ImageToTensorShape, 'width' | 'height' | 'channels'>;
+
+const tensorFields: Fields<TensorToImageShape> = { width: 'needed', height: 'needed', channels: 'needed' };
 
 /** A rectangle of a picture, in pixels that need not be whole. */
 export interface ImageRegion {
@@ -70,6 +84,7 @@ export interface ImageToTensorOptions extends ChannelNormalisation, PrecisionOpt
  */
 export function planImageToTensor(shape: ImageToTensorShape, options: ImageToTensorOptions = {}): OperationPlan {
   const operation = 'imageToTensor';
+  checkFields(operation, shape, pictureFields);
   for (const name of ['imageWidth', 'imageHeight', 'width', 'height'] as const) {
     requireInteger(shape[name], 1, name, { operation, prefix: '' });
   }
@@ -116,11 +131,9 @@ export function planImageToTensor(shape: ImageToTensorShape, options: ImageToTen
  *
  * @throws ShapeError as {@link planImageToTensor}.
  */
-export function planTensorToImage(
-  shape: { readonly width: number; readonly height: number; readonly channels: 1 | 3 | 4 },
-  options: ChannelNormalisation = {},
-): OperationPlan {
+export function planTensorToImage(shape: TensorToImageShape, options: ChannelNormalisation = {}): OperationPlan {
   const operation = 'tensorToImage';
+  checkFields(operation, shape, tensorFields);
   const { width, height, channels } = shape;
   requireInteger(width, 1, 'width', { operation, prefix: '' });
   requireInteger(height, 1, 'height', { operation, prefix: '' });

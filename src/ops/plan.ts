@@ -56,7 +56,7 @@ export interface TextureOperand {
   /** In pixels, at least. */
   readonly height: number;
   /** Of a storage texture. */
-  readonly format?: GPUTextureFormat;
+  readonly format?: 'rgba8unorm' | 'rgba32float';
   /** As of an {@link Operand}: memory that the plan needs for itself. The caller's texture where left out. */
   readonly use?: 'scratch' | 'prepared';
 }

@@ -5,9 +5,10 @@ import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
 import type { ConvolutionGeometry } from './convolution/shape.js';
+import { checkFields, type Fields } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { elementText, type Precision, type PrecisionOptions, storedOperand } from './precision.js';
-import { type Pair, requireInteger, windowOutput } from './windows.js';
+import { type Pair, requireInteger, requirePair, windowOutput } from './windows.js';
 
 /** What mean pooling divides by. */
 export interface MeanPoolOptions {
@@ -27,11 +28,21 @@ export interface PoolShape {
   readonly channels: number;
   /** Height and width of the windows. */
   readonly kernel: Pair;
-  /** Along height and width, from 1. */
-  readonly stride: Pair;
-  /** Pixels ahead of and behind each axis: height, width; at most half the window. */
-  readonly padding: Pair;
+  /** Along height and width, from 1; [1, 1] where left out. */
+  readonly stride?: Pair;
+  /** Pixels ahead of and behind each axis: height, width; at most half the window; [0, 0] where left out. */
+  readonly padding?: Pair;
 }
+
+const fields: Fields<PoolShape> = {
+  batch: 'needed',
+  inHeight: 'needed',
+  inWidth: 'needed',
+  channels: 'needed',
+  kernel: 'needed',
+  stride: 'optional',
+  padding: 'optional',
+};
 
 /** Max pooling. Operands: input [N, H, W, C], output [N, P, Q, C]; winners [N, P, Q, C] (u32) with `storeWinners`. */
 export function planMaxPool(
@@ -158,7 +169,9 @@ interface CheckedPool {
   readonly outputBytes: number;
 }
 
-function windowConstants(shape: PoolShape & { readonly outHeight: number; readonly outWidth: number }): Constants {
+function windowConstants(
+  shape: Required<PoolShape> & { readonly outHeight: number; readonly outWidth: number },
+): Constants {
   return {
     BATCH: shape.batch,
     IN_HEIGHT: shape.inHeight,
@@ -176,11 +189,13 @@ function windowConstants(shape: PoolShape & { readonly outHeight: number; readon
 }
 
 function checkPool(operation: string, shape: PoolShape): CheckedPool {
-  const { batch, inHeight, inWidth, channels, kernel, stride, padding } = shape;
+  checkFields(operation, shape, fields);
+  const { batch, inHeight, inWidth, channels, kernel, stride = [1, 1], padding = [0, 0] } = shape;
   const place = { operation, prefix: '' };
-  for (const name of ['batch', 'inHeight', 'inWidth', 'channels'] as const) {
-    requireInteger(shape[name], 1, name, place);
-  }
+  const counts = { batch, inHeight, inWidth, channels };
+  for (const [name, count] of Object.entries(counts)) requireInteger(count, 1, name, place);
+  const windows = { kernel, stride, padding };
+  for (const [name, pair] of Object.entries(windows)) requirePair(pair, name, place);
   const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], 1, place);
   const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], 1, place);
   if (padding[0] * 2 > kernel[0] || padding[1] * 2 > kernel[1]) {
@@ -188,7 +203,7 @@ function checkPool(operation: string, shape: PoolShape): CheckedPool {
     throw new ShapeError({ operation, parameter: 'padding', expected, got: padding.join(' x ') });
   }
   return {
-    constants: windowConstants({ ...shape, outHeight, outWidth }),
+    constants: windowConstants({ ...counts, ...windows, outHeight, outWidth }),
     inputs: batch * inHeight * inWidth * channels,
     outputs: batch * outHeight * outWidth * channels,
     inputBytes: tensorBytes(batch, inHeight, inWidth, channels),

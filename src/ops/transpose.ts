@@ -1,4 +1,5 @@
 import text from '../../kernels/transpose.wgsl?raw';
+import { checkFields, type Fields } from './fields.js';
 import { type OperationPlan, threadGroups } from './plan.js';
 import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
 import { requireInteger } from './windows.js';
@@ -13,6 +14,8 @@ export interface TransposeShape {
   readonly columns: number;
 }
 
+const fields: Fields<TransposeShape> = { batch: 'needed', rows: 'needed', columns: 'needed' };
+
 /**
  * Matrices turned round: images [N, H W, C] into rows [N, C H W] and back, each the other's gradient. Operands: input
  * [batch, rows, columns], output [batch, columns, rows], overwritten, or added to with `accumulate`.
@@ -24,6 +27,7 @@ export function planTranspose(
   options: { readonly accumulate?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'transpose';
+  checkFields(operation, shape, fields);
   const { batch, rows, columns } = shape;
   for (const [name, size] of Object.entries({ batch, rows, columns })) {
     requireInteger(size, 1, name, { operation, prefix: '' });

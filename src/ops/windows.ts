@@ -20,6 +20,18 @@ export function requireInteger(value: number, minimum: 0 | 1, parameter: string,
   });
 }
 
+/** Throws ShapeError unless `value` is a pair; its numbers are left to {@link windowOutput}. */
+export function requirePair(value: Pair, parameter: string, place: ErrorPlace): void {
+  if (Array.isArray(value) && value.length === 2) return;
+  const expected = 'a pair [height, width]';
+  throw new ShapeError({
+    operation: place.operation,
+    parameter: `${place.prefix}${parameter}`,
+    expected,
+    got: `${value}`,
+  });
+}
+
 /**
  * How many positions a sliding window has along one axis:
  * `floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1`.

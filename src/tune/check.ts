@@ -1,4 +1,4 @@
-import type { Form } from '../ops/forms.js';
+import type { Family } from '../ops/forms.js';
 import type { Precision } from '../ops/precision.js';
 
 /** Unit roundoffs. */
@@ -16,13 +16,13 @@ const following = 16;
 const productVariance = 1 / 9;
 
 /**
- * The error allowed a form. How many products an element sums up shows in the results themselves: their mean square is that
- * many times the variance of a product, and whatever scales the sums scales it and the error alike. Float16 adds up a few products
- * at a time, whose sums are added in float32: their errors grow as a random walk does.
+ * The error allowed between forms of some families. How many products an element sums up shows in the results themselves: their mean
+ * square is that many times the variance of a product, and whatever scales the sums scales it and the error alike. Float16 adds up a
+ * few products at a time, whose sums are added in float32: their errors grow as a random walk does.
  */
 export function allowedError(
   reference: Float32Array,
-  { family }: Pick<Form, 'family'>,
+  families: readonly Family[],
   precision: Precision = 'float32',
 ): number {
   let squares = 0;
@@ -35,14 +35,14 @@ export function allowedError(
   }
   const terms = squares / Math.max(count, 1) / productVariance;
   const growth = precision === 'float16' ? Math.sqrt(terms + following) : terms + following;
-  return epsilons[precision] * sumFactor * (family === 'winograd' ? winogradFactor[precision] : 1) * growth;
+  return epsilons[precision] * sumFactor * (families.includes('winograd') ? winogradFactor[precision] : 1) * growth;
 }
 
-/** What is wrong with a form's outputs beside those of the naive form; undefined where nothing is. */
+/** What is wrong with a form's outputs beside those of a reference, both of some family; undefined where nothing is. */
 export function faultOf(
   outputs: ReadonlyMap<string, Float32Array>,
   references: ReadonlyMap<string, Float32Array>,
-  form: Pick<Form, 'family'>,
+  families: readonly Family[],
   precision: Precision = 'float32',
 ): string | undefined {
   for (const [name, reference] of references) {
@@ -50,7 +50,7 @@ export function faultOf(
     if (values?.length !== reference.length) {
       return `${name}: ${reference.length} values expected, ${values?.length ?? 'none'} found`;
     }
-    const allowed = allowedError(reference, form, precision);
+    const allowed = allowedError(reference, families, precision);
     // Written so that NaN, which an output holds where nothing was stored, is at fault.
     const wrong = reference.findIndex((value, index) => !(Math.abs(values[index]! - value) <= allowed));
     if (wrong >= 0) {

@@ -35,9 +35,3 @@ function bindingKind(space: string | undefined, type: string): BindingKind {
   if (type === 'texture_external') return 'externalTexture';
   return type.startsWith('texture_storage_2d<') ? 'storageTexture' : 'texture';
 }
-
-/** Format and access of a storage texture, as its type in WGSL names them. */
-export function storageTextureLayout(type: string): GPUStorageTextureBindingLayout {
-  const [, format, access] = /^texture_storage_2d<(\w+), (read|write)>$/.exec(type)!;
-  return { format: format as GPUTextureFormat, access: access === 'read' ? 'read-only' : 'write-only' };
-}

@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../errors.js';
 import { assemble, specialisation } from './assemble.js';
-import { type KernelBinding, kernelBindings, storageTextureLayout } from './bindings.js';
+import { type KernelBinding, kernelBindings } from './bindings.js';
 import type { Constants } from './constants.js';
 import type { KernelSource } from './kernelSource.js';
 import { variablesBinding } from './variables.js';
@@ -98,4 +98,10 @@ function resourceLayout({ kind, type }: KernelBinding): Omit<GPUBindGroupLayoutE
     default:
       return { buffer: { type: kind } };
   }
+}
+
+/** Format and access of a storage texture, as its type in WGSL names them. */
+export function storageTextureLayout(type: string): GPUStorageTextureBindingLayout {
+  const [, format, access] = /^texture_storage_2d<(\w+), (read|write)>$/.exec(type)!;
+  return { format: format as GPUTextureFormat, access: access === 'read' ? 'read-only' : 'write-only' };
 }

@@ -26,7 +26,7 @@ import { seededState, uniformValues } from '../../bench/values.js';
 import { createOutput } from '../../src/cli/output.js';
 import { UnsupportedError } from '../../src/errors.js';
 import type { ConvolutionLayer, Network } from '../../src/graph/network.js';
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { report } from './rows.js';
 
@@ -41,7 +41,7 @@ afterAll(closeTestDevice);
 const passes: readonly ConvolutionPass[] = ['forward', 'inputGradient', 'filterGradient'];
 
 /** Odd sizes, so that no two axes can be taken for each other. */
-const shape: ConvolutionShape = {
+const shape: CompleteConvolution = {
   batch: 2,
   inHeight: 7,
   inWidth: 6,

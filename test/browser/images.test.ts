@@ -1,11 +1,16 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as core from '../../src/index.js';
+import type * as models from '../../src/models.js';
+import { initialParameters, networkByName } from '../../src/models.js';
+import { networkForward } from '../reference/network.js';
 import { openPackagePage, type PackagePage } from '../support/packagePage.js';
+import { expectClose } from '../support/tolerance.js';
 
 /** What a page has: the package, and a picture on a canvas with its bytes. */
 declare const given: {
   readonly core: typeof core;
+  readonly models: typeof models;
   readonly device: GPUDevice;
   readonly canvas: OffscreenCanvas;
   readonly data: readonly number[];
@@ -15,6 +20,7 @@ declare const given: {
 
 const script = `
   import * as core from './dist/index.js';
+  import * as models from './dist/models.js';
   const device = await core.requestDevice(await navigator.gpu.requestAdapter());
   const canvas = new OffscreenCanvas(24, 16);
   const context = canvas.getContext('2d');
@@ -35,7 +41,7 @@ const script = `
     device.queue.submit([encoder.finish()]);
     return [...new Float32Array(await core.readBuffer(device, output))];
   }
-  globalThis.given = { core, device, canvas, data, tensorOf };`;
+  globalThis.given = { core, models, device, canvas, data, tensorOf };`;
 
 let opened: PackagePage;
 let page: Page;
@@ -99,6 +105,77 @@ describe('A video frame', () => {
     expect(spread).toBeGreaterThan(1);
     // Two steps of a byte, divided by the least deviation.
     expect(Math.max(...differences)).toBeLessThan(2 / 255 / 0.2);
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe('Frames of a video', () => {
+  it('go through three networks on one device, frame by frame in one pass, and leave nothing behind', async () => {
+    const names = ['resnet8', 'ic-resnet8', 'ic-resnet14'] as const;
+    const input = { height: 32, width: 32, channels: 3 };
+    const { logits, tensors, usage } = await page.evaluate(
+      async ({ names, input }) => {
+        const { core, models, device } = given;
+        const size = {
+          imageWidth: 64,
+          imageHeight: 48,
+          width: input.width,
+          height: input.height,
+          channels: 3,
+        } as const;
+        const read = await core.compilePlan(device, core.planImageToTensor(size, { source: 'external', fit: 'cover' }));
+        const networks = [];
+        for (const name of names) {
+          const network = models.networkByName(name, { classes: 10, input });
+          const state = core.createState(device, network);
+          core.writeState(state, models.initialParameters(network, 1));
+          networks.push(await core.compileInference(state, { batch: 1 }));
+        }
+        const floats = async ({ buffer, offset, size }: { buffer: GPUBuffer; offset: number; size: number }) => [
+          ...new Float32Array(await core.readBuffer(device, buffer, offset, size)),
+        ];
+        const usageOfTensor = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+        const tensor = device.createBuffer({ size: input.height * input.width * 12, usage: usageOfTensor });
+        const canvas = new OffscreenCanvas(64, 48);
+        const context = canvas.getContext('2d')!;
+        const [logits, tensors, usage]: [number[][][], number[][], core.BufferUsage[]] = [[], [], []];
+        for (let time = 0; time < 4; time++) {
+          context.fillStyle = 'teal';
+          context.fillRect(0, 0, 64, 48);
+          context.fillStyle = 'orange';
+          context.fillRect(time * 12, 8, 20, 24);
+          const frame = new VideoFrame(canvas, { timestamp: time });
+          const image = device.importExternalTexture({ source: frame });
+          const encoder = device.createCommandEncoder();
+          const pass = encoder.beginComputePass();
+          for (const network of networks) {
+            core.bindPlan(read, { image, output: network.input }).encode(pass);
+            network.encode(pass);
+          }
+          core.bindPlan(read, { image, output: tensor }).encode(pass);
+          pass.end();
+          device.queue.submit([encoder.finish()]);
+          frame.close();
+          tensors.push([...new Float32Array(await core.readBuffer(device, tensor))]);
+          logits.push(await Promise.all(networks.map(({ output }) => floats(output))));
+          usage.push(core.bufferUsage(device));
+        }
+        for (const network of networks) network.dispose();
+        return { logits, tensors, usage };
+      },
+      { names, input },
+    );
+    expect(new Set(tensors.map((tensor) => JSON.stringify(tensor))).size).toBe(4);
+    expect(usage).toEqual(new Array(4).fill(usage[0]));
+    for (const [index, name] of names.entries()) {
+      const network = networkByName(name, { classes: 10, input });
+      const values = initialParameters(network, 1);
+      for (const [time, tensor] of tensors.entries()) {
+        const exact = networkForward(network, values, Float32Array.from(tensor), { training: false });
+        const scale = Math.max(1, ...exact.logits.map(Math.abs));
+        expectClose(Float32Array.from(logits[time]![index]!), exact.logits, 1e-4 * scale, `${name}, frame ${time}`);
+      }
+    }
     expect(complaints).toEqual([]);
   });
 });

@@ -45,6 +45,8 @@ interface Norm {
   readonly runningVariance: Floats;
 }
 
+const shapeOf = ({ pixels, channels }: Norm) => ({ pixels, channels });
+
 /** @param mean and deviation of the values; every channel has a mean a little different */
 function makeNorm(pixels: number, channels: number, mean: number, deviation: number): Norm {
   const seed = 7 * pixels + channels;
@@ -89,7 +91,7 @@ function statisticsError({ x, pixels, channels }: Norm): StatisticsError {
 
 function train(norm: Norm, behind: BehindNorm): Promise<Outputs> {
   const { x, weight, bias, residual, runningMean, runningVariance } = norm;
-  const plan = planBatchNormTraining(norm, { ...behind, epsilon, momentum });
+  const plan = planBatchNormTraining(shapeOf(norm), { ...behind, epsilon, momentum });
   return runPlan(device, plan, {
     input: x,
     weight,
@@ -213,7 +215,7 @@ describe('batch normalisation at inference', () => {
         runningMean,
         runningVariance,
       });
-      const result = await runPlan(device, planBatchNormInference(norm, behind), {
+      const result = await runPlan(device, planBatchNormInference(shapeOf(norm), behind), {
         input: x,
         scaleShift: folded.floats('scaleShift'),
         ...(behind.residual && { residual }),
@@ -232,7 +234,10 @@ describe('batch normalisation at inference', () => {
     const norm = makeNorm(3, 4, 0, 1);
     norm.x[5] = Number.NaN;
     const scaleShift = randomArray(8, 1);
-    const result = await runPlan(device, planBatchNormInference(norm, { relu: true }), { input: norm.x, scaleShift });
+    const result = await runPlan(device, planBatchNormInference(shapeOf(norm), { relu: true }), {
+      input: norm.x,
+      scaleShift,
+    });
     expect([...result.floats('output')].map(Number.isNaN)).toEqual([...norm.x].map(Number.isNaN));
   });
 });
@@ -253,7 +258,7 @@ describe('the gradient of batch normalisation', () => {
     const before = randomArray(x.length, 92);
     const activation = forward.floats('output');
     const accumulates = behind.residual && accumulateResidual;
-    const plan = planBatchNormGradient(norm, { ...behind, ...(accumulates && { accumulateResidual }) });
+    const plan = planBatchNormGradient(shapeOf(norm), { ...behind, ...(accumulates && { accumulateResidual }) });
     const result = await runPlan(device, plan, {
       gradient,
       input: x,
@@ -264,7 +269,7 @@ describe('the gradient of batch normalisation', () => {
 
     const inPlace = await runPlan(
       device,
-      planBatchNormGradient(norm, { ...behind, ...(accumulates && { accumulateResidual }), inPlace: true }),
+      planBatchNormGradient(shapeOf(norm), { ...behind, ...(accumulates && { accumulateResidual }), inPlace: true }),
       {
         inputGradient: gradient,
         input: x,

@@ -5,7 +5,7 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
 
 import {
@@ -25,7 +25,7 @@ type Floats = Float32Array<ArrayBuffer>;
 
 /** A convolution or IC convolution with its values: NHWC, HWIO. */
 export interface ConvolutionCase {
-  readonly shape: ConvolutionShape;
+  readonly shape: CompleteConvolution;
   readonly mode: Adjust;
   readonly input: Floats;
   readonly filter: Floats;
@@ -50,7 +50,7 @@ export type ValueName = keyof ConvolutionValues<unknown>;
 export const valueNames: readonly ValueName[] = ['y', 'dx', 'dw', 'db', 'da'];
 
 /** Values in [-1, 1] for a shape; adjusting weights small enough for the unit to fire and not to fire. */
-export function randomCase(shape: ConvolutionShape, mode: Adjust, bias: boolean, seed: number): ConvolutionCase {
+export function randomCase(shape: CompleteConvolution, mode: Adjust, bias: boolean, seed: number): ConvolutionCase {
   const { inputBytes, filterBytes, outputBytes } = checkConvolution('case', shape);
   const adjustCount = mode === 'input' ? shape.inChannels : shape.outChannels;
   return {

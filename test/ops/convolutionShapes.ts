@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { Adjust, Pair } from '../../src/graph/network.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
 
 export interface RandomConvolution {
-  readonly shape: ConvolutionShape;
+  readonly shape: CompleteConvolution;
   readonly mode: Adjust;
   readonly bias: boolean;
   /** The device's best where undefined. */

@@ -6,7 +6,7 @@ import { chooseByCost } from '../../src/ops/choose.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { FormRequest } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(closeTestDevice);
 
-function depthwise(channels: number, changes: Partial<ConvolutionShape>): ConvolutionShape {
+function depthwise(channels: number, changes: Partial<CompleteConvolution>): CompleteConvolution {
   return {
     batch: 1,
     inHeight: 6,
@@ -36,7 +36,7 @@ function depthwise(channels: number, changes: Partial<ConvolutionShape>): Convol
   };
 }
 
-const shapes: Readonly<Record<string, ConvolutionShape>> = {
+const shapes: Readonly<Record<string, CompleteConvolution>> = {
   'vectors of 4': depthwise(8, { batch: 2 }),
   'vectors of 2, stride 2': depthwise(6, { stride: [2, 2], inHeight: 7 }),
   'one by one, 5x5': depthwise(5, { kernel: [5, 5], padding: [2, 2] }),
@@ -96,7 +96,7 @@ it('random windows', async () => {
 
 describe('the depthwise family', () => {
   const mobileNet = depthwise(96, { inHeight: 28, inWidth: 28 });
-  const chosenFamilies = (shape: ConvolutionShape, traits: Parameters<typeof planConvolution>[2]): string[] => {
+  const chosenFamilies = (shape: CompleteConvolution, traits: Parameters<typeof planConvolution>[2]): string[] => {
     const families: string[] = [];
     const choose = (request: FormRequest) => {
       const form = chooseByCost(request);

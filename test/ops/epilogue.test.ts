@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
 
 import { convolutionMagnitude, convolutionReference } from '../reference/convolution.js';
@@ -49,7 +49,7 @@ const epilogues: readonly Epilogue[] = (['none', 'output', 'input'] as const).fl
 const base = { batch: 1, kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 } as const;
 
 /** One for each vector width, with lanes to spare and without, and one in groups. */
-const shapes: readonly ConvolutionShape[] = [
+const shapes: readonly CompleteConvolution[] = [
   { ...base, inHeight: 2, inWidth: 3, inChannels: 5, outChannels: 16 },
   { ...base, batch: 2, inHeight: 3, inWidth: 3, inChannels: 8, outChannels: 6, kernel: [2, 2], padding: [1, 0] },
   { ...base, inHeight: 1, inWidth: 4, inChannels: 3, outChannels: 7, kernel: [1, 3], padding: [0, 1] },
@@ -57,7 +57,7 @@ const shapes: readonly ConvolutionShape[] = [
   { ...base, inHeight: 3, inWidth: 2, inChannels: 8, outChannels: 8, groups: 8, kernel: [2, 2], padding: [1, 0] },
 ];
 
-async function expectEpilogue(shape: ConvolutionShape, epilogue: Epilogue, seed: number, family?: Family) {
+async function expectEpilogue(shape: CompleteConvolution, epilogue: Epilogue, seed: number, family?: Family) {
   const { mode, bias, scaleShift, residual, relu, maximum } = epilogue;
   const channels = shape.outChannels;
   const { groupIn, outputBytes } = checkConvolution('epilogue', shape);

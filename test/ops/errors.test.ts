@@ -3,12 +3,16 @@ import { ShapeError, UnsupportedError } from '../../src/errors.js';
 import { planBatchNormFold, planBatchNormInference, planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
+import { planConcat, planConcatGradient } from '../../src/ops/concat.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
 import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planLogitDistillation } from '../../src/ops/distillation.js';
+import { planIcActivity } from '../../src/ops/icActivity.js';
+import { planImageToTensor, planTensorToImage } from '../../src/ops/image.js';
 import { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } from '../../src/ops/loss.js';
 import { planAdamW, planGradientClip, planSgd } from '../../src/ops/optimisers.js';
 import { planAdd, planAddGradient, planRelu, planReluGradient } from '../../src/ops/pointwise.js';
@@ -19,6 +23,7 @@ import {
   planMeanPool,
   planMeanPoolGradient,
 } from '../../src/ops/pool.js';
+import { planTranspose } from '../../src/ops/transpose.js';
 
 interface Said {
   readonly operation: string;
@@ -79,6 +84,8 @@ const wrongConvolutions: readonly (readonly [Partial<ConvolutionShape>, Omit<Sai
   [{ groups: 0 }, { parameter: 'groups', expected: positive, got: '0' }],
   [{ groups: 3 }, { parameter: 'inChannels', expected: 'a multiple of 3 groups', got: '4' }],
   [{ groups: 4 }, { parameter: 'outChannels', expected: 'a multiple of 4 groups', got: '6' }],
+  [{ kernel: 3 as never }, { parameter: 'kernel', expected: 'a pair [height, width]', got: '3' }],
+  [{ stride: [1] as never }, { parameter: 'stride', expected: 'a pair [height, width]', got: '1' }],
   [{ kernel: [3, 0] }, { parameter: 'kernel', expected: positive, got: '0' }],
   [{ stride: [1, 1.5] }, { parameter: 'stride', expected: positive, got: '1.5' }],
   [{ stride: [0, 1] }, { parameter: 'stride', expected: positive, got: '0' }],
@@ -99,6 +106,16 @@ describe.each(convolutionPlans)('%s', (operation, plan) => {
 });
 
 describe('a convolution', () => {
+  it('has stride 1, no padding, dilation 1 and one group where nothing is said', () => {
+    const { batch, inHeight, inWidth, inChannels, outChannels, kernel } = convolution;
+    const least = { batch, inHeight, inWidth, inChannels, outChannels, kernel };
+    const said = { ...least, stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 } as const;
+    for (const [, plan] of convolutionPlans) {
+      expect(JSON.stringify(plan(least))).toBe(JSON.stringify(plan(said)));
+      expect(JSON.stringify(plan({ ...least, padding: [1, 1] }))).not.toBe(JSON.stringify(plan(said)));
+    }
+  });
+
   it('stores window sums of an IC unit alone', () => {
     const said = { operation: 'conv2d', parameter: 'storeSums', expected: 'adjust output or input', got: 'none' };
     expectShapeError(() => planConvolution(convolution, { storeSums: true }, traits), said);
@@ -118,7 +135,79 @@ describe('a convolution', () => {
   });
 });
 
+describe('the fields of a shape', () => {
+  const anything = {} as never;
+  const plans: readonly [operation: string, plan: (shape: never) => unknown, fields: string][] = [
+    ...[...convolutionPlans, ['icActivity', (shape: ConvolutionShape) => planIcActivity(shape, 'output')] as const].map(
+      ([operation, plan]) =>
+        [
+          operation,
+          plan,
+          'batch, inHeight, inWidth, inChannels, outChannels, kernel and perhaps stride, padding, dilation, groups',
+        ] as [string, (shape: never) => unknown, string],
+    ),
+    ...(
+      [
+        ['maxPool', planMaxPool],
+        ['maxPoolGradient', planMaxPoolGradient],
+        ['meanPool', planMeanPool],
+        ['meanPoolGradient', planMeanPoolGradient],
+      ] as const
+    ).map(([operation, plan]): [string, (shape: never) => unknown, string] => [
+      operation,
+      plan,
+      'batch, inHeight, inWidth, channels, kernel and perhaps stride, padding',
+    ]),
+    ['dense', (shape) => planDense(shape, { bias: true }, traits), 'batch, inFeatures, outFeatures'],
+    ['denseInputGradient', (shape) => planDenseInputGradient(shape, {}, traits), 'batch, inFeatures, outFeatures'],
+    ['denseWeightGradient', (shape) => planDenseWeightGradient(shape, traits), 'batch, inFeatures, outFeatures'],
+    ['batchNorm', (shape) => planBatchNormTraining(shape, { epsilon: 1e-5, momentum: 0.1 }), 'pixels, channels'],
+    ['batchNormInference', planBatchNormInference, 'pixels, channels'],
+    ['batchNormGradient', (shape) => planBatchNormGradient(shape, {}), 'pixels, channels'],
+    ['concat', planConcat, 'pixels, channels'],
+    ['concatGradient', (shape) => planConcatGradient(shape, 0), 'pixels, channels'],
+    ['transpose', planTranspose, 'batch, rows, columns'],
+    ['crossEntropy', planCrossEntropy, 'batch, classes'],
+    ['labelRank', planLabelRank, 'batch, classes'],
+    ['logitDistillation', (shape) => planLogitDistillation(shape, { loss: 'mse' }), 'batch, classes'],
+    ['imageToTensor', planImageToTensor, 'imageWidth, imageHeight, width, height, channels'],
+    ['tensorToImage', planTensorToImage, 'width, height, channels'],
+  ];
+
+  it.each(plans)('of %s are named all at once where they are missing', (operation, plan, expected) => {
+    const needed = expected.split(' and perhaps ')[0]!;
+    expectShapeError(() => plan(anything), { operation, parameter: 'shape', expected, got: `no ${needed}` });
+  });
+
+  it('are named all at once where they are missing or unknown', () => {
+    const { kernel: _, ...rest } = convolution;
+    const wrong = { ...rest, batch: undefined, strides: [1, 1], colour: 3 };
+    const error = failure(() => planConvolution(wrong as never, {}, traits));
+    expect(error).toMatchObject({
+      ...{ name: 'ShapeError', operation: 'conv2d', parameter: 'shape' },
+      got: 'no batch, kernel; unknown strides, colour',
+    });
+    const { stride: __, ...without } = convolution;
+    const slip = failure(() => planConvolution({ ...without, strides: [2, 2] } as never, {}, traits));
+    expect(slip).toMatchObject({ got: 'unknown strides' });
+    const nothing = failure(() => planMaxPool(undefined as never));
+    expect(nothing).toMatchObject({
+      name: 'ShapeError',
+      parameter: 'shape',
+      got: 'no batch, inHeight, inWidth, channels, kernel',
+    });
+  });
+});
+
 describe('a pooling', () => {
+  it('has stride 1 and no padding where nothing is said', () => {
+    const least = { batch: 1, inHeight: 5, inWidth: 6, channels: 4, kernel: [2, 3] } as const;
+    for (const plan of [planMaxPool, planMaxPoolGradient, planMeanPool, planMeanPoolGradient]) {
+      expect(plan(least)).toEqual(plan({ ...least, stride: [1, 1], padding: [0, 0] }));
+      expect(plan(least)).not.toEqual(plan({ ...least, stride: [2, 1] }));
+    }
+  });
+
   const pool: PoolShape = {
     batch: 1,
     inHeight: 5,
@@ -268,8 +357,9 @@ describe('other operations', () => {
 
   it('dense layers refuse a size that is no positive integer', () => {
     const wrong = { batch: 2, inFeatures: 0, outFeatures: 3 };
-    expect(failure(() => planDense(wrong, { bias: true }, traits))).toBeInstanceOf(ShapeError);
-    expect(failure(() => planDenseInputGradient(wrong, {}, traits))).toBeInstanceOf(ShapeError);
-    expect(failure(() => planDenseWeightGradient(wrong, traits))).toBeInstanceOf(ShapeError);
+    const said = { parameter: 'inFeatures', expected: positive, got: '0' };
+    expectShapeError(() => planDense(wrong, { bias: true }, traits), { operation: 'dense', ...said });
+    expectShapeError(() => planDenseInputGradient(wrong, {}, traits), { operation: 'denseInputGradient', ...said });
+    expectShapeError(() => planDenseWeightGradient(wrong, traits), { operation: 'denseWeightGradient', ...said });
   });
 });

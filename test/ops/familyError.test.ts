@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UnsupportedError } from '../../src/errors.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, Form } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { convolutionReference } from '../reference/convolution.js';
@@ -85,7 +85,7 @@ it.each([
 });
 
 /** A convolution of a shape, with its outputs in float64. */
-function caseOf(shape: ConvolutionShape) {
+function caseOf(shape: CompleteConvolution) {
   const { inHeight, inWidth, inChannels, outChannels, groups } = shape;
   const groupIn = inChannels / groups;
   const input = Float32Array.from({ length: inHeight * inWidth * inChannels }, (_, i) => Math.sin(i * 12.9898) * 2);

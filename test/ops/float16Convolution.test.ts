@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import { planDense } from '../../src/ops/dense.js';
 import type { ChooseForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(closeTestDevice);
 
 /** A case whose input and filters are float16 values. */
-function halfCase(shape: ConvolutionShape, adjust: Adjust, seed: number): ConvolutionCase {
+function halfCase(shape: CompleteConvolution, adjust: Adjust, seed: number): ConvolutionCase {
   const one = randomCase(shape, adjust, true, seed);
   return { ...one, input: roundedToHalf(one.input), filter: roundedToHalf(one.filter) };
 }

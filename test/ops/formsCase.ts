@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
@@ -8,7 +8,7 @@ const base = { batch: 1, kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilati
 const pointwise = { kernel: [1, 1], padding: [0, 0] } as const;
 
 /** Sizes below, at and above what tiles cover: rows across images, channels with lanes to spare, strides, groups. */
-export const formShapes: Readonly<Record<string, ConvolutionShape>> = {
+export const formShapes: Readonly<Record<string, CompleteConvolution>> = {
   'whole tiles': { ...base, inHeight: 8, inWidth: 8, inChannels: 8, outChannels: 32 },
   'odd sizes over images': { ...base, batch: 3, inHeight: 5, inWidth: 7, inChannels: 5, outChannels: 12 },
   'prime channels': { ...base, batch: 2, inHeight: 3, inWidth: 11, inChannels: 13, outChannels: 17 },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 
 import { convolutionBackwardMagnitude, convolutionBackwardReference } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
@@ -21,7 +21,7 @@ afterAll(closeTestDevice);
 
 const base = { batch: 2, inHeight: 7, inWidth: 8, inChannels: 6, outChannels: 8, dilation: [1, 1], groups: 1 } as const;
 
-const shapes: Record<string, ConvolutionShape> = {
+const shapes: Record<string, CompleteConvolution> = {
   'stride 2': { ...base, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
   'stride 3': { ...base, kernel: [3, 3], stride: [3, 3], padding: [1, 1] },
   'strides 2 and 3 with rows and columns left over': { ...base, kernel: [2, 2], stride: [2, 3], padding: [0, 0] },

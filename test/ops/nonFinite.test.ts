@@ -32,7 +32,15 @@ const wrong = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
 describe('pools', () => {
   const [batch, inHeight, inWidth, channels] = [2, 5, 9, 3];
-  const shape: PoolShape = { batch, inHeight, inWidth, channels, kernel: [2, 3], stride: [3, 4], padding: [0, 1] };
+  const shape: Required<PoolShape> = {
+    batch,
+    inHeight,
+    inWidth,
+    channels,
+    kernel: [2, 3],
+    stride: [3, 4],
+    padding: [0, 1],
+  };
   const geometry = { ...shape, shape: [batch, inHeight, inWidth, channels], dilation: [1, 1] } as const;
   const [outHeight, outWidth] = outputSize(geometry);
   const inputs = batch * inHeight * inWidth * channels;

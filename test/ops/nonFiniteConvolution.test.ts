@@ -4,7 +4,7 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
@@ -27,7 +27,7 @@ afterAll(closeTestDevice);
 const base = { batch: 2, kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 } as const;
 
 /** Widths that tiles do not divide, pixels under no window, windows in the padding. */
-const shapes: Readonly<Record<string, ConvolutionShape>> = {
+const shapes: Readonly<Record<string, CompleteConvolution>> = {
   'odd sizes': { ...base, inHeight: 5, inWidth: 7, inChannels: 5, outChannels: 6 },
   'no padding': { ...base, inHeight: 7, inWidth: 9, inChannels: 8, outChannels: 4, padding: [0, 0] },
   'more padding than filter': { ...base, inHeight: 3, inWidth: 5, inChannels: 4, outChannels: 4, padding: [3, 4] },
@@ -65,7 +65,7 @@ type Tensor = 'input' | 'filter' | 'output';
 type Product = Readonly<Record<Tensor, number>>;
 
 /** All of them; the gradients sum up the same. */
-function productsOf(shape: ConvolutionShape): Product[] {
+function productsOf(shape: CompleteConvolution): Product[] {
   const { inChannels, outChannels, groupIn, groupOut } = checkConvolution('products', shape);
   const products: Product[] = [];
   forEachTap({ ...shape, shape: imageOf(shape, 'input') }, (tap, inputPixel, outputPixel) => {
@@ -82,7 +82,7 @@ function productsOf(shape: ConvolutionShape): Product[] {
   return products;
 }
 
-function imageOf(shape: ConvolutionShape, tensor: 'input' | 'output'): ImageShape {
+function imageOf(shape: CompleteConvolution, tensor: 'input' | 'output'): ImageShape {
   const { batch, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels } = checkConvolution('image', shape);
   return tensor === 'input' ? [batch, inHeight, inWidth, inChannels] : [batch, outHeight, outWidth, outChannels];
 }
@@ -91,7 +91,7 @@ function imageOf(shape: ConvolutionShape, tensor: 'input' | 'output'): ImageShap
 interface Pass {
   readonly to: Tensor;
   readonly from: Readonly<Partial<Record<Tensor, keyof ConvolutionCase & string>>>;
-  plan(shape: ConvolutionShape, adjust: Adjust, traits: DeviceTraits): OperationPlan;
+  plan(shape: CompleteConvolution, adjust: Adjust, traits: DeviceTraits): OperationPlan;
 }
 
 const passes: Readonly<Record<string, Pass>> = {
@@ -124,7 +124,7 @@ function masksOf({ family, tile }: RankedForm, width: number): string[] {
 }
 
 /** Plans of a pass in so many forms that every mask is there, the smallest first. */
-function plansOf(pass: Pass, shape: ConvolutionShape, adjust: Adjust): [form: RankedForm, plan: OperationPlan][] {
+function plansOf(pass: Pass, shape: CompleteConvolution, adjust: Adjust): [form: RankedForm, plan: OperationPlan][] {
   const traits = { ...deviceTraits(device), textures: true, half: device.features.has('shader-f16') };
   const bySize = ({ forms }: FormRequest) => [...forms].sort((a, b) => a.body - b.body);
   let forms: readonly RankedForm[] = [];
@@ -150,7 +150,7 @@ function plansOf(pass: Pass, shape: ConvolutionShape, adjust: Adjust): [form: Ra
 }
 
 /** Every column of a row and every row of a column of the last image, the channels in turn; of filters some. */
-function placesOf(shape: ConvolutionShape, tensor: Tensor): number[] {
+function placesOf(shape: CompleteConvolution, tensor: Tensor): number[] {
   if (tensor === 'filter') return [0, Math.floor(checkConvolution('filter', shape).filterBytes / 8)];
   const [batch, height, width, channels] = imageOf(shape, tensor);
   const across = Array.from({ length: width }, (_, column) => [Math.floor(height / 2), column]);
@@ -161,7 +161,12 @@ function placesOf(shape: ConvolutionShape, tensor: Tensor): number[] {
 }
 
 /** The outputs of a Winograd convolution whose tile's window has a place of its input in it. */
-function inTile(shape: ConvolutionShape, to: 'input' | 'output', at: number, edge: number): (place: number) => boolean {
+function inTile(
+  shape: CompleteConvolution,
+  to: 'input' | 'output',
+  at: number,
+  edge: number,
+): (place: number) => boolean {
   const [height, width, inChannels] = imageOf(shape, to === 'output' ? 'input' : 'output').slice(1) as [
     number,
     number,
@@ -185,7 +190,7 @@ function inTile(shape: ConvolutionShape, to: 'input' | 'output', at: number, edg
 }
 
 /** Whether a value may reach a place with which it has no product. */
-function mayReach(shape: ConvolutionShape, pass: Pass, from: Tensor, at: number, form: RankedForm) {
+function mayReach(shape: CompleteConvolution, pass: Pass, from: Tensor, at: number, form: RankedForm) {
   const { groupIn, outChannels, inChannels, groupOut } = checkConvolution('reach', shape);
   if (form.family === 'naive') return () => false;
   // Padding is zeros that are multiplied: a weight meets every window of its filter, a gradient every tap.
@@ -203,7 +208,7 @@ const values = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
 /** The window sums and the blocks' statistics hold what is not finite just where the outputs do. */
 function expectBeside(
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   adjust: Adjust,
   result: Outputs,
   reached: readonly number[],

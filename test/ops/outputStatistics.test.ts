@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, RankedForm } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { batchStatisticsReference } from '../reference/normalisation.js';
@@ -24,7 +24,7 @@ const base = { batch: 2, kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilati
 const window = { kernel: [3, 3], padding: [1, 1] } as const;
 
 /** Blocks of pixels filled in part in both directions, each vector width, idle lanes, groups, more than a block of channels. */
-const shapes: Readonly<Record<string, ConvolutionShape>> = {
+const shapes: Readonly<Record<string, CompleteConvolution>> = {
   pointwise: { ...base, inHeight: 5, inWidth: 7, inChannels: 8, outChannels: 20 },
   'one pixel': { ...base, batch: 1, inHeight: 1, inWidth: 1, inChannels: 5, outChannels: 7 },
   '3x3': { ...base, ...window, batch: 3, inHeight: 7, inWidth: 9, inChannels: 5, outChannels: 6 },
@@ -35,7 +35,7 @@ const shapes: Readonly<Record<string, ConvolutionShape>> = {
 };
 
 /** Of each family the form that the cost model likes best and one far from it, among those that compile quickly. */
-function someForms(shape: ConvolutionShape): RankedForm[] {
+function someForms(shape: CompleteConvolution): RankedForm[] {
   const traits = deviceTraits(device);
   const largestBody = largestBodyFor(traits.subgroup);
   let forms: readonly RankedForm[] = [];

@@ -29,13 +29,17 @@ beforeAll(async () => {
 
 afterAll(closeTestDevice);
 
-function operandsOf(shape: PoolShape, x: ArrayLike<number>): PoolOperands {
+function operandsOf(shape: Required<PoolShape>, x: ArrayLike<number>): PoolOperands {
   const { batch, inHeight, inWidth, channels, kernel, stride, padding } = shape;
   return { x, shape: [batch, inHeight, inWidth, channels], kernel, stride, padding };
 }
 
 /** Places in the window, as the kernel counts them, from indices into the input. */
-function placesInWindow(shape: PoolShape, winner: Int32Array, [, height, width]: readonly number[]): number[] {
+function placesInWindow(
+  shape: Required<PoolShape>,
+  winner: Int32Array,
+  [, height, width]: readonly number[],
+): number[] {
   const { inHeight, inWidth, channels, kernel, stride, padding } = shape;
   return Array.from(winner, (index, output) => {
     const pixel = Math.floor(index / channels);
@@ -48,7 +52,7 @@ function placesInWindow(shape: PoolShape, winner: Int32Array, [, height, width]:
   });
 }
 
-async function expectMaxPool(shape: PoolShape, x: Floats): Promise<void> {
+async function expectMaxPool(shape: Required<PoolShape>, x: Floats): Promise<void> {
   const operands = operandsOf(shape, x);
   const { y, winner, outShape } = maxPoolReference(operands);
   const result = await runPlan(device, planMaxPool(shape, { storeWinners: true }), { input: x });
@@ -64,11 +68,11 @@ async function expectMaxPool(shape: PoolShape, x: Floats): Promise<void> {
   await expectGradients(planMaxPoolGradient, shape, { gradient: dy, winners }, dx, windows);
 }
 
-async function expectMeanPool(shape: PoolShape, x: Floats): Promise<void> {
+async function expectMeanPool(shape: Required<PoolShape>, x: Floats): Promise<void> {
   for (const countPadding of [true, false]) await expectMean(shape, x, countPadding);
 }
 
-async function expectMean(shape: PoolShape, x: Floats, countPadding: boolean): Promise<void> {
+async function expectMean(shape: Required<PoolShape>, x: Floats, countPadding: boolean): Promise<void> {
   const operands = { ...operandsOf(shape, x), countPadding };
   const { y } = meanPoolReference(operands);
   const area = shape.kernel[0] * shape.kernel[1];
@@ -86,7 +90,7 @@ async function expectMean(shape: PoolShape, x: Floats, countPadding: boolean): P
 
 async function expectGradients(
   plan: typeof planMaxPoolGradient,
-  shape: PoolShape,
+  shape: Required<PoolShape>,
   inputs: Parameters<typeof runPlan>[2],
   dx: Float64Array,
   magnitude: Float64Array,
@@ -117,7 +121,7 @@ const axis = fc
     return { size: Math.max(1, kernel - 2 * allowed + extra), kernel, stride, padding: allowed };
   });
 
-const shapes: fc.Arbitrary<PoolShape> = fc
+const shapes: fc.Arbitrary<Required<PoolShape>> = fc
   .record({ batch: fc.integer({ min: 1, max: 3 }), channels: fc.integer({ min: 1, max: 9 }), down: axis, along: axis })
   .map(({ batch, channels, down, along }) => ({
     batch,
@@ -177,7 +181,7 @@ describe('mean pooling', () => {
   });
 
   it('counts padding as zeros, or not at all', async () => {
-    const shape: PoolShape = {
+    const shape: Required<PoolShape> = {
       batch: 1,
       inHeight: 1,
       inWidth: 3,

@@ -4,7 +4,7 @@ import { textureBytes } from '../../src/device/textures.js';
 import { planTextures } from '../../src/graph/operations.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Form, FormRequest, RankedForm } from '../../src/ops/forms.js';
 import { createOperation } from '../../src/ops/operation.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(closeTestDevice);
 
 const base = { batch: 1, stride: [1, 1], dilation: [1, 1], groups: 1 } as const;
-const shapes: Readonly<Record<string, ConvolutionShape>> = {
+const shapes: Readonly<Record<string, CompleteConvolution>> = {
   'whole tiles': formShapes['whole tiles']!,
   'wide pointwise': formShapes['wide pointwise']!,
   'odd sizes over images, input channels that no texel divides': formShapes['odd sizes over images']!,

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { type ConvolutionOptions, planConvolution } from '../../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import { type TiledTile, tiledForms, tiledWork } from '../../src/ops/convolution/tiled.js';
 import { productTiles } from '../../src/ops/convolution/tileProduct.js';
 import { type Form, rankForms } from '../../src/ops/forms.js';
@@ -51,7 +51,7 @@ const small: TiledTile = {
 
 const formOf = (tile: TiledTile): Form => ({ family: 'tiled', tile: { ...tile, half: tile.half ? 1 : 0 } });
 
-function planTiled(shape: ConvolutionShape, options: ConvolutionOptions, tile: TiledTile): OperationPlan {
+function planTiled(shape: CompleteConvolution, options: ConvolutionOptions, tile: TiledTile): OperationPlan {
   return planConvolution(shape, options, { half: tile.half, choose: () => formOf(tile) });
 }
 
@@ -78,7 +78,7 @@ const halfLeast = 2 ** -24;
  * The rounding error allowed an output: that of a sum in float32, and in float16 that of two rounded factors and of the
  * sum of a step, where results below the normal numbers are off by the least number.
  */
-function outputBounds(shape: ConvolutionShape, tile: TiledTile, magnitude: Float64Array): Float64Array {
+function outputBounds(shape: CompleteConvolution, tile: TiledTile, magnitude: Float64Array): Float64Array {
   const { groupIn, kernel } = checkConvolution('bounds', shape);
   const terms = kernel[0] * kernel[1] * groupIn;
   const full = summationBound(terms + 8, magnitude);
@@ -89,7 +89,7 @@ function outputBounds(shape: ConvolutionShape, tile: TiledTile, magnitude: Float
 
 /** Holds a convolution with what follows it, and the window sums where there are any, to float64. */
 async function expectTiled(
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   { mode, bias, scaleShift, residual, relu }: Epilogue,
   tile: TiledTile,
   seed: number,
@@ -151,7 +151,7 @@ describe('the tiles', () => {
   const traits = {
     machine: { units: 40, resident: 2, residentThreads: 64, multiplyAdds: 8e12, bytes: 4e11, dispatch: 4e-6 },
   };
-  const ranked = (shape: Partial<ConvolutionShape>, up: readonly [number, number] = [1, 1]) => {
+  const ranked = (shape: Partial<CompleteConvolution>, up: readonly [number, number] = [1, 1]) => {
     const geometry = checkConvolution('costs', { ...onePixel, ...shape });
     const forms = tiledForms(geometry, traits, { up, turned: false, split: true });
     const tiles = rankForms(forms, traits.machine).map((form) => form.tile as unknown as TiledTile);
@@ -228,7 +228,7 @@ describe(hasHalf ? 'tiles of float32 and float16' : 'tiles of float32, float16 b
   });
 });
 
-const odd: Readonly<Record<string, ConvolutionShape>> = {
+const odd: Readonly<Record<string, CompleteConvolution>> = {
   ...oddShapes,
   groups: { ...onePixel, inHeight: 5, inWidth: 6, inChannels: 12, outChannels: 18, groups: 3, kernel: [3, 2] },
   'a group a channel': {
@@ -321,7 +321,7 @@ it('notes mean and variance of what a split reduction adds up', async () => {
 const strided = { ...onePixel, batch: 2, inHeight: 7, inWidth: 8, inChannels: 6, outChannels: 8 };
 
 /** Convolutions whose input gradient reads a spread input, or one with padding cut off. */
-const gradients: Record<string, ConvolutionShape> = {
+const gradients: Record<string, CompleteConvolution> = {
   'stride 1': { ...strided, kernel: [3, 3], padding: [1, 1] },
   'stride 2': { ...strided, kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
   'strides 2 and 3 with rows and columns left over': { ...strided, kernel: [2, 2], stride: [2, 3] },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
-import { type ConvolutionShape, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import { productTiles } from '../../src/ops/convolution/tileProduct.js';
 import type { Form, FormRequest } from '../../src/ops/forms.js';
 import { convolutionBackwardMagnitude, convolutionBackwardReference } from '../reference/convolution.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(closeTestDevice);
 
-async function expectGradient(shape: ConvolutionShape, form: Form, seed: number): Promise<void> {
+async function expectGradient(shape: CompleteConvolution, form: Form, seed: number): Promise<void> {
   const plan = planConvolutionFilterGradient(shape, {}, { choose: () => form });
   const one = randomCase(shape, 'none', false, seed);
   const result = await runPlan(device, plan, { input: one.input, gradient: one.gradient });
@@ -47,7 +47,7 @@ const small: Form = {
   tile: { blockRows: 64, blockColumns: 16, blockDepth: 8, threadRows: 4, threadColumns: 4, half: 0, slicePixels: 16 },
 };
 
-const shapes: Readonly<Record<string, ConvolutionShape>> = {
+const shapes: Readonly<Record<string, CompleteConvolution>> = {
   ...oddShapes,
   'rows of one pixel': { ...onePixel, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
   'a stem': {
@@ -67,7 +67,7 @@ describe.each(Object.entries(shapes))('%s', (_, shape) => {
   it('by tiles', () => expectGradient(shape, small, 200));
 });
 
-const grouped: Readonly<Record<string, ConvolutionShape>> = {
+const grouped: Readonly<Record<string, CompleteConvolution>> = {
   'groups of vectors': {
     ...onePixel,
     batch: 2,
@@ -113,7 +113,7 @@ describe.each(Object.entries(grouped))('%s', (_, shape) => {
 });
 
 it('offers the kernel of groups where channels are few', () => {
-  const families = (shape: ConvolutionShape) => {
+  const families = (shape: CompleteConvolution) => {
     let request: FormRequest | undefined;
     const choose = (asked: FormRequest) => {
       request = asked;

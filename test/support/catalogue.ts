@@ -2,11 +2,12 @@ import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
+import { planConcatGradient } from '../../src/ops/concat.js';
 import { planConvert } from '../../src/ops/convert.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
@@ -14,25 +15,22 @@ import { planIcActivity } from '../../src/ops/icActivity.js';
 import * as losses from '../../src/ops/loss.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
+import { planAddGradient, planReluGradient } from '../../src/ops/pointwise.js';
+import { planMaxPoolGradient, planMeanPoolGradient } from '../../src/ops/pool.js';
 import { planCopy, planMultiplyAdds } from '../../src/ops/probes.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
 
 const {
   planAdd,
-  planAddGradient,
   planBatchNormFold,
   planBatchNormInference,
   planConcat,
-  planConcatGradient,
   planConvolution,
   planDense,
   planImageToTensor,
   planMaxPool,
-  planMaxPoolGradient,
   planMeanPool,
-  planMeanPoolGradient,
   planRelu,
-  planReluGradient,
   planSoftmax,
   planTensorToImage,
   planTranspose,
@@ -41,7 +39,7 @@ const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics 
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
-const convolution: ConvolutionShape = {
+const convolution: CompleteConvolution = {
   batch: 1,
   inHeight: 6,
   inWidth: 6,
@@ -185,6 +183,7 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong(optimisers),
     ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
     ...plansAmong({ planConvert, planConvolutionFilterGradient, planDenseWeightGradient }),
+    ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planTableRows }),
   ],

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { kernelBindings, storageTextureLayout } from '../../src/wgsl/bindings.js';
+import { kernelBindings } from '../../src/wgsl/bindings.js';
+import { storageTextureLayout } from '../../src/wgsl/pipeline.js';
 
 const folder = new URL('../../kernels/', import.meta.url);
 const names = readdirSync(folder).filter((name) => name.endsWith('.wgsl'));

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { isDepthwise } from '../../../src/ops/convolution/depthwise.js';
-import { type ConvolutionShape, checkConvolution } from '../../../src/ops/convolution/shape.js';
+import { type CompleteConvolution, checkConvolution } from '../../../src/ops/convolution/shape.js';
 import type { ConvolutionPass } from '../../ours.js';
 import type { Values } from '../../values.js';
 import type { PeerOperation } from '../peer.js';
@@ -10,7 +10,7 @@ import { type Backend, backendOperation, paddingOf } from './backend.js';
 export function makeConvolution(
   backend: Backend,
   pass: ConvolutionPass,
-  shape: ConvolutionShape,
+  shape: CompleteConvolution,
   values: Readonly<Record<string, Values>>,
 ): PeerOperation {
   const { outHeight, outWidth } = checkConvolution('bench', shape);

@@ -20,10 +20,10 @@ import {
   sliceTiles,
 } from './depthwiseTiles.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { type ConvolutionGeometry, type ConvolutionShape, geometryConstants } from './shape.js';
+import { type CompleteConvolution, type ConvolutionGeometry, geometryConstants } from './shape.js';
 
 /** Whether every channel has a filter of its own and gives one output channel. */
-export function isDepthwise({ groups, inChannels, outChannels }: ConvolutionShape): boolean {
+export function isDepthwise({ groups, inChannels, outChannels }: CompleteConvolution): boolean {
   return groups > 1 && groups === inChannels && groups === outChannels;
 }
 

@@ -1,10 +1,11 @@
 import { ShapeError } from '../../errors.js';
 import { planChosen } from '../choose.js';
-import { type Family, type FormRequest, rankForms } from '../forms.js';
+import type { Family, FormRequest } from '../forms.js';
+import { offer } from '../offers.js';
 import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
 import { type Precision, type PrecisionOptions, statusOperand, storedOperand } from '../precision.js';
 import { type ReluOptions, reluConstants } from '../relu.js';
-import { type DeviceTraits, machineOf } from '../traits.js';
+import type { DeviceTraits } from '../traits.js';
 import {
   type Adjust,
   adjustBytes,
@@ -123,8 +124,8 @@ export function planConvolution(
   const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };
   const request: FormRequest = {
     operation,
-    key: shapeKey(keyWords(constantFilter, traits), shape, precision),
-    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)], machineOf(traits)),
+    key: shapeKey(keyWords(constantFilter, traits), geometry),
+    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);
       const statistics: Operand = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output', ofForm: true };

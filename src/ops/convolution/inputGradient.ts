@@ -1,9 +1,10 @@
 import naiveText from '../../../kernels/conv2d_input_gradient_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import { planChosen } from '../choose.js';
-import { type Family, type FormRequest, rankForms } from '../forms.js';
+import type { Family, FormRequest } from '../forms.js';
+import { offer } from '../offers.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
-import { type DeviceTraits, machineOf } from '../traits.js';
+import type { DeviceTraits } from '../traits.js';
 import { filterTransposeStep } from './filterTranspose.js';
 import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './shape.js';
 import {
@@ -57,13 +58,13 @@ export function planConvolutionInputGradient(
   const bindings: Record<string, string> = { output: 'output' };
   if (flags.ADD_SUMS) {
     operands.windowSums = {
-      bytes: tensorBytes(shape.batch, shape.inHeight, shape.inWidth, shape.groups),
+      bytes: tensorBytes(geometry.batch, geometry.inHeight, geometry.inWidth, geometry.groups),
       use: 'input',
     };
     bindings.window_sums = 'windowSums';
   }
   if (flags.SUMS_FACTOR) {
-    operands.adjust = { bytes: tensorBytes(shape.inChannels), use: 'input' };
+    operands.adjust = { bytes: tensorBytes(geometry.inChannels), use: 'input' };
     bindings.adjust = 'adjust';
   }
   const turned = turnedGeometry(geometry);
@@ -78,8 +79,8 @@ export function planConvolutionInputGradient(
   };
   const request: FormRequest = {
     operation,
-    key: shapeKey(operation, shape),
-    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)], machineOf(traits)),
+    key: shapeKey(operation, geometry),
+    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       if (form.family === 'naive') {
         const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });

@@ -1,8 +1,9 @@
 import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
+import { checkFields, type Fields } from '../fields.js';
 import { tensorBytes } from '../plan.js';
 import { type Precision, storedBytes } from '../precision.js';
-import { type Pair, requireInteger, windowOutput } from '../windows.js';
+import { type Pair, requireInteger, requirePair, windowOutput } from '../windows.js';
 
 /**
  * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
@@ -26,14 +27,14 @@ export interface ConvolutionShape {
   readonly outChannels: number;
   /** Height and width of the filters. */
   readonly kernel: Pair;
-  /** Along height and width, from 1. */
-  readonly stride: Pair;
-  /** Zeros ahead of and behind each axis: height, width. */
-  readonly padding: Pair;
-  /** Distance of neighbouring taps along height and width, from 1. */
-  readonly dilation: Pair;
-  /** Divides input and output channels; as many as channels make a depthwise convolution. */
-  readonly groups: number;
+  /** Along height and width, from 1; [1, 1] where left out. */
+  readonly stride?: Pair;
+  /** Zeros ahead of and behind each axis: height, width; [0, 0] where left out. */
+  readonly padding?: Pair;
+  /** Distance of neighbouring taps along height and width, from 1; [1, 1] where left out. */
+  readonly dilation?: Pair;
+  /** Divides input and output channels, 1 where left out; as many as channels make a depthwise convolution. */
+  readonly groups?: number;
 }
 
 /** As what the tensors of a convolution lie in memory. */
@@ -46,8 +47,24 @@ export interface ConvolutionPrecision {
 
 const allFloat32: ConvolutionPrecision = { precision: 'float32', outputPrecision: 'float32' };
 
+/** A convolution with nothing left to defaults. */
+export type CompleteConvolution = Required<ConvolutionShape>;
+
+const fields: Fields<ConvolutionShape> = {
+  batch: 'needed',
+  inHeight: 'needed',
+  inWidth: 'needed',
+  inChannels: 'needed',
+  outChannels: 'needed',
+  kernel: 'needed',
+  stride: 'optional',
+  padding: 'optional',
+  dilation: 'optional',
+  groups: 'optional',
+};
+
 /** A checked convolution with what follows from its shape. */
-export interface ConvolutionGeometry extends ConvolutionShape, ConvolutionPrecision {
+export interface ConvolutionGeometry extends Required<ConvolutionShape>, ConvolutionPrecision {
   /** Of the output, in pixels. */
   readonly outHeight: number;
   /** Of the output, in pixels. */
@@ -71,18 +88,21 @@ export interface ConvolutionGeometry extends ConvolutionShape, ConvolutionPrecis
 /**
  * Checks a convolution and works out its output.
  *
- * @throws ShapeError naming the parameter that is no positive whole number or does not fit.
+ * @throws ShapeError naming all fields that are missing or unknown, or the one that is no positive whole number or does not fit.
  */
 export function checkConvolution(
   operation: string,
   shape: ConvolutionShape,
   precisions: ConvolutionPrecision = allFloat32,
 ): ConvolutionGeometry {
+  checkFields(operation, shape, fields);
   const place = { operation, prefix: '' };
-  for (const name of ['batch', 'inHeight', 'inWidth', 'inChannels', 'outChannels', 'groups'] as const) {
-    requireInteger(shape[name], 1, name, place);
-  }
-  const { batch, inHeight, inWidth, inChannels, outChannels, groups, kernel, stride, padding, dilation } = shape;
+  const { batch, inHeight, inWidth, inChannels, outChannels, groups = 1 } = shape;
+  const { kernel, stride = [1, 1], padding = [0, 0], dilation = [1, 1] } = shape;
+  const counts = { batch, inHeight, inWidth, inChannels, outChannels, groups };
+  for (const [name, count] of Object.entries(counts)) requireInteger(count, 1, name, place);
+  const windows = { kernel, stride, padding, dilation };
+  for (const [name, pair] of Object.entries(windows)) requirePair(pair, name, place);
   for (const [name, channels] of [
     ['inChannels', inChannels],
     ['outChannels', outChannels],
@@ -101,7 +121,8 @@ export function checkConvolution(
   const groupIn = inChannels / groups;
   const { precision, outputPrecision } = precisions;
   return {
-    ...shape,
+    ...counts,
+    ...windows,
     precision,
     outputPrecision,
     outHeight,
@@ -154,7 +175,7 @@ export function geometryConstants(geometry: ConvolutionGeometry): Constants {
 }
 
 /** Whether every output pixel reads just the input pixel at its place, so that all pixels form one long row. */
-export function isPointwise({ kernel, stride, padding }: ConvolutionShape): boolean {
+export function isPointwise({ kernel, stride, padding }: CompleteConvolution): boolean {
   return [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
 }
 

@@ -2,6 +2,7 @@ import naiveText from '../../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import { chooseByCost, planChosen } from '../choose.js';
 import { type Family, type Form, type FormRequest, type OfferedForm, rankForms } from '../forms.js';
+import { offer } from '../offers.js';
 import {
   type KernelStep,
   type Operand,
@@ -10,21 +11,14 @@ import {
   type TextureOperand,
   threadGroups,
 } from '../plan.js';
-import { type Precision, storedOperand, storedTexts } from '../precision.js';
+import { storedOperand, storedTexts } from '../precision.js';
 import { type DeviceTraits, machineOf } from '../traits.js';
 import type { Pair } from '../windows.js';
 import { depthwiseForms, depthwiseStep } from './depthwise.js';
 import type { BlockTile } from './depthwiseTiles.js';
 import { filterTransposeStep } from './filterTranspose.js';
 import { type OutputStep, outputTexts } from './output.js';
-import {
-  type ConvolutionGeometry,
-  type ConvolutionShape,
-  filterCount,
-  geometryConstants,
-  inputCount,
-  outputPixels,
-} from './shape.js';
+import { type ConvolutionGeometry, filterCount, geometryConstants, inputCount, outputPixels } from './shape.js';
 import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroup.js';
 import { tensorTexture, tensorToTexture } from './texels.js';
 import { tiledForms, tiledSteps } from './tiled.js';
@@ -87,8 +81,9 @@ export interface ConvolutionSteps {
 }
 
 /** A shape in words. */
-export function shapeKey(operation: string, shape: ConvolutionShape, precision: Precision = 'float32'): string {
+export function shapeKey(operation: string, shape: ConvolutionGeometry): string {
   const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups } = shape;
+  const { precision } = shape;
   const window = `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} d${dilation.join('x')} g${groups}`;
   const memory = precision === 'float32' ? '' : ` in ${precision}`;
   return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}${memory}`;
@@ -298,8 +293,8 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   const product: ConvolutionTask = { ...own, flags, bindings };
   return {
     operation,
-    key: shapeKey(operation, geometry, geometry.precision),
-    forms: rankForms([...directForms(own, traits), naiveForm(geometry)], machineOf(traits)),
+    key: shapeKey(operation, geometry),
+    forms: offer(traits, own, () => [...directForms(own, traits), naiveForm(geometry)]),
     plan(form): OperationPlan {
       const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;

@@ -1,6 +1,14 @@
-// Server-side rendering: every browser-safe subpath is imported where there is neither navigator nor document.
-delete globalThis.navigator;
-const subpaths = ['', '/io', '/kernels', '/models', '/onnx', '/train', '/tune'];
+// Server-side rendering: every subpath is imported where nothing of a page may be touched, be it there or not.
+for (const name of ['navigator', 'window', 'document', 'self', 'GPUBufferUsage', 'GPUTextureUsage', 'GPUMapMode']) {
+  Object.defineProperty(globalThis, name, {
+    configurable: true,
+    get() {
+      throw new Error(`importing looks at ${name}`);
+    },
+  });
+}
+const subpaths = ['', '/io', '/kernels', '/models', '/onnx', '/train', '/tune', '/node'];
+const before = Object.getOwnPropertyNames(globalThis).length;
 const modules = await Promise.all(subpaths.map((subpath) => import(`ic-networks${subpath}`)));
-if ('GPUBufferUsage' in globalThis) throw new Error('importing has put WebGPU into the global scope');
+if (Object.getOwnPropertyNames(globalThis).length !== before) throw new Error('importing adds to the global scope');
 process.stdout.write(JSON.stringify(modules.map((module) => Object.keys(module).length > 1)));

@@ -1,4 +1,4 @@
-// The types as a program sees them that lists neither @types/node nor @webgpu/types.
+// The types as a program sees them that installs no others.
 import { type BoundPlan, bindPlan, compilePlan, deviceTraits, planConvolution } from 'ic-networks';
 import { channelStatistics, type ImageDataset } from 'ic-networks/io';
 import { type KernelDescription, kernels } from 'ic-networks/kernels';
