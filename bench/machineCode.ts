@@ -43,10 +43,17 @@ function formOf(family: string, half = false) {
   };
 }
 
+const inHalf = { precision: 'float16' } as const;
+
 const hot: readonly [name: string, plan: OperationPlan][] = [
   ['tiled', planConvolution(shape, {}, { ...gpu, choose: formOf('tiled') })],
   ['tiled, IC unit', planConvolution(shape, { adjust: 'output' }, { ...gpu, choose: formOf('tiled') })],
   ['tiled, float16', planConvolution(shape, {}, { ...gpu, half: true, choose: formOf('tiled', true) })],
+  ['tiled, float16 in memory', planConvolution(shape, inHalf, { ...gpu, choose: formOf('tiled', true) })],
+  [
+    'tiled, float16 in memory, IC unit',
+    planConvolution(shape, { ...inHalf, adjust: 'output' }, { ...gpu, choose: formOf('tiled', true) }),
+  ],
   ['Winograd', planConvolution(shape, {}, { ...gpu, choose: formOf('winograd') })],
   ['tiled, input gradient', planConvolutionInputGradient(shape, {}, { ...gpu, choose: formOf('tiled') })],
   ['tiled, filter gradient', planConvolutionFilterGradient(shape, {}, { ...gpu, choose: formOf('tiled') })],

@@ -1,10 +1,12 @@
 // output[i] = left[i] + right[i], with RELU rectified as in shared/relu.wgsl
 //
 // left, right, output  [COUNT]; output overwritten
+// status               [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread a vector, 64 a workgroup. VECTOR divides COUNT.
-@group(0) @binding(0) var<storage, read_write> left: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> right: array<Vector>;
-@group(0) @binding(2) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> left: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> right: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> output: array<Stored>;
+@group(0) @binding(3) var<storage, read_write> status: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -12,10 +14,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (element >= COUNT / VECTOR) {
     return;
   }
-  let sum = left[element] + right[element];
+  var sum = Vector(left[element]) + Vector(right[element]);
   if (RELU) {
-    output[element] = relu(sum);
-  } else {
-    output[element] = sum;
+    sum = relu(sum);
+  }
+  output[element] = Stored(sum);
+  if (CHECKED) {
+    if (!fits(sum, sum, LARGEST_HALF)) {
+      status[0] = 1.0;
+    }
   }
 }

@@ -6,11 +6,13 @@
 // scale_shift  [2 or more, CHANNELS]: scales, then shifts
 // residual     [PIXELS, CHANNELS], with RESIDUAL
 // output       [PIXELS, CHANNELS], overwritten
+// status       [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread a vector of channels, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> scale_shift: array<Vector>;
-@group(0) @binding(2) var<storage, read_write> residual: array<Vector>;
-@group(0) @binding(3) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> residual: array<Stored>;
+@group(0) @binding(3) var<storage, read_write> output: array<Stored>;
+@group(0) @binding(4) var<storage, read_write> status: array<f32>;
 
 const VECTORS = CHANNELS / VECTOR;
 
@@ -21,12 +23,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     return;
   }
   let c = element % VECTORS;
-  var value = input[element] * scale_shift[c] + scale_shift[VECTORS + c];
+  var value = Vector(input[element]) * scale_shift[c] + scale_shift[VECTORS + c];
   if (RESIDUAL) {
-    value += residual[element];
+    value += Vector(residual[element]);
   }
   if (RELU) {
     value = relu(value);
   }
-  output[element] = value;
+  output[element] = Stored(value);
+  if (CHECKED) {
+    if (!fits(value, value, LARGEST_HALF)) {
+      status[0] = 1.0;
+    }
+  }
 }

@@ -17,8 +17,8 @@
 // Limits: VECTOR divides GROUP_OUT; GROUPS is 1; UP divides ROWS and PIXELS, and is above 1 only with a stride of 1. The first
 // input row of a block is (STRIDE * row) / UP + FIRST_ROW with FIRST_ROW = floor(-PADDING / UP), whose rest is ROW_SHIFT;
 // ROWS_IN = ((ROWS - 1) * STRIDE + (FILTER_HEIGHT - 1) * DILATION + ROW_SHIFT) / UP + 1. Likewise for columns.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> filters: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> filters: array<Stored>;
 
 const TAPS = FILTER_HEIGHT * FILTER_WIDTH;
 
@@ -63,7 +63,7 @@ fn load_weights(r: u32, k: u32) -> array<Vector, FILTER_WIDTH> {
   var weights: array<Vector, FILTER_WIDTH>;
   /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
     let tap = r * FILTER_WIDTH + s;
-    weights[s] = filters[select(tap, TAPS - 1u - tap, TURNED) * OUT_VECTORS + k];
+    weights[s] = Vector(filters[select(tap, TAPS - 1u - tap, TURNED) * OUT_VECTORS + k]);
   }
   return weights;
 }
@@ -149,7 +149,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let row_start = (block.image * IN_HEIGHT + u32(h)) * IN_WIDTH * OUT_VECTORS;
     var values: array<Vector, COLUMNS>;
     /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-      values[j] = select(Vector(), input[row_start + columns.offsets[j]], columns.inside[j]);
+      values[j] = select(Vector(), Vector(input[row_start + columns.offsets[j]]), columns.inside[j]);
     }
     add_row(&z, &sums, values, i, block.k);
   }

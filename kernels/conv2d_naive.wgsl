@@ -8,8 +8,8 @@
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT]
 // The other bindings are those of shared/convolution_output.wgsl.
 // Grid: one thread an output element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> filters: array<f32>;
+@group(0) @binding(0) var<storage, read_write> input: array<Element>;
+@group(0) @binding(1) var<storage, read_write> filters: array<Element>;
 
 const OUT_CHANNELS = GROUPS * GROUP_OUT;
 
@@ -35,8 +35,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       if ((u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH)) {
         let base = ((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * GROUPS * GROUP_IN + group * GROUP_IN;
         for (var c = 0u; c < GROUP_IN; c++) {
-          let value = input[base + c];
-          z += value * filters[((r * FILTER_WIDTH + s) * GROUP_IN + c) * OUT_CHANNELS + k];
+          let value = f32(input[base + c]);
+          z += value * f32(filters[((r * FILTER_WIDTH + s) * GROUP_IN + c) * OUT_CHANNELS + k]);
           if (SUMS == 1u) {
             sum += value;
           }

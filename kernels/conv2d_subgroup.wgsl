@@ -242,7 +242,7 @@ fn load_weights(tap: u32, first_read: u32, first: u32, columns: array<u32, VECTO
       let place = (LAST_TAP - tap) * GROUP_OUT * PIXEL_READS + source;
       /* unroll */ for (var v = 0u; v < VECTORS; v++) {
         /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-          let read = channels_of(filter_at(place + columns[v] + e * PIXEL_READS));
+          let read = channels_of(Read(filter_at(place + columns[v] + e * PIXEL_READS)));
           /* unroll */ for (var c = 0u; c < READ; c++) {
             weights[(h + c) * VECTORS + v][e] = read[c];
           }
@@ -256,7 +256,7 @@ fn load_weights(tap: u32, first_read: u32, first: u32, columns: array<u32, VECTO
       let present = select(min(source, GROUP_IN - 1u), source, WHOLE_CHUNKS);
       let row = (tap * GROUP_IN + present) * OUT_VECTORS;
       /* unroll */ for (var v = 0u; v < VECTORS; v++) {
-        weights[h * VECTORS + v] = components(filter_at(row + columns[v]));
+        weights[h * VECTORS + v] = components(Vector(filter_at(row + columns[v])));
       }
     }
   }

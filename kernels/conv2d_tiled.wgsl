@@ -109,7 +109,7 @@ fn pixels_under(block: Block, place: vec2<i32>, local: u32) -> Pixels {
   return pixels;
 }
 
-alias Values = array<vec4<f32>, PIXEL_LOADS>;
+alias Values = array<vec4<Element>, PIXEL_LOADS>;
 
 // What a thread loads for a step: four channels of pixels, filters, and what the channels count for in the window sum.
 struct Loads {
@@ -141,9 +141,9 @@ fn load_step(block: Block, pixels: Pixels, places: array<u32, FILTER_LOADS>, fir
 fn present_values(values: Values, inside: array<bool, PIXEL_LOADS>, channel: u32) -> Values {
   var present: Values;
   /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
-    present[l] = select(vec4<f32>(), values[l], inside[l]);
+    present[l] = select(vec4<Element>(), values[l], inside[l]);
     if (!WHOLE_STEPS) {
-      present[l] = select(vec4<f32>(), present[l], vec4<u32>(0, 1, 2, 3) + channel < vec4<u32>(GROUP_IN));
+      present[l] = select(vec4<Element>(), present[l], vec4<u32>(0, 1, 2, 3) + channel < vec4<u32>(GROUP_IN));
     }
   }
   return present;
@@ -153,11 +153,12 @@ alias Sums = array<f32, PIXEL_LOADS>;
 
 fn add_sums(sums: ptr<function, Sums>, values: Values, weights: vec4<f32>) {
   /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
+    let terms = vec4<f32>(values[l]);
     if (SUMS == 1u) {
-      sums[l] += (values[l].x + values[l].y) + (values[l].z + values[l].w);
+      sums[l] += (terms.x + terms.y) + (terms.z + terms.w);
     }
     if (SUMS == 2u) {
-      sums[l] += dot(values[l], weights);
+      sums[l] += dot(terms, weights);
     }
   }
 }
@@ -177,7 +178,7 @@ fn store_pixels(values: Values, local: u32) {
     let pair = local / DEPTH_FOURS + l * PAIR_STEP;
     if ((BLOCK_PAIRS % PAIR_STEP == 0u) | (pair < BLOCK_PAIRS)) {
       /* unroll */ for (var e = 0u; e < 4u; e++) {
-        let value = TilePair(vec2<f32>(values[2u * l][e], values[2u * l + 1u][e]));
+        let value = TilePair(vec2<Element>(values[2u * l][e], values[2u * l + 1u][e]));
         row_tile[local % DEPTH_FOURS][e][pair / 2u / ROW_THREADS][pair / 2u % ROW_THREADS][pair % 2u] = value;
       }
     }

@@ -5,8 +5,8 @@
 // input   [PIXELS, IN_CHANNELS]
 // output  [PIXELS, OUT_CHANNELS]; channels OUT_OFFSET to OUT_OFFSET + CHANNELS are written, the others stay
 // Grid: one thread a vector of CHANNELS, 64 a workgroup. VECTOR divides all five numbers of channels.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> output: array<Stored>;
 
 const VECTORS = CHANNELS / VECTOR;
 
@@ -19,9 +19,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let pixel = element / VECTORS;
   let c = element % VECTORS;
   let place = pixel * (OUT_CHANNELS / VECTOR) + OUT_OFFSET / VECTOR + c;
-  var value = input[pixel * (IN_CHANNELS / VECTOR) + IN_OFFSET / VECTOR + c];
+  var value = Vector(input[pixel * (IN_CHANNELS / VECTOR) + IN_OFFSET / VECTOR + c]);
   if (ACCUMULATE) {
-    value += output[place];
+    value += Vector(output[place]);
   }
-  output[place] = value;
+  output[place] = Stored(value);
 }

@@ -7,7 +7,7 @@
 // output  [OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
 // Grid: one thread a pixel of the output, 64 a workgroup.
 @group(0) @binding(0) var image: texture_external;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read_write> output: array<Element>;
 
 fn load_pixel(x: u32, y: u32) -> vec4<f32> {
   return textureLoad(image, vec2u(x, y));
@@ -21,6 +21,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let values = normalised_pixel(pixel % OUT_WIDTH, pixel / OUT_WIDTH);
   for (var c = 0u; c < CHANNELS; c++) {
-    output[pixel * CHANNELS + c] = values[c];
+    output[pixel * CHANNELS + c] = Element(values[c]);
   }
 }

@@ -7,8 +7,8 @@
 // output   [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
 // winners  as output, u32, overwritten
 // Grid: one thread an output element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+@group(0) @binding(0) var<storage, read_write> input: array<Element>;
+@group(0) @binding(1) var<storage, read_write> output: array<Element>;
 @group(0) @binding(2) var<storage, read_write> winners: array<u32>;
 
 fn is_nan(value: f32) -> bool {
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       if (u32(w) >= IN_WIDTH) {
         continue;
       }
-      let value = input[((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * CHANNELS + c];
+      let value = f32(input[((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * CHANNELS + c]);
       if (!found | (value > largest) | is_nan(value)) {
         largest = value;
         winner = r * WINDOW_WIDTH + s;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       }
     }
   }
-  output[element] = largest;
+  output[element] = Element(largest);
   if (STORE_WINNERS) {
     winners[element] = winner;
   }

@@ -6,8 +6,8 @@
 // input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]
 // output  [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
 // Grid: one thread an output element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+@group(0) @binding(0) var<storage, read_write> input: array<Element>;
+@group(0) @binding(1) var<storage, read_write> output: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -28,12 +28,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let w = i32(q * STRIDE_WIDTH + s) - PADDING_WIDTH;
       let inside = (u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH);
       let pixel = select(0u, (n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w), inside);
-      sum += select(0.0, input[pixel * CHANNELS + c], inside);
+      sum += select(0.0, f32(input[pixel * CHANNELS + c]), inside);
       pixels += u32(inside);
     }
   }
   if (!SUM) {
     sum /= f32(select(pixels, WINDOW_HEIGHT * WINDOW_WIDTH, COUNT_PADDING));
   }
-  output[element] = sum;
+  output[element] = Element(sum);
 }

@@ -2,8 +2,8 @@
 //
 // input, output  [COUNT]; output overwritten
 // Grid: one thread a vector, 64 a workgroup. VECTOR divides COUNT.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -11,5 +11,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (element >= COUNT / VECTOR) {
     return;
   }
-  output[element] = relu(input[element]);
+  output[element] = Stored(relu(Vector(input[element])));
 }

@@ -5,8 +5,8 @@
 // input   [BATCH, ROWS, COLUMNS]
 // output  [BATCH, COLUMNS, ROWS]
 // Grid: one thread an element of the output, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+@group(0) @binding(0) var<storage, read_write> input: array<Element>;
+@group(0) @binding(1) var<storage, read_write> output: array<Element>;
 
 const ELEMENTS = ROWS * COLUMNS;
 
@@ -17,9 +17,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     return;
   }
   let within = place % ELEMENTS;
-  var value = input[place - within + within % ROWS * COLUMNS + within / ROWS];
+  var value = f32(input[place - within + within % ROWS * COLUMNS + within / ROWS]);
   if (ACCUMULATE) {
-    value += output[place];
+    value += f32(output[place]);
   }
-  output[place] = value;
+  output[place] = Element(value);
 }

@@ -24,10 +24,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let tap = r * 3u + s;
       if (TURNED) {
         /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-          g[s] = set_component(g[s], e, filters[((8u - tap) * OUT_CHANNELS + v * VECTOR + e) * IN_CHANNELS + c]);
+          g[s] = set_component(g[s], e, Read(filters[((8u - tap) * OUT_CHANNELS + v * VECTOR + e) * IN_CHANNELS + c]));
         }
       } else {
-        g[s] = filters[(tap * IN_CHANNELS + c) * OUT_VECTORS + v];
+        g[s] = Vector(filters[(tap * IN_CHANNELS + c) * OUT_VECTORS + v]);
       }
     }
     rows[r] = transform_filter(g);

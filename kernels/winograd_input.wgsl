@@ -3,7 +3,7 @@
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]; beyond its edges 0
 // destination  [BATCH * TILE_ROWS * TILE_COLUMNS, WINDOW * WINDOW, CHANNELS], overwritten
 // Grid: one thread a tile and vector of channels, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
 
 const CHANNEL_VECTORS = CHANNELS / VECTOR;
 
@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let w = first_column + i32(j);
       let inside = (u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH);
       let pixel = select(0u, image + u32(h) * IN_WIDTH + u32(w), inside);
-      d[j] = select(Vector(), input[pixel * CHANNEL_VECTORS + c], inside);
+      d[j] = select(Vector(), Vector(input[pixel * CHANNEL_VECTORS + c]), inside);
     }
     rows[i] = transform_input(d);
   }

@@ -1,14 +1,17 @@
 /**
- * Every operation of networks, forward and backward: planned for a shape, compiled on the caller's device, bound to their
- * buffers. Those of losses, optimisers, sums and inspection are with training.
+ * Every operation of networks, forward: planned for a shape, compiled on the caller's device, bound to their
+ * buffers. Gradients and those of losses, optimisers, sums and inspection are with training.
  */
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
-export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
+export { type ConcatShape, planConcat } from './ops/concat.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
-export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
-export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolution/inputGradient.js';
-export { type ConvolutionGeometry, type ConvolutionShape, checkConvolution } from './ops/convolution/shape.js';
-export { type DenseShape, planDense, planDenseInputGradient } from './ops/dense.js';
+export {
+  type ConvolutionGeometry,
+  type ConvolutionPrecision,
+  type ConvolutionShape,
+  checkConvolution,
+} from './ops/convolution/shape.js';
+export { type DenseOptions, type DenseShape, planDense } from './ops/dense.js';
 export type { ChooseForm, Family, Form, FormRequest, OfferedForm, RankedForm } from './ops/forms.js';
 export {
   type ChannelNormalisation,
@@ -35,15 +38,14 @@ export {
   type PlanResources,
   type TextureOperand,
 } from './ops/plan.js';
-export { planAdd, planAddGradient, planRelu, planReluGradient } from './ops/pointwise.js';
+export { planAdd, planRelu } from './ops/pointwise.js';
 export {
   type MeanPoolOptions,
   type PoolShape,
   planMaxPool,
-  planMaxPoolGradient,
   planMeanPool,
-  planMeanPoolGradient,
 } from './ops/pool.js';
+export type { Precision, PrecisionOptions } from './ops/precision.js';
 export type { ReluOptions } from './ops/relu.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';

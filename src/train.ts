@@ -18,8 +18,12 @@ export {
 export { type BatchNormOptions, planBatchNormTraining } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
 export { planChannelSums } from './ops/channelSums.js';
+export { planConcatGradient } from './ops/concat.js';
+export { planConvert } from './ops/convert.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolution/filterGradient.js';
-export { planDenseWeightGradient } from './ops/dense.js';
+export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
+export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolution/inputGradient.js';
+export { planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export { planIcActivity } from './ops/icActivity.js';
 export {
@@ -40,6 +44,8 @@ export {
   planSgd,
   type UpdateOptions,
 } from './ops/optimisers.js';
+export { planAddGradient, planReluGradient } from './ops/pointwise.js';
+export { planMaxPoolGradient, planMeanPoolGradient } from './ops/pool.js';
 export {
   type Checkpoint,
   decodeCheckpoint,

@@ -13,12 +13,14 @@
 //              pixels the mean of what is stored, the sum of its squared distances from that, and how many there are; overwritten
 // residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
 // window_sums  [pixels, GROUPS], or of a depthwise convolution [pixels, GROUP_OUT] (shared/sum_of_*.wgsl); overwritten with
-//              STORE_SUMS, read with GIVEN_SUMS or ADD_SUMS
-@group(0) @binding(2) var<storage, read_write> output: array<Vector>;
+//              STORE_SUMS, read with GIVEN_SUMS or ADD_SUMS. Without these the place of a status [4] with CHECKED, whose first
+//              element becomes 1 where z is not finite or what is stored does not fit
+// Bias, adjust, scales, shifts and window sums are float32; output and residual what shared/output_*.wgsl says.
+@group(0) @binding(2) var<storage, read_write> output: array<Output>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
 @group(0) @binding(4) var<storage, read_write> adjust: array<f32>;
 @group(0) @binding(5) var<storage, read_write> scale_shift: array<Vector>;
-@group(0) @binding(6) var<storage, read_write> residual: array<Vector>;
+@group(0) @binding(6) var<storage, read_write> residual: array<Output>;
 @group(0) @binding(7) var<storage, read_write> window_sums: array<WindowSum>;
 
 const GROUP_VECTORS = GROUP_OUT / VECTOR;
@@ -78,18 +80,23 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, formed: WindowSum, te
   }
   if (RESIDUAL) {
     if (IN_PLACE) {
-      y += output[element];
+      y += Vector(output[element]);
     } else {
-      y += residual[element];
+      y += Vector(residual[element]);
     }
   }
   if (RELU) {
     y = relu(y);
   }
   if (ACCUMULATE) {
-    y += output[element];
+    y += Vector(output[element]);
   }
-  output[element] = y;
+  output[element] = Output(y);
+  if (CHECKED) {
+    if (!fits(z, y, LARGEST_OUTPUT)) {
+      window_sums[0] = WindowSum(1.0);
+    }
+  }
   return y;
 }
 

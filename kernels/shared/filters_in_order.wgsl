@@ -1,2 +1,2 @@
 // Filters [.., input channels, output channels] as a convolution reads them: vectors of output channels.
-alias FilterRead = Vector;
+alias FilterRead = Stored;

@@ -1,6 +1,6 @@
 // Vectors stored in a buffer.
-@group(0) @binding(1) var<storage, read_write> destination: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> destination: array<Stored>;
 
 fn store(place: u32, value: Vector) {
-  destination[place] = value;
+  destination[place] = Stored(value);
 }

@@ -1,6 +1,6 @@
 // Filters [.., GROUP_IN, GROUPS * GROUP_OUT] on their way into a tile: each thread loads vectors of output channels.
-alias FilterValue = Vector;
-alias FilterLoad = Vector;
+alias FilterValue = Stored;
+alias FilterLoad = Stored;
 
 const FILTER_STEP = TILE_THREADS / BLOCK_VECTORS;
 const FILTER_LOADS = (BLOCK_DEPTH + FILTER_STEP - 1u) / FILTER_STEP;

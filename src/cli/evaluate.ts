@@ -4,6 +4,7 @@ import { channelStatistics } from '../io/dataset.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { testSplits } from '../io/folderNames.js';
 import { findPictureFolders, findSplit, type PictureFolders } from '../io/pictureFiles.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import { compileEvaluation, type EvaluationBatch, type EvaluationResult } from '../train/evaluation.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
@@ -17,7 +18,7 @@ import { progressBar } from './progress.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface EvaluateFlags extends ModelFlags, ReadLimits {
+export interface EvaluateFlags extends ModelFlags, ReadLimits, Required<PrecisionOptions> {
   readonly adapter: string;
   readonly data: string;
   readonly batch?: number;
@@ -143,5 +144,5 @@ function batchOf(network: Network, images: number, { batch }: EvaluateFlags): nu
 async function compile(state: NetworkState, batch: number, flags: EvaluateFlags, output: Output) {
   const measuring = measuringBar(output);
   const tuning = tuningOptions(flags.tune, measuring, output);
-  return compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
+  return compileEvaluation(state, { batch, precision: flags.precision, ...tuning }).finally(() => measuring.stop());
 }

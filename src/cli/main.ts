@@ -66,6 +66,15 @@ function withTune(given: Command): Command {
   return given.option('--tune', 'measure first which kernels are fastest, and remember; see icnet tune', false);
 }
 
+function precisionOption(): Option {
+  const description = 'as what activations and filters lie in memory at inference';
+  return choice('--precision <name>', description, ['float32', 'float16']).default('float32');
+}
+
+function withPrecision(given: Command): Command {
+  return given.addOption(precisionOption());
+}
+
 function withShape(given: Command): Command {
   return given
     .option('--width <channels>', 'channels of the first stage of a CIFAR-form network', count, 16)
@@ -123,6 +132,7 @@ program.addCommand(
     .addOption(classesOption())
     .option('--memory', 'also GPU memory for inference and training', false)
     .option('--batch <images>', 'that memory is counted for', count, 1)
+    .addOption(precisionOption())
     .addHelpText('after', `\nNetworks, each also with ic- ahead: ${networkNames.join(', ')}`)
     .action((network, flags) => summary(network, flags, createOutput(flags.json))),
 );
@@ -241,7 +251,7 @@ program.addCommand(
 );
 
 program.addCommand(
-  withLimits(withTune(withAdapter(withModel(command('eval', 'evaluate a checkpoint or weights')))))
+  withLimits(withPrecision(withTune(withAdapter(withModel(command('eval', 'evaluate a checkpoint or weights'))))))
     .argument('<weights>', 'a checkpoint, or weights in safetensors with --model')
     .option('--data <source>', dataSources, 'mnist')
     .option('--batch <images>', 'images a step; 200, or 32 for large inputs, by default', count)
@@ -249,7 +259,7 @@ program.addCommand(
 );
 
 program.addCommand(
-  withTune(withAdapter(withModel(command('predict', 'what a network sees in pictures'))))
+  withPrecision(withTune(withAdapter(withModel(command('predict', 'what a network sees in pictures')))))
     .argument('<picture...>', 'JPEG, PNG or WebP files, or folders of them')
     .requiredOption('--weights <file>', 'a checkpoint, or weights in safetensors with --model; a path or an address')
     .option('--top <count>', 'answers for each picture', count, 5)

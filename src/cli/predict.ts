@@ -2,6 +2,7 @@ import { FormatError, UnsupportedError } from '../errors.js';
 import { compileInference } from '../graph/inference.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import { adapterName, openForCommand } from './adapter.js';
 import { checkpointFile } from './checkpointFile.js';
 import type { ReadLimits } from './data.js';
@@ -11,7 +12,7 @@ import { firstBatchMade, pictureBatches } from './pictures.js';
 import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
-export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'> {
+export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'>, Required<PrecisionOptions> {
   readonly adapter: string;
   readonly weights: string;
   readonly batch: number;
@@ -52,9 +53,10 @@ async function predictPictures(
   const opened = await openForCommand(flags.adapter, output);
   try {
     const state = await loadModel(opened.device, model, output);
+    const { precision } = flags;
     const measuring = measuringBar(output);
     const tuning = tuningOptions(flags.tune, measuring, output);
-    const network = await compileInference(state, { batch, ...tuning }).finally(() => measuring.stop());
+    const network = await compileInference(state, { batch, precision, ...tuning }).finally(() => measuring.stop());
     let predicted = 0;
     for await (const { items, images } of batches) {
       const logits = await network.run(images);

@@ -4,12 +4,13 @@ import { hasICConvolutions, isBlockConvolution, plainForm } from '../models/icFo
 import { networkByName } from '../models/networkByName.js';
 import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import { loadCheckpoint } from '../train/files.js';
 import { findCheckpoint } from './checkpointFile.js';
 import { reportMemory } from './memory.js';
 import { grouped, type Output, table } from './output.js';
 
-export interface SummaryFlags {
+export interface SummaryFlags extends PrecisionOptions {
   readonly width: number;
   readonly stemStride: number;
   readonly adjust: 'output' | 'input';
@@ -35,7 +36,7 @@ export async function summary(name: string, flags: SummaryFlags, output: Output)
     ic: totals(ic),
   });
   if (!output.json) sayLayers(network, whole, plain, ic, output);
-  if (flags.memory) reportMemory(network, flags.batch ?? 1, output);
+  if (flags.memory) reportMemory(network, flags.batch ?? 1, flags.precision ?? 'float32', output);
 }
 
 function sayLayers(

@@ -55,6 +55,9 @@ interface Found {
 
 const operation = 'openDevice';
 
+/** Dawn hides `shader-f16` of NVIDIA's GPUs on Vulkan otherwise. */
+const dawnFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+
 /** Asks for an adapter as the opening wants it whose turn it is. */
 let ask: <T>(request: () => T) => T = (request) => request();
 
@@ -101,7 +104,7 @@ async function withGPU<T>(drivers: Drivers, name: string, work: (gpu: GPU, key: 
   const create = await loadDawn();
   return withDrivers(drivers, (variables) => {
     const key = JSON.stringify([variables, name]);
-    return work(inUse.get(key)?.gpu ?? create(name ? [`adapter=${name}`] : []), key);
+    return work(inUse.get(key)?.gpu ?? create([...dawnFlags, ...(name ? [`adapter=${name}`] : [])]), key);
   });
 }
 

@@ -1,6 +1,8 @@
 import { tensorBytes } from '../ops/plan.js';
+import { type PrecisionOptions, storedBytes } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import { type InferencePlanOptions, planInference } from './inferencePlan.js';
+import { planInferenceIn } from './half.js';
+import type { InferencePlanOptions } from './inferencePlan.js';
 import { isExternal, lossesTensor, ranksTensor } from './names.js';
 import type { Network } from './network.js';
 import { planArena, planTextures } from './operations.js';
@@ -18,6 +20,8 @@ export interface Footprint {
   readonly optimiser: number;
   /** Images and labels of a batch. */
   readonly input: number;
+  /** The filters in float16, where activations are; the parameters stay as they are. */
+  readonly filters: number;
   /** Everything that passes between the operations, and what they need for themselves. */
   readonly arena: number;
   /** All of it together: what is allocated while the network runs. */
@@ -48,7 +52,7 @@ export function inferenceFootprint(
   options: InferencePlanOptions = {},
   traits: DeviceTraits = usualTraits,
 ): Footprint {
-  const { fold, forward, output } = planInference(network, batch, options, traits);
+  const { fold, filters, forward, output } = planInferenceIn(network, batch, options, traits);
   const folded = planArena(
     fold,
     isExternal,
@@ -61,6 +65,7 @@ export function inferenceFootprint(
     gradients: 0,
     optimiser: 0,
     input: imageBytes(network, batch),
+    filters: filters.reduce((sum, { plan }) => sum + plan.operands.output!.bytes, 0),
     arena: folded.arenaBytes + arenaBytes + planTextures(forward).bytes,
   });
 }
@@ -85,6 +90,7 @@ export function trainingFootprint(
     gradients: trained,
     optimiser: momentsEach * trained,
     input: imageBytes(network, batch) + tensorBytes(batch),
+    filters: 0,
     arena:
       planArena(operations, isExternal, [logits, lossesTensor, ranksTensor], alignment).arenaBytes +
       planTextures(operations).bytes,
@@ -92,13 +98,17 @@ export function trainingFootprint(
 }
 
 /** The sizes of a network's activations at a batch. */
-export function activationBytes(network: Network, batch: number): ActivationBytes {
+export function activationBytes(
+  network: Network,
+  batch: number,
+  { precision = 'float32' }: PrecisionOptions = {},
+): ActivationBytes {
   const shapes = inferShapes(network, batch);
-  const bytes = (shape: Shape): number => tensorBytes(...shape);
+  const bytes = (shape: Shape): number => storedBytes(precision, ...shape);
   const outputs = network.layers.map(({ name }) => bytes(shapes.get(name)!));
   return {
     all: outputs.reduce((sum, size) => sum + size, 0),
-    largestNeighbours: largestNeighbours(network, shapes),
+    largestNeighbours: largestNeighbours(network, shapes, precision),
   };
 }
 

@@ -1,11 +1,12 @@
 import { requireKind } from '../arrays.js';
-import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
+import { destroyBuffer, readBuffers, writeBuffer } from '../device/buffers.js';
 import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
 import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import type { Form } from '../ops/forms.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import { checkPrecision, type Precision } from '../ops/precision.js';
 import { type DeviceTraits, planningTraits } from '../ops/traits.js';
 import {
   type BoundOperations,
@@ -17,9 +18,15 @@ import {
   tunerOf,
 } from './compile.js';
 import { checkFit } from './fit.js';
-import { type InferenceOperations, type InferencePlanOptions, planInference } from './inferencePlan.js';
+import {
+  type InferenceOperations,
+  type InferencePlanHooks,
+  type InferencePlanOptions,
+  planInference,
+} from './inferencePlan.js';
 import { inputTensor } from './names.js';
 import { type Network, withoutSoftmax } from './network.js';
+import type { OverflowNotes } from './overflow.js';
 import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
 import { checkFree } from './uses.js';
@@ -36,6 +43,8 @@ export interface InferenceNetwork {
   readonly dispatches: number;
   /** Of the memory that activations share. */
   readonly arenaBytes: number;
+  /** As what activations and filters lie in memory. */
+  readonly precision: Precision;
   /** The form of every operation that has several, by its key; with a background tuner those in use now. */
   readonly forms: ReadonlyMap<string, Form>;
   /** Where the images, NHWC float32, are read from, and where the output is left. */
@@ -48,15 +57,24 @@ export interface InferenceNetwork {
    * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again. With a background
    * tuner a pass is to be submitted in the task that it was encoded in.
    *
+   * In float16 what does not fit is noted until {@link checkValues} or `run` looks.
+   *
    * @throws DisposedError, DeviceLostError
    */
   encode(pass: GPUComputePassEncoder): void;
+  /**
+   * Refuses what has not fit into float16 since the last look, in passes submitted before; in float32 resolves at once.
+   *
+   * @throws NumericError as {@link run}; DisposedError, DeviceLostError
+   */
+  checkValues(): Promise<void>;
   /**
    * The output for up to `batch` images: logits, or probabilities of a network that ends in a softmax. Any number of calls may
    * go on at once, beside a training of the state, too: each is of the state as it is behind what was submitted before.
    *
    * @throws ShapeError for no Float32Array and another number of values, BusyError while weights are loaded into the state,
-   * DisposedError, DeviceLostError where the device is gone.
+   * DisposedError, DeviceLostError where the device is gone; in float16 NumericError that names the parameter, or the first layer
+   * that stored a value that is beyond 65504 or not finite.
    */
   run(images: Float32Array): Promise<Float32Array>;
   /** Frees what the compiled network owns; the state stays. */
@@ -73,8 +91,8 @@ export interface InferenceOptions extends CompileOptions, InferencePlanOptions {
 /**
  * Compiles a network for inference: every convolution with its batch norm, sum and ReLU in one dispatch.
  *
- * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; DisposedError,
- * DeviceLostError; the signal's reason when aborted.
+ * @throws ShapeError; UnsupportedError where `precision` is float16 and the device without `shader-f16`; LimitError that says
+ * which batch or resolution would fit; DisposedError, DeviceLostError; the signal's reason when aborted.
  */
 export function compileInference(state: NetworkState, options: InferenceOptions): Promise<InferenceNetwork> {
   return compileForward(state, options, planInference, new Map());
@@ -94,16 +112,19 @@ export async function compileForward(
     batch: number,
     options: InferencePlanOptions,
     traits: DeviceTraits,
+    hooks?: Pick<InferencePlanHooks, 'halfPlanner'>,
   ) => InferenceOperations,
   results: ReadonlyMap<string, BufferRange>,
 ): Promise<InferenceNetwork> {
   const { device } = state;
   state.assertUsable('compile');
-  const { batch, logits = false } = options;
+  const { batch, logits = false, precision = 'float32' } = options;
+  checkPrecision(device, 'compile', precision);
   const network = logits ? withoutSoftmax(state.network) : state.network;
+  const half = precision === 'float16' ? await import('./half.js') : undefined;
   const seat = tunerOf(options)?.open(device);
-  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
-  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
+  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits, half);
+  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits, half).forward);
   const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
   const traits = planningTraits(device);
   const plan = planner({ ...traits, choose: noted.choose });
@@ -112,18 +133,28 @@ export async function compileForward(
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
   const external = new Map([...stateRanges(state), ...results]);
   external.set(inputTensor, { buffer: input, offset: 0, size: input.size });
+  let notes: OverflowNotes | undefined;
   let fold: BoundOperations | undefined;
   let forward: BoundOperations;
   try {
-    const folded = plan.fold.map(({ tensors }) => tensors.scaleShift!);
-    fold = await bindOperations(device, plan.fold, external, folded, { ...options, onProgress: () => {} });
-    plan.fold.forEach(({ plan: { operands } }, index) => {
-      const range = fold!.range(folded[index]!);
-      external.set(folded[index]!, { ...range, size: operands.scaleShift!.bytes });
+    notes = half?.createOverflowNotes(device, plan.filters, plan.forward);
+    notes?.ranges.forEach((range, tensor) => {
+      external.set(tensor, range);
     });
+    const derived = [
+      ...plan.fold.map((made) => ({ tensor: made.tensors.scaleShift!, operand: made.plan.operands.scaleShift! })),
+      ...plan.filters.map((made) => ({ tensor: made.tensors.output!, operand: made.plan.operands.output! })),
+    ];
+    const kept = derived.map(({ tensor }) => tensor);
+    const deriving = [...plan.fold, ...plan.filters];
+    fold = await bindOperations(device, deriving, external, kept, { ...options, onProgress: () => {} });
+    for (const { tensor, operand } of derived) {
+      external.set(tensor, { ...fold.range(tensor), size: operand.bytes });
+    }
     forward = await bindOperations(device, plan.forward, external, [plan.output], options);
   } catch (error) {
     fold?.dispose();
+    notes?.dispose();
     destroyBuffer(device, input);
     throw error;
   }
@@ -137,6 +168,7 @@ export async function compileForward(
       adoption?.leave();
       folding.dispose();
       first.dispose();
+      notes?.dispose();
       destroyBuffer(device, input);
     },
     state,
@@ -170,7 +202,7 @@ export async function compileForward(
     // Whether what changes the state comes before this pass or behind it is not known: it prepares for itself.
     if (state.unsubmitted) prepare(pass);
     else if (preparedVersion !== state.version) {
-      submitPass(device, `${network.name}: prepare`, prepare);
+      submitPass(device, `${network.name}: prepare`, prepare, (encoder) => notes?.clear(encoder, 'filters'));
       preparedVersion = state.version;
     }
     forward.encode(pass);
@@ -190,9 +222,14 @@ export async function compileForward(
     get forms() {
       return (adoption ?? noted).forms;
     },
+    precision,
     input: external.get(inputTensor)!,
     output,
     encode,
+    async checkValues() {
+      life.assertUsable('checkValues');
+      await notes?.look();
+    },
     async run(images) {
       life.assertUsable('run');
       checkFree('run', { thing: state, name: 'state', use: 'look' });
@@ -205,15 +242,18 @@ export async function compileForward(
       }
       const submitted = guard(device, 'run', () => {
         writeBuffer(device, input, images as Float32Array<ArrayBuffer>);
-        submitPass(device, network.name, encode);
+        half?.fillUp(device, external.get(inputTensor)!, images.byteLength);
+        submitPass(device, network.name, encode, (encoder) => notes?.clear(encoder, 'activations'));
       });
       submitted.catch(() => {
         preparedVersion = undefined;
       });
       const bytes = (output.size / batch) * count;
       // The copy is asked for at once, so that it comes ahead of the next run.
-      const [logits] = await Promise.all([readBuffer(device, output.buffer, output.offset, bytes), submitted]);
-      return new Float32Array(logits);
+      const ranges = [{ ...output, size: bytes }, ...(notes ? [notes.range] : [])];
+      const [[logits, noted]] = await Promise.all([readBuffers(device, ranges), submitted]);
+      notes?.check(noted!);
+      return new Float32Array(logits!);
     },
     dispose: life.dispose,
   };

@@ -2,9 +2,10 @@ import { planBatchNormFold, planBatchNormInference } from '../ops/batchNorm.js';
 import { planConcat } from '../ops/concat.js';
 import { planConvolution } from '../ops/convolution/forward.js';
 import { planDense } from '../ops/dense.js';
-import { type OperationPlan, tensorBytes } from '../ops/plan.js';
+import type { OperationPlan } from '../ops/plan.js';
 import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
+import { type Precision, type PrecisionOptions, storedBytes } from '../ops/precision.js';
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
@@ -20,7 +21,7 @@ import {
   reluBound,
   reluOptions,
 } from './layerShapes.js';
-import { activationOf, foldedNorm, parameter } from './names.js';
+import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
 import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
@@ -30,13 +31,15 @@ import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 export interface InferenceOperations {
   /** Batch norms made into scales and shifts. */
   readonly fold: readonly NetworkOperation[];
+  /** Filters made float16, after the parameters changed, too; none in float32. */
+  readonly filters: readonly NetworkOperation[];
   readonly forward: readonly NetworkOperation[];
   readonly output: string;
   readonly outputShape: Shape;
 }
 
-/** What an inference is made for. */
-export interface InferencePlanOptions {
+/** Memory that inference may take, and as what tensors lie in it. */
+export interface InferencePlanOptions extends PrecisionOptions {
   /**
    * `least`: no form that needs scratch, so that activations are all there is; `fastest`: also forms that do, filters
    * transformed for Winograd among it, which are up to four times their size and kept. Default `least`.
@@ -52,27 +55,53 @@ export type ConvolutionHook = (
   list: OperationList,
 ) => void;
 
+/** How tensors become float16, and logits float32 again. */
+export interface HalfPlanner {
+  /** Filters that became float16. */
+  readonly filters: OperationList;
+  /** Appends the conversion of the input, and returns what it makes. */
+  input(list: OperationList): string;
+  /** A layer's filters in float16. */
+  filter(layer: string): string;
+  /** Of what a group of layers leaves. */
+  outputPrecision(group: FusedLayers): Precision;
+  /** Appends the conversion of a group's output into float32 where it is the logits and not float32 yet. */
+  widen(group: FusedLayers, output: string, list: OperationList): void;
+  /** The logits in float32. */
+  logits(): string;
+  /** The network's output in float32, where the last layer's is a tensor. */
+  output(tensor: string): string;
+}
+
+/** What planning calls. */
+export interface InferencePlanHooks {
+  /** Ahead of every convolution. */
+  readonly besides?: ConvolutionHook;
+  /** In float16. */
+  readonly halfPlanner?: (network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner;
+}
+
 /**
  * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
- * memory of what it adds where nobody else reads that.
+ * memory of what it adds where nobody else reads that. In float16 are the activations and filters; the input is converted first,
+ * and logits are float32.
  *
- * @param besides - called ahead of every convolution
  * @throws ShapeError where the network is not well formed.
  */
 export function planInference(
   network: Network,
   batch: number,
-  { memory = 'least' }: InferencePlanOptions,
+  { memory = 'least', precision = 'float32' }: InferencePlanOptions,
   deviceTraits: DeviceTraits,
-  besides?: ConvolutionHook,
+  { besides, halfPlanner }: InferencePlanHooks = {},
 ): InferenceOperations {
   const constantFilter = memory === 'fastest';
   const shapes = inferShapes(network, batch);
-  const room = largestNeighbours(network, shapes);
+  const room = largestNeighbours(network, shapes, precision);
   // What the arena has beside the tensors that a convolution reads and writes may hold the parts of a split one.
   const traitsBeside = (layers: readonly string[]): DeviceTraits => {
     if (constantFilter) return deviceTraits;
-    const taken = layers.reduce((sum, layer) => sum + tensorBytes(...shapes.get(layer)!), 0);
+    const taken = layers.reduce((sum, layer) => sum + storedBytes(precision, ...shapes.get(layer)!), 0);
     return { ...deviceTraits, scratch: 0, parts: Math.max(0, room - taken) };
   };
   const fold = operationList();
@@ -87,6 +116,9 @@ export function planInference(
   for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
   const places = new Map<string, string>();
   const place = (layer: string): string => places.get(layer) ?? activationOf(layer);
+  const half = precision === 'float16' ? halfPlanner!(network, shapes) : undefined;
+  if (half) places.set('input', half.input(forward));
+  const filterOf = (layer: string): string => half?.filter(layer) ?? parameter(`${layer}.weight`);
 
   const appendGroup = (group: FusedLayers): void => {
     const input = shapes.get(group.head.inputs[0]!)!;
@@ -96,18 +128,23 @@ export function planInference(
     const from = place(group.head.inputs[0]!);
     const residual: Record<string, string> =
       group.residual && !residualInPlace ? { residual: place(group.residual) } : {};
-    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu) };
-    const append = (plan: OperationPlan, tensors: Record<string, string>): void =>
-      forward.append(group.head.name, plan, { input: from, output, ...tensors });
+    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu), precision };
+    const outputPrecision = half?.outputPrecision(group) ?? precision;
+    const append = (plan: OperationPlan, tensors: Record<string, string>): void => {
+      const status = plan.operands.status && { status: statusOf(group.head.name) };
+      forward.append(group.head.name, plan, { input: from, output, ...status, ...tensors });
+    };
     switch (group.head.kind) {
       case 'convolution': {
-        const options = { ...behind, residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
+        const fused = { residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
+        const options = { ...behind, ...fused, outputPrecision };
         const { adjust, bias } = group.head;
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
         besides?.(group.head, { tensor: from, shape: input }, traits, forward);
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),
+          filter: filterOf(group.head.name),
           ...(group.norm && { scaleShift: foldedNorm(group.norm.name) }),
           ...residual,
         });
@@ -119,44 +156,47 @@ export function planInference(
         break;
       }
       case 'add':
-        append(planAdd(elementCount(input), reluOptions(group.relu)), {
+        append(planAdd(elementCount(input), { ...reluOptions(group.relu), precision }), {
           left: from,
           right: place(group.head.inputs[1]!),
         });
         break;
       case 'relu':
-        append(planRelu(elementCount(input), reluBound(group.head)), {});
+        append(planRelu(elementCount(input), { ...reluBound(group.head), precision }), {});
         break;
       case 'concat':
-        append(planConcat(concatShape(group.head, shapes)), concatInputs(group.head, place));
+        append(planConcat(concatShape(group.head, shapes), { precision }), concatInputs(group.head, place));
         break;
       case 'maxPool':
-        append(planMaxPool(poolShape(group.head, input)), {});
+        append(planMaxPool(poolShape(group.head, input), { precision }), {});
         break;
       case 'meanPool':
-        append(planMeanPool(poolShape(group.head, input), meanPoolOptions(group.head)), {});
+        append(planMeanPool(poolShape(group.head, input), { ...meanPoolOptions(group.head), precision }), {});
         break;
       case 'dense': {
         const { name, bias } = group.head;
         const traits = traitsBeside([group.head.inputs[0]!, name]);
-        append(planDense(denseShape(group.head, input), { bias }, traits), denseParameters(name, bias));
+        const plan = planDense(denseShape(group.head, input), { bias, precision, outputPrecision }, traits);
+        append(plan, { ...denseParameters(name, bias), filter: filterOf(name) });
         break;
       }
       case 'flatten':
-        append(planTranspose(flattenShape(input)), {});
+        append(planTranspose(flattenShape(input), { precision }), {});
         break;
       case 'softmax':
-        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), {});
+        append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), half ? { input: half.logits() } : {});
         break;
     }
+    half?.widen(group, output, forward);
   };
   for (const group of groups) inLayer(group.head.name, () => appendGroup(group));
 
   const last = network.layers.at(-1)!.name;
   return {
     fold: fold.operations,
+    filters: half?.filters.operations ?? [],
     forward: forward.operations,
-    output: place(last),
+    output: half?.output(place(last)) ?? place(last),
     outputShape: shapes.get(last)!,
   };
 }

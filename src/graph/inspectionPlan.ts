@@ -2,6 +2,7 @@ import { planConvolution } from '../ops/convolution/forward.js';
 import { planIcActivity } from '../ops/icActivity.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import {
+  type ConvolutionHook,
   convolutionParameters,
   type InferenceOperations,
   type InferencePlanOptions,
@@ -27,7 +28,7 @@ export function planInspection(
   options: InferencePlanOptions,
   deviceTraits: DeviceTraits,
 ): InferenceOperations {
-  return planInference(network, batch, options, deviceTraits, (layer, input, traits, list) => {
+  const besides: ConvolutionHook = (layer, input, traits, list) => {
     const { name, adjust, bias } = layer;
     if (adjust === 'none') return;
     const shape = convolutionShape(layer, input.shape);
@@ -45,5 +46,6 @@ export function planInspection(
       map: activityMap(name),
       filters: activityFilters(name),
     });
-  });
+  };
+  return planInference(network, batch, options, deviceTraits, { besides });
 }

@@ -16,6 +16,14 @@ export const parameter = (name: string): string => `parameter ${name}`;
 export const parameterGradient = (name: string): string => `parameterGradient ${name}`;
 /** Scale and shift of a batch norm at inference. */
 export const foldedNorm = (layer: string): string => `folded ${layer}`;
+/** An entry of the network's state in float16. */
+export const halved = (name: string): string => `halved ${name}`;
+/** The network's input in float16. */
+export const halvedInput = 'input in float16';
+/** The output of a layer in float32 again. */
+export const widened = (layer: string): string => `widened ${layer}`;
+/** Where an operation notes that a value does not fit into float16. */
+export const statusOf = (name: string): string => `status ${name}`;
 /** Each example's loss, and how many classes are ahead of its label. */
 export const lossesTensor = 'losses';
 export const ranksTensor = 'ranks';
@@ -27,5 +35,5 @@ export const distillationWeightTensor = 'distillation weight';
 /** Whether a tensor has a buffer of its own, outside the arena. */
 export function isExternal(tensor: string): boolean {
   const named = [inputTensor, labelsTensor, teacherTensor, distillationWeightTensor];
-  return named.includes(tensor) || /^(parameter|parameterGradient|folded) /.test(tensor);
+  return named.includes(tensor) || /^(parameter|parameterGradient|folded|halved|status) /.test(tensor);
 }

@@ -3,6 +3,7 @@ import { ICError } from '../errors.js';
 import { ownTextures } from '../ops/operation.js';
 import type { OperationPlan, TextureOperand } from '../ops/plan.js';
 import { planAddGradient } from '../ops/pointwise.js';
+import { elementsOf } from '../ops/precision.js';
 import { type Lifetime, type MemoryPlan, planMemory } from './memory.js';
 
 /** An operation of a network: its plan, and which tensor each of its operands is. */
@@ -29,7 +30,7 @@ export function operationList(): OperationList {
     operations,
     append(layer, plan, tensors) {
       const bound = new Map<string, string>();
-      for (const [name, { bytes, use }] of Object.entries(plan.operands)) {
+      for (const [name, { bytes, use, precision = 'float32' }] of Object.entries(plan.operands)) {
         const own = use === 'scratch' || use === 'prepared';
         const tensor = own ? (tensors[name] ?? `${use} ${operations.length} ${name}`) : tensors[name]!;
         if (![...bound.values()].includes(tensor)) {
@@ -37,7 +38,8 @@ export function operationList(): OperationList {
           continue;
         }
         const copy = `copy ${operations.length} ${name}`;
-        operations.push({ layer, plan: planAddGradient(bytes / 4), tensors: { input: tensor, output: copy } });
+        const plan = planAddGradient(elementsOf(bytes, precision), { precision });
+        operations.push({ layer, plan, tensors: { input: tensor, output: copy } });
         bound.set(name, copy);
       }
       operations.push({ layer, plan, tensors: Object.fromEntries(bound) });

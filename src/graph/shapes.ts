@@ -1,5 +1,6 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
 import { tensorBytes } from '../ops/plan.js';
+import { type Precision, storedBytes } from '../ops/precision.js';
 import { type ErrorPlace, requireInteger, windowOutput } from '../ops/windows.js';
 import type {
   AddLayer,
@@ -56,8 +57,12 @@ function exact(shape: Shape, operation: string, parameter: string): Shape {
 }
 
 /** Bytes of the two largest neighbouring activations: a layer's inputs together with its output, at most. */
-export function largestNeighbours({ layers }: Network, shapes: ReadonlyMap<string, Shape>): number {
-  const bytes = (name: string): number => tensorBytes(...shapes.get(name)!);
+export function largestNeighbours(
+  { layers }: Network,
+  shapes: ReadonlyMap<string, Shape>,
+  precision: Precision = 'float32',
+): number {
+  const bytes = (name: string): number => storedBytes(precision, ...shapes.get(name)!);
   return Math.max(...layers.map(({ name, inputs }) => bytes(name) + Math.max(...inputs.map(bytes))));
 }
 

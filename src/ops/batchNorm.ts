@@ -5,6 +5,7 @@ import statisticsText from '../../kernels/batch_norm_statistics.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { checkFields, type Fields } from './fields.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { fitsText, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
 import { type ReluOptions, reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
 import { vectorText, widestVector } from './vectors.js';
@@ -129,9 +130,13 @@ export function planBatchNormTraining(shape: BatchNormShape, options: BatchNormO
 /**
  * Batch normalisation at inference, as a scale and shift a channel made by {@link planBatchNormFold}.
  *
- * Operands: input [pixels, channels], scaleShift [2, channels], output [pixels, channels], residual with `residual`.
+ * Operands: input [pixels, channels], scaleShift [2, channels], float32, output [pixels, channels], residual with `residual`;
+ * status in float16.
  */
-export function planBatchNormInference(shape: BatchNormShape, options: BehindNorm = {}): OperationPlan {
+export function planBatchNormInference(
+  shape: BatchNormShape,
+  options: BehindNorm & PrecisionOptions = {},
+): OperationPlan {
   const operation = 'batchNormInference';
   checkBatchNorm(operation, shape);
   return {
@@ -176,27 +181,39 @@ export function planBatchNormFold(channels: number, epsilon: number): OperationP
   };
 }
 
-function applyOperands({ pixels, channels }: BatchNormShape, { residual }: BehindNorm): Record<string, Operand> {
-  const bytes = tensorBytes(pixels, channels);
+function applyOperands(
+  { pixels, channels }: BatchNormShape,
+  { residual, precision = 'float32' }: BehindNorm & PrecisionOptions,
+): Record<string, Operand> {
   return {
-    input: { bytes, use: 'input' },
-    output: { bytes, use: 'output' },
-    ...(residual && { residual: { bytes, use: 'input' as const } }),
+    input: storedOperand(precision, 'input', pixels, channels),
+    output: storedOperand(precision, 'output', pixels, channels),
+    ...(residual && { residual: storedOperand(precision, 'input', pixels, channels) }),
+    ...statusOperand(precision),
   };
 }
 
 function applyStep(
   operation: string,
   { pixels, channels }: BatchNormShape,
-  behind: BehindNorm,
+  behind: BehindNorm & PrecisionOptions,
   scaleShift: string,
 ): KernelStep {
   const vector = widestVector(channels);
-  const { residual = false } = behind;
+  const { residual = false, precision = 'float32' } = behind;
+  const checked = precision === 'float16';
+  const shared = [...storedTexts(vector, precision), reluText, fitsText];
+  const flags = { RESIDUAL: residual, CHECKED: checked };
   return {
-    kernel: { name: 'batch_norm_apply', text: applyText, shared: [vectorText(vector), reluText] },
-    constants: { PIXELS: pixels, CHANNELS: channels, RESIDUAL: residual, ...reluConstants(operation, behind) },
+    kernel: { name: 'batch_norm_apply', text: applyText, shared },
+    constants: { PIXELS: pixels, CHANNELS: channels, ...flags, ...reluConstants(operation, behind) },
     workgroups: threadGroups((pixels * channels) / vector),
-    operands: { input: 'input', scale_shift: scaleShift, output: 'output', ...(residual && { residual: 'residual' }) },
+    operands: {
+      input: 'input',
+      scale_shift: scaleShift,
+      output: 'output',
+      ...(residual && { residual: 'residual' }),
+      ...(checked && { status: 'status' }),
+    },
   };
 }

@@ -2,7 +2,8 @@ import text from '../../kernels/copy_channels.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { checkFields, type Fields } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { vectorText, vectorWidths } from './vectors.js';
+import { type Precision, type PrecisionOptions, storedOperand, storedTexts } from './precision.js';
+import { vectorWidths } from './vectors.js';
 import { requireInteger } from './windows.js';
 
 /** Concatenation along the channels. */
@@ -16,16 +17,16 @@ export interface ConcatShape {
 const fields: Fields<ConcatShape> = { pixels: 'needed', channels: 'needed' };
 
 /** Concatenation. Operands: input0, input1, ... [pixels, channels[i]], output [pixels, sum of the channels]. */
-export function planConcat(shape: ConcatShape): OperationPlan {
+export function planConcat(shape: ConcatShape, { precision = 'float32' }: PrecisionOptions = {}): OperationPlan {
   const operation = 'concat';
   const total = checkConcat(operation, shape);
   const { pixels, channels } = shape;
   const inputs = channels.map((count, index) => {
-    return [`input${index}`, { bytes: tensorBytes(pixels, count), use: 'input' as const }] as const;
+    return [`input${index}`, storedOperand(precision, 'input', pixels, count)] as const;
   });
   return {
     operation,
-    operands: { ...Object.fromEntries(inputs), output: { bytes: tensorBytes(pixels, total), use: 'output' } },
+    operands: { ...Object.fromEntries(inputs), output: storedOperand(precision, 'output', pixels, total) },
     steps: channels.map((count, index) =>
       copyStep(
         pixels,
@@ -33,6 +34,7 @@ export function planConcat(shape: ConcatShape): OperationPlan {
         { operand: `input${index}`, channels: count, offset: 0 },
         { operand: 'output', channels: total, offset: offsetOf(shape, index) },
         false,
+        precision,
       ),
     ),
   };
@@ -82,11 +84,18 @@ interface Place {
   readonly offset: number;
 }
 
-function copyStep(pixels: number, count: number, input: Place, output: Place, accumulate: boolean): KernelStep {
+function copyStep(
+  pixels: number,
+  count: number,
+  input: Place,
+  output: Place,
+  accumulate: boolean,
+  precision: Precision = 'float32',
+): KernelStep {
   const sizes = [count, input.channels, input.offset, output.channels, output.offset];
   const vector = vectorWidths.find((width) => sizes.every((size) => size % width === 0)) ?? 1;
   return {
-    kernel: { name: 'copy_channels', text, shared: [vectorText(vector)] },
+    kernel: { name: 'copy_channels', text, shared: storedTexts(vector, precision) },
     constants: {
       PIXELS: pixels,
       CHANNELS: count,

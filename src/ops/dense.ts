@@ -4,6 +4,7 @@ import { planConvolutionInputGradient } from './convolution/inputGradient.js';
 import type { ConvolutionShape } from './convolution/shape.js';
 import { checkFields, type Fields } from './fields.js';
 import type { OperationPlan } from './plan.js';
+import type { Precision, PrecisionOptions } from './precision.js';
 import type { DeviceTraits } from './traits.js';
 import { requireInteger } from './windows.js';
 
@@ -19,10 +20,26 @@ export interface DenseShape {
 
 const fields: Fields<DenseShape> = { batch: 'needed', inFeatures: 'needed', outFeatures: 'needed' };
 
-/** output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`. */
-export function planDense(shape: DenseShape, options: { readonly bias: boolean }, traits: DeviceTraits): OperationPlan {
+/** What a fully connected layer does besides multiplying. */
+export interface DenseOptions extends PrecisionOptions {
+  /** Adds the operand `bias`. */
+  readonly bias: boolean;
+  /** As what the output lies in memory; `precision` where left out. */
+  readonly outputPrecision?: Precision;
+}
+
+/**
+ * output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`; status in
+ * float16.
+ */
+export function planDense(
+  shape: DenseShape,
+  { bias, precision, outputPrecision }: DenseOptions,
+  traits: DeviceTraits,
+): OperationPlan {
   const operation = 'dense';
-  return { ...planConvolution(denseAsConvolution(operation, shape), { bias: options.bias }, traits), operation };
+  const stored = { ...(precision && { precision }), ...(outputPrecision && { outputPrecision }) };
+  return { ...planConvolution(denseAsConvolution(operation, shape), { bias, ...stored }, traits), operation };
 }
 
 /** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */

@@ -6,6 +6,7 @@ import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
 import { checkFields, type Fields } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
 import { requireInteger } from './windows.js';
 
 /** A picture and the tensor [height, width, channels] that it becomes. */
@@ -55,7 +56,7 @@ export interface ChannelNormalisation {
   readonly deviation?: readonly number[];
 }
 
-export interface ImageToTensorOptions extends ChannelNormalisation {
+export interface ImageToTensorOptions extends ChannelNormalisation, PrecisionOptions {
   /** `external` reads a GPUExternalTexture, as of a VideoFrame; `texture` (default) any GPUTexture of float values. */
   readonly source?: 'texture' | 'external';
   /** The part of the picture that is wanted; all of it where left out. */
@@ -76,7 +77,7 @@ export interface ImageToTensorOptions extends ChannelNormalisation {
  *     output[y,x,c] = (resampled[y,x,c] - mean[c]) / deviation[c]
  *
  * Textures: image, at least imageWidth x imageHeight, with usage TEXTURE_BINDING. Operands: output [height, width, channels],
- * float32, overwritten; the offset of an image within a batch has to be a multiple of 256 bytes.
+ * float32 or with `precision` float16, overwritten; the offset of an image within a batch has to be a multiple of 256 bytes.
  *
  * @throws ShapeError for a size that is no positive integer, a region that leaves the picture, means or deviations that are
  *   not one a channel, or a deviation that is 0.
@@ -88,17 +89,19 @@ export function planImageToTensor(shape: ImageToTensorShape, options: ImageToTen
     requireInteger(shape[name], 1, name, { operation, prefix: '' });
   }
   const { mean, deviation } = checkNormalisation(operation, shape.channels, options);
-  const external = options.source === 'external';
+  const { source, precision = 'float32' } = options;
+  const external = source === 'external';
+  const shared = [elementText(precision), resampleText];
   const { imageWidth, imageHeight, width, height, channels } = shape;
   return {
     operation,
-    operands: { output: { bytes: tensorBytes(height, width, channels), use: 'output' } },
+    operands: { output: storedOperand(precision, 'output', height, width, channels) },
     textures: { image: { kind: external ? 'externalTexture' : 'texture', width: imageWidth, height: imageHeight } },
     steps: [
       {
         kernel: external
-          ? { name: 'external_image_to_tensor', text: externalText, shared: [resampleText] }
-          : { name: 'image_to_tensor', text: imageText, shared: [resampleText] },
+          ? { name: 'external_image_to_tensor', text: externalText, shared }
+          : { name: 'image_to_tensor', text: imageText, shared },
         constants: {
           IMAGE_WIDTH: imageWidth,
           IMAGE_HEIGHT: imageHeight,

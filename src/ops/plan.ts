@@ -5,6 +5,7 @@ import type { Constants } from '../wgsl/constants.js';
 import type { KernelSource } from '../wgsl/kernelSource.js';
 import { type KernelPipeline, kernelPipeline } from '../wgsl/pipeline.js';
 import { variablesBuffer } from '../wgsl/variables.js';
+import { checkPrecision, type Precision } from './precision.js';
 
 /** A piece of a GPU buffer, in bytes; the offset is a multiple of the device's minStorageBufferOffsetAlignment. */
 export interface BufferRange {
@@ -40,6 +41,8 @@ export interface Operand {
   readonly bytes: number;
   /** `prepared` is scratch that the plan's `prepare` steps write and that lasts from run to run. */
   readonly use: 'input' | 'output' | 'inout' | 'scratch' | 'prepared' | 'uniform';
+  /** As what its elements lie there: float32, or words of another kind, where left out. */
+  readonly precision?: Precision;
   /** Whether its size and layout are the chosen form's, so that other forms leave something else there. */
   readonly ofForm?: boolean;
 }
@@ -135,10 +138,12 @@ export function threadGroups(elements: number): number {
 /**
  * Compiles an operation's kernels, in parallel where the implementation does.
  *
- * @throws LimitError where an operand or the grid exceeds the device; UnsupportedError where a kernel does not compile.
+ * @throws LimitError where an operand or the grid exceeds the device; UnsupportedError where a kernel does not compile, or an
+ * operand is float16 and the device without `shader-f16`.
  */
 export async function compilePlan(device: GPUDevice, plan: OperationPlan): Promise<CompiledPlan> {
   for (const [name, operand] of Object.entries(plan.operands)) {
+    checkPrecision(device, plan.operation, operand.precision);
     checkBinding(device, plan.operation, name, operand.bytes);
   }
   const compileAll = (steps: readonly KernelStep[]) =>

@@ -3,15 +3,17 @@ import addText from '../../kernels/add.wgsl?raw';
 import reluKernelText from '../../kernels/relu.wgsl?raw';
 import reluGradientText from '../../kernels/relu_gradient.wgsl?raw';
 import type { Constants } from '../wgsl/constants.js';
-import { type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { type Operand, type OperationPlan, threadGroups } from './plan.js';
+import { fitsText, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
 import { type ReluOptions, reluConstants, reluText } from './relu.js';
-import { vectorText, widestVector } from './vectors.js';
+import { widestVector } from './vectors.js';
 import { requireInteger } from './windows.js';
 
 /** ReLU, bounded above by `maximum`; NaN kept. Operands: input, output [count]. */
-export function planRelu(count: number, options: Pick<ReluOptions, 'maximum'> = {}): OperationPlan {
+export function planRelu(count: number, options: Pick<ReluOptions, 'maximum'> & PrecisionOptions = {}): OperationPlan {
   const constants = reluConstants('relu', { ...options, relu: true });
-  return pointwise('relu', 'relu', reluKernelText, count, constants, { input: 'input', output: 'output' });
+  const uses = { input: 'input', output: 'output' } as const;
+  return pointwise({ operation: 'relu', kernel: 'relu', text: reluKernelText, count, constants, uses }, options);
 }
 
 /**
@@ -24,40 +26,56 @@ export function planReluGradient(
 ): OperationPlan {
   const { accumulate = false, ...bound } = options;
   const output = accumulate ? 'inout' : 'output';
-  return pointwise(
-    'reluGradient',
-    'relu_gradient',
-    reluGradientText,
+  return pointwise({
+    operation: 'reluGradient',
+    kernel: 'relu_gradient',
+    text: reluGradientText,
     count,
-    { ACCUMULATE: accumulate, ...reluConstants('reluGradient', { ...bound, relu: true }) },
-    { gradient: 'input', activation: 'input', inputGradient: output },
-  );
+    constants: { ACCUMULATE: accumulate, ...reluConstants('reluGradient', { ...bound, relu: true }) },
+    uses: { gradient: 'input', activation: 'input', inputGradient: output },
+  });
 }
 
-/** Sum of two tensors, with `relu` rectified. Operands: left, right, output [count]. */
-export function planAdd(count: number, options: ReluOptions = {}): OperationPlan {
-  const constants = reluConstants('add', options);
-  return pointwise('add', 'add', addText, count, constants, { left: 'input', right: 'input', output: 'output' });
+/** Sum of two tensors, with `relu` rectified. Operands: left, right, output [count]; status in float16. */
+export function planAdd(count: number, options: ReluOptions & PrecisionOptions = {}): OperationPlan {
+  const status = statusOperand(options.precision ?? 'float32');
+  const constants = { ...reluConstants('add', options), CHECKED: status.status !== undefined };
+  const uses = { left: 'input', right: 'input', output: 'output' } as const;
+  return pointwise({ operation: 'add', kernel: 'add', text: addText, count, constants, uses, status }, options);
 }
 
 /**
  * Gradient of a sum with respect to one of its inputs: the gradient itself, copied, or added with `accumulate`.
  * Operands: input, output [count].
  */
-export function planAddGradient(count: number, options: { readonly accumulate?: boolean } = {}): OperationPlan {
+export function planAddGradient(
+  count: number,
+  options: { readonly accumulate?: boolean } & PrecisionOptions = {},
+): OperationPlan {
   const accumulate = options.accumulate ?? false;
-  const output = accumulate ? 'inout' : 'output';
+  const uses = { input: 'input', output: accumulate ? 'inout' : 'output' } as const;
   const constants = { ACCUMULATE: accumulate };
-  return pointwise('addGradient', 'accumulate', accumulateText, count, constants, { input: 'input', output });
+  return pointwise(
+    { operation: 'addGradient', kernel: 'accumulate', text: accumulateText, count, constants, uses },
+    options,
+  );
+}
+
+/** An operation on elements by themselves. */
+interface Pointwise {
+  readonly operation: string;
+  readonly kernel: string;
+  readonly text: string;
+  readonly count: number;
+  readonly constants: Constants;
+  /** Of its tensors, by name. */
+  readonly uses: Readonly<Record<string, Operand['use']>>;
+  readonly status?: ReturnType<typeof statusOperand>;
 }
 
 function pointwise(
-  operation: string,
-  kernel: string,
-  text: string,
-  count: number,
-  constants: Constants,
-  uses: Readonly<Record<string, Operand['use']>>,
+  { operation, kernel, text, count, constants, uses, status = {} }: Pointwise,
+  { precision = 'float32' }: PrecisionOptions = {},
 ): OperationPlan {
   requireInteger(count, 1, 'count', { operation, prefix: '' });
   const vector = widestVector(count);
@@ -65,13 +83,27 @@ function pointwise(
   const bindingName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return {
     operation,
-    operands: Object.fromEntries(names.map((name) => [name, { bytes: tensorBytes(count), use: uses[name]! }])),
+    operands: {
+      ...Object.fromEntries(names.map((name) => [name, storedOperand(precision, uses[name]!, count)])),
+      ...status,
+    },
     steps: [
       {
-        kernel: { name: kernel, text, shared: [vectorText(vector), ...('RELU' in constants ? [reluText] : [])] },
+        kernel: {
+          name: kernel,
+          text,
+          shared: [
+            ...storedTexts(vector, precision),
+            ...('RELU' in constants ? [reluText] : []),
+            ...('CHECKED' in constants ? [fitsText] : []),
+          ],
+        },
         constants: { COUNT: count, ...constants },
         workgroups: threadGroups(count / vector),
-        operands: Object.fromEntries(names.map((name) => [bindingName(name), name])),
+        operands: {
+          ...Object.fromEntries(names.map((name) => [bindingName(name), name])),
+          ...(status.status && { status: 'status' }),
+        },
       },
     ],
   };

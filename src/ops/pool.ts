@@ -7,6 +7,7 @@ import type { Constants } from '../wgsl/constants.js';
 import type { ConvolutionGeometry } from './convolution/shape.js';
 import { checkFields, type Fields } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { elementText, type Precision, type PrecisionOptions, storedOperand } from './precision.js';
 import { type Pair, requireInteger, requirePair, windowOutput } from './windows.js';
 
 /** What mean pooling divides by. */
@@ -44,19 +45,22 @@ const fields: Fields<PoolShape> = {
 };
 
 /** Max pooling. Operands: input [N, H, W, C], output [N, P, Q, C]; winners [N, P, Q, C] (u32) with `storeWinners`. */
-export function planMaxPool(shape: PoolShape, options: { readonly storeWinners?: boolean } = {}): OperationPlan {
-  const { constants, inputBytes, outputBytes, outputs } = checkPool('maxPool', shape);
-  const storeWinners = options.storeWinners ?? false;
+export function planMaxPool(
+  shape: PoolShape,
+  options: { readonly storeWinners?: boolean } & PrecisionOptions = {},
+): OperationPlan {
+  const { constants, inputs, outputBytes, outputs } = checkPool('maxPool', shape);
+  const { storeWinners = false, precision = 'float32' } = options;
   return {
     operation: 'maxPool',
     operands: {
-      input: { bytes: inputBytes, use: 'input' },
-      output: { bytes: outputBytes, use: 'output' },
+      input: storedOperand(precision, 'input', inputs),
+      output: storedOperand(precision, 'output', outputs),
       ...(storeWinners && { winners: { bytes: outputBytes, use: 'output' as const } }),
     },
     steps: [
       {
-        kernel: { name: 'max_pool', text: maxText },
+        kernel: { name: 'max_pool', text: maxText, shared: [elementText(precision)] },
         constants: { ...constants, STORE_WINNERS: storeWinners },
         workgroups: threadGroups(outputs),
         operands: { input: 'input', output: 'output', ...(storeWinners && { winners: 'winners' }) },
@@ -91,13 +95,19 @@ export function planMaxPoolGradient(shape: PoolShape, options: { readonly accumu
 }
 
 /** Mean pooling. Operands: input [N, H, W, C], output [N, P, Q, C]. */
-export function planMeanPool(shape: PoolShape, { countPadding = true }: MeanPoolOptions = {}): OperationPlan {
-  const { constants, inputBytes, outputBytes, outputs } = checkPool('meanPool', shape);
-  const step = meanStep(constants, outputs, { COUNT_PADDING: countPadding, SUM: false }, 'input', 'output');
+export function planMeanPool(
+  shape: PoolShape,
+  { countPadding = true, precision = 'float32' }: MeanPoolOptions & PrecisionOptions = {},
+): OperationPlan {
+  const { constants, inputs, outputs } = checkPool('meanPool', shape);
+  const step = meanStep(constants, outputs, { COUNT_PADDING: countPadding, SUM: false }, 'input', 'output', precision);
   // Windows may be as large as an image. One of variable size is a loop, which compiles much faster than its turns written out.
   return {
     operation: 'meanPool',
-    operands: { input: { bytes: inputBytes, use: 'input' }, output: { bytes: outputBytes, use: 'output' } },
+    operands: {
+      input: storedOperand(precision, 'input', inputs),
+      output: storedOperand(precision, 'output', outputs),
+    },
     steps: [{ ...step, kernel: { ...step.kernel, variables: Object.keys(constants) } }],
   };
 }
@@ -108,9 +118,16 @@ export function windowSumStep(geometry: ConvolutionGeometry, input: string, outp
   return meanStep(constants, geometry.windowSumBytes / 4, { COUNT_PADDING: false, SUM: true }, input, output);
 }
 
-function meanStep(constants: Constants, outputs: number, flags: Constants, input: string, output: string): KernelStep {
+function meanStep(
+  constants: Constants,
+  outputs: number,
+  flags: Constants,
+  input: string,
+  output: string,
+  precision: Precision = 'float32',
+): KernelStep {
   return {
-    kernel: { name: 'mean_pool', text: meanText },
+    kernel: { name: 'mean_pool', text: meanText, shared: [elementText(precision)] },
     constants: { ...constants, ...flags },
     workgroups: threadGroups(outputs),
     operands: { input, output },

@@ -1,6 +1,7 @@
 import text from '../../kernels/transpose.wgsl?raw';
 import { checkFields, type Fields } from './fields.js';
-import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { type OperationPlan, threadGroups } from './plan.js';
+import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
 import { requireInteger } from './windows.js';
 
 /** Matrices that are turned round, each by itself. */
@@ -21,23 +22,29 @@ const fields: Fields<TransposeShape> = { batch: 'needed', rows: 'needed', column
  *
  * @throws ShapeError for a size that is no positive integer.
  */
-export function planTranspose(shape: TransposeShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
+export function planTranspose(
+  shape: TransposeShape,
+  options: { readonly accumulate?: boolean } & PrecisionOptions = {},
+): OperationPlan {
   const operation = 'transpose';
   checkFields(operation, shape, fields);
   const { batch, rows, columns } = shape;
   for (const [name, size] of Object.entries({ batch, rows, columns })) {
     requireInteger(size, 1, name, { operation, prefix: '' });
   }
-  const accumulate = options.accumulate ?? false;
-  const bytes = tensorBytes(batch, rows, columns);
+  const { accumulate = false, precision = 'float32' } = options;
+  const count = batch * rows * columns;
   return {
     operation,
-    operands: { input: { bytes, use: 'input' }, output: { bytes, use: accumulate ? 'inout' : 'output' } },
+    operands: {
+      input: storedOperand(precision, 'input', count),
+      output: storedOperand(precision, accumulate ? 'inout' : 'output', count),
+    },
     steps: [
       {
-        kernel: { name: 'transpose', text },
+        kernel: { name: 'transpose', text, shared: [elementText(precision)] },
         constants: { BATCH: batch, ROWS: rows, COLUMNS: columns, ACCUMULATE: accumulate },
-        workgroups: threadGroups(batch * rows * columns),
+        workgroups: threadGroups(count),
         operands: { input: 'input', output: 'output' },
       },
     ],

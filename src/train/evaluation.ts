@@ -3,6 +3,7 @@ import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
 import { type BoundOperations, bindOperations, type CompileOptions, createBuffers, tunerOf } from '../graph/compile.js';
+import { fillUp } from '../graph/half.js';
 import { compileInference, type InferenceNetwork } from '../graph/inference.js';
 import { labelsTensor, lossesTensor, ranksTensor } from '../graph/names.js';
 import type { Network } from '../graph/network.js';
@@ -15,6 +16,7 @@ import { fillSequential } from '../io/batches.js';
 import { type ImageDataset, type Normalisation, requireDataset } from '../io/dataset.js';
 import { planCrossEntropy, planEvaluationMetrics, planLabelRank } from '../ops/loss.js';
 import { tensorBytes } from '../ops/plan.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import { stepQueue } from './stepQueue.js';
 
 /** How well a network does on a data set. */
@@ -82,7 +84,7 @@ const totalsTensor = 'totals';
  */
 export async function compileEvaluation(
   state: NetworkState,
-  options: CompileOptions & { readonly batch: number; readonly top?: number },
+  options: CompileOptions & PrecisionOptions & { readonly batch: number; readonly top?: number },
 ): Promise<Evaluation> {
   const { device, network } = state;
   const { batch } = options;
@@ -125,6 +127,7 @@ export async function compileEvaluation(
       labelData.set(given);
       await queue.room();
       writeBuffer(device, inference.input.buffer, images as Float32Array<ArrayBuffer>, inference.input.offset);
+      if (inference.precision === 'float16') fillUp(device, inference.input, images.byteLength);
       writeBuffer(device, labels, labelData);
       queue.submit('evaluation', encode);
       done += given.length;
@@ -135,6 +138,7 @@ export async function compileEvaluation(
       throw new ShapeError(details);
     }
     await queue.end();
+    await inference.checkValues();
     const read = new Float32Array(await readBuffer(device, totals));
     const [loss, right, topRight, images] = read as unknown as [number, number, number, number];
     return { images, loss: loss / images, accuracy: right / images, topAccuracy: topRight / images, top };

@@ -1,24 +1,30 @@
 import type { Family } from '../ops/forms.js';
+import type { Precision } from '../ops/precision.js';
 
-/** Unit roundoff of float32. */
-const epsilon = 2 ** -24;
+/** Unit roundoffs. */
+const epsilons = { float32: 2 ** -24, float16: 2 ** -11 };
 /**
  * Of the error of a sum of n products of values in [-1, 1): its partial sums are off by about sqrt(n) / 3 each time, n times,
  * which makes epsilon n / 10 on average. The rest is for the largest of many elements.
  */
 const sumFactor = 8;
 /** Winograd's transforms multiply values by up to 8 and bring in those of the whole tile. */
-const winogradFactor = 16;
+const winogradFactor = { float32: 16, float16: 4 };
 /** Roundings of what follows the sum, in terms. */
 const following = 16;
 /** Variance of a product of two values uniform in [-1, 1). */
 const productVariance = 1 / 9;
 
 /**
- * The error allowed between forms of some families. How many products an element sums up shows in the results themselves: their mean square is that
- * many times the variance of a product, and whatever scales the sums scales it and the error alike.
+ * The error allowed between forms of some families. How many products an element sums up shows in the results themselves: their mean
+ * square is that many times the variance of a product, and whatever scales the sums scales it and the error alike. Float16 adds up a
+ * few products at a time, whose sums are added in float32: their errors grow as a random walk does.
  */
-export function allowedError(reference: Float32Array, families: readonly Family[]): number {
+export function allowedError(
+  reference: Float32Array,
+  families: readonly Family[],
+  precision: Precision = 'float32',
+): number {
   let squares = 0;
   let count = 0;
   for (const value of reference) {
@@ -28,7 +34,8 @@ export function allowedError(reference: Float32Array, families: readonly Family[
     count++;
   }
   const terms = squares / Math.max(count, 1) / productVariance;
-  return epsilon * sumFactor * (families.includes('winograd') ? winogradFactor : 1) * (terms + following);
+  const growth = precision === 'float16' ? Math.sqrt(terms + following) : terms + following;
+  return epsilons[precision] * sumFactor * (families.includes('winograd') ? winogradFactor[precision] : 1) * growth;
 }
 
 /** What is wrong with a form's outputs beside those of a reference, both of some family; undefined where nothing is. */
@@ -36,13 +43,14 @@ export function faultOf(
   outputs: ReadonlyMap<string, Float32Array>,
   references: ReadonlyMap<string, Float32Array>,
   families: readonly Family[],
+  precision: Precision = 'float32',
 ): string | undefined {
   for (const [name, reference] of references) {
     const values = outputs.get(name);
     if (values?.length !== reference.length) {
       return `${name}: ${reference.length} values expected, ${values?.length ?? 'none'} found`;
     }
-    const allowed = allowedError(reference, families);
+    const allowed = allowedError(reference, families, precision);
     // Written so that NaN, which an output holds where nothing was stored, is at fault.
     const wrong = reference.findIndex((value, index) => !(Math.abs(values[index]! - value) <= allowed));
     if (wrong >= 0) {

@@ -78,7 +78,8 @@ export async function measureForms(
         faults.set(form, entry);
         continue;
       }
-      const fault = faultOf(entry.outputs, reference.outputs, [form.family, correct.family]);
+      const { precision } = entry.contestant.plan.operands.input ?? {};
+      const fault = faultOf(entry.outputs, reference.outputs, [form.family, correct.family], precision);
       if (fault === undefined) contestants.set(form, entry.contestant);
       else {
         faults.set(form, fault);

@@ -3,6 +3,7 @@ import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
 import { lifetime } from '../device/lifetime.js';
 import { createTexture, destroyTexture, textureBytes } from '../device/textures.js';
+import { decodeFloats, encodeFloats } from '../io/floats.js';
 import {
   type BoundPlan,
   bindPlan,
@@ -11,6 +12,7 @@ import {
   type OperationPlan,
   type TextureOperand,
 } from '../ops/plan.js';
+import { elementsOf, type Precision } from '../ops/precision.js';
 
 /** A plan with its buffers. */
 export interface Contestant extends BoundPlan {
@@ -43,13 +45,13 @@ export function createWorkbench(device: GPUDevice): Workbench {
     for (const buffer of shared.values()) destroyBuffer(device, buffer);
   });
 
-  function place(name: string, { bytes, use }: Operand): GPUBuffer {
+  function place(name: string, { bytes, use, precision = 'float32' }: Operand): GPUBuffer {
     const known = shared.get(sharedName(name, bytes));
     if (known) return known;
     const usage = use === 'uniform' ? uniform : readableStorage;
     const buffer = createBuffer(device, { label: `tune: ${name}`, size: bytes, usage });
     shared.set(sharedName(name, bytes), buffer);
-    writeBuffer(device, buffer, randomValues(bytes / 4, name));
+    writeBuffer(device, buffer, bitsOf(randomValues(elementsOf(bytes, precision), name), precision));
     return buffer;
   }
 
@@ -105,9 +107,10 @@ export function createWorkbench(device: GPUDevice): Workbench {
     life.assertUsable(operation);
     const written = Object.entries(plan.operands).filter(([, { use }]) => use === 'output' || use === 'inout');
     await guard(device, operation, () => {
-      for (const [name, { bytes, use }] of written) {
-        const values = use === 'inout' ? randomValues(bytes / 4, name) : new Float32Array(bytes / 4).fill(Number.NaN);
-        writeBuffer(device, shared.get(sharedName(name, bytes))!, values);
+      for (const [name, { bytes, use, precision = 'float32' }] of written) {
+        const count = elementsOf(bytes, precision);
+        const values = use === 'inout' ? randomValues(count, name) : new Float32Array(count).fill(Number.NaN);
+        writeBuffer(device, shared.get(sharedName(name, bytes))!, bitsOf(values, precision));
       }
       submitPass(device, operation, (pass) => {
         prepare(pass);
@@ -115,14 +118,22 @@ export function createWorkbench(device: GPUDevice): Workbench {
       });
     });
     const outputs = new Map<string, Float32Array>();
-    for (const [name, { bytes, ofForm }] of written) {
+    for (const [name, { bytes, ofForm, precision = 'float32' }] of written) {
       if (ofForm) continue;
-      outputs.set(name, new Float32Array(await readBuffer(device, shared.get(sharedName(name, bytes))!, 0, bytes)));
+      const read = new Uint8Array(await readBuffer(device, shared.get(sharedName(name, bytes))!, 0, bytes));
+      outputs.set(name, decodeFloats(fileTypes[precision], read));
     }
     return outputs;
   }
 
   return { bind, run, dispose: life.dispose };
+}
+
+/** The types of files that the precisions are. */
+const fileTypes = { float32: 'F32', float16: 'F16' } as const;
+
+function bitsOf(values: Float32Array, precision: Precision): Uint8Array<ArrayBuffer> {
+  return encodeFloats(fileTypes[precision], values) as Uint8Array<ArrayBuffer>;
 }
 
 /** The values that an operand of this name has in a buffer. */

@@ -118,11 +118,18 @@ describe('icnet summary', () => {
     const network = networkByName('ic-resnet20');
     expect(objects(ended.stdout).at(-1)).toEqual({
       batch: 4,
+      precision: 'float32',
       inference: inferenceFootprint(network, 4),
       fastest: inferenceFootprint(network, 4, { memory: 'fastest' }),
       training: trainingFootprint(network, 4),
       recompute: trainingFootprint(network, 4, { recompute: true }),
       activations: activationBytes(network, 4),
+    });
+    const half = await icnet.run(['summary', 'ic-resnet20', '--memory', '--precision', 'float16', '--json']);
+    expect(objects(half.stdout).at(-1)).toMatchObject({
+      precision: 'float16',
+      inference: inferenceFootprint(network, 1, { precision: 'float16' }),
+      fastest: inferenceFootprint(network, 1, { precision: 'float16', memory: 'fastest' }),
     });
     const words = await icnet.run(['summary', 'ic-resnet20', '--memory']);
     expect(words.stdout).toMatch(/^All at once( +[\d.]+){4}$/m);

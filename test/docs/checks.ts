@@ -109,6 +109,17 @@ export const checks: Readonly<Record<string, Check>> = {
     expectClose(Float32Array.from(list(printed)), reluReference(logits), tolerance, 'network and ReLU');
   },
 
+  'docs/precision.md 1': (printed) => {
+    const network = networkByName('ic-resnet8');
+    const zeros = new Float32Array(32 * 32 * 3);
+    const { logits } = networkForward(network, initialParameters(network, 1), zeros, { training: false });
+    const largest = logits.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const [precision] = printed.split(' ');
+    expect(['float16', 'float32']).toContain(precision);
+    const bound = precision === 'float16' ? 0.02 * largest : tolerance;
+    expectClose(Float32Array.from(list(printed)), logits, bound, 'logits');
+  },
+
   'docs/embedding.md 5': (printed) => {
     const { source, texts, bindings } = JSON.parse(printed);
     expect(bindings.map(({ name }: { name: string }) => name)).toEqual(['input', 'output']);

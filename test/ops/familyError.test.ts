@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { UnsupportedError } from '../../src/errors.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, Form } from '../../src/ops/forms.js';
@@ -9,7 +10,7 @@ import { convolutionReference } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan } from '../support/runPlan.js';
 
-/** The table of docs/numerics.md: error against float64, as a share of the largest output. */
+/** The table of docs/numerics.md: error against float64, as a share of the largest output, in float32 and in float16 memory. */
 let device: GPUDevice;
 
 beforeAll(async () => {
@@ -20,7 +21,8 @@ afterAll(closeTestDevice);
 
 const windows = { kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1] } as const;
 const image = { batch: 1, inHeight: 14, inWidth: 14, inChannels: 64, outChannels: 64, ...windows };
-const dense = caseOf({ ...image, groups: 1 });
+const whole = { ...image, groups: 1 };
+const dense = caseOf(whole);
 const depthwise = caseOf({ ...image, groups: 64 });
 
 const kinds: Readonly<Record<string, (form: Form) => boolean>> = {
@@ -33,13 +35,27 @@ const kinds: Readonly<Record<string, (form: Form) => boolean>> = {
   'tiled in float16': ({ family, tile }) => family === 'tiled' && tile.half === 1,
 };
 
-it('of every family stays within what docs/numerics.md says', async () => {
-  const most = await documentedBounds();
-  expect(Object.keys(most)).toEqual(Object.keys(kinds));
+/** F(4x4) is none of them. */
+const kindsInHalf = Object.keys(kinds).filter((name) => !name.endsWith('F(4x4)'));
+
+it.each([
+  'float32',
+  'float16',
+] as const)('of every family in %s stays within what docs/numerics.md says', async (precision) => {
   const half = device.features.has('shader-f16');
+  const most = (await documentedBounds())[precision];
+  expect(Object.keys(most)).toEqual(precision === 'float32' ? Object.keys(kinds) : kindsInHalf);
+  if (precision === 'float16' && !half) {
+    const plan = planConvolution(whole, { precision }, deviceTraits(device));
+    await expect(
+      runPlan(device, plan, { input: dense.input, filter: dense.filter, status: new Float32Array(4) }),
+    ).rejects.toThrow(UnsupportedError);
+    return;
+  }
   const measured: string[] = [];
   const faults: string[] = [];
-  for (const [name, matches] of Object.entries(kinds)) {
+  for (const name of Object.keys(most)) {
+    const matches = kinds[name]!;
     const { shape, input, filter, y, largest } = name === 'depthwise' ? depthwise : dense;
     let asked = false;
     const choose: ChooseForm = ({ forms }) => {
@@ -47,7 +63,7 @@ it('of every family stays within what docs/numerics.md says', async () => {
       asked ||= form !== undefined;
       return form ?? forms.find(({ family }) => family === 'naive')!;
     };
-    const plan = planConvolution(shape, {}, { ...deviceTraits(device, choose), half });
+    const plan = planConvolution(shape, { precision }, { ...deviceTraits(device, choose), half });
     if (!asked) continue;
     // That it is this family's kernel that is measured: direct ones add in the same order, and err alike.
     const kernel = name.startsWith('winograd') ? 'winograd_input' : `conv2d_${name.split(' ')[0]}`;
@@ -55,7 +71,8 @@ it('of every family stays within what docs/numerics.md says', async () => {
       plan.steps.map((step) => step.kernel.name),
       name,
     ).toContain(kernel);
-    const output = (await runPlan(device, plan, { input, filter })).floats('output');
+    const status = plan.operands.status && { status: new Float32Array(4) };
+    const output = (await runPlan(device, plan, { input, filter, ...status })).floats('output');
     const errors = Array.from(output, (value, i) => Math.abs(value - y[i]!) / largest);
     const worst = Math.max(...errors);
     const root = Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / errors.length);
@@ -80,9 +97,11 @@ function caseOf(shape: CompleteConvolution) {
   return { shape, input, filter, y, largest: y.reduce((most, value) => Math.max(most, Math.abs(value)), 0) };
 }
 
-/** The most that docs/numerics.md allows each family. */
-async function documentedBounds(): Promise<Record<string, number>> {
+/** The most that docs/numerics.md allows each family, in float32 and in float16. */
+async function documentedBounds(): Promise<Record<'float32' | 'float16', Record<string, number>>> {
   const page = await readFile(resolve(import.meta.dirname, '../../docs/numerics.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| ([^|]+) \|.*\| (\d\S*) \|$/gm)];
-  return Object.fromEntries(rows.map(([, name, bound]) => [name!, Number(bound)]));
+  const rows = [...page.matchAll(/^\| ([^|]+) \|[^|]+\|[^|]+\| (\d\S*) \|[^|]+\|[^|]+\| (\S+) \|$/gm)];
+  const column = (index: number) =>
+    Object.fromEntries(rows.filter((row) => row[index] !== '-').map((row) => [row[1]!, Number(row[index])]));
+  return { float32: column(2), float16: column(3) };
 }

@@ -112,7 +112,7 @@ describe.each(Object.entries(grouped))('%s', (_, shape) => {
     expectGradient(shape, { family: 'grouped', tile: { pixels, sliceRows: 3 } }, 400));
 });
 
-it('offers the kernel of groups where channels are few', () => {
+it('offers the kernel of few channels, in groups or not, and no other', () => {
   const families = (shape: CompleteConvolution) => {
     let request: FormRequest | undefined;
     const choose = (asked: FormRequest) => {
@@ -123,6 +123,7 @@ it('offers the kernel of groups where channels are few', () => {
     return request!.forms.map(({ family }) => family);
   };
   expect(families(grouped.pointwise!)).toContain('grouped');
-  expect(families(shapes.strides!)).not.toContain('grouped');
+  expect(families(shapes.strides!)).toContain('grouped');
+  expect(families({ ...onePixel, inChannels: 65, outChannels: 8 })).not.toContain('grouped');
   expect(families({ ...onePixel, inChannels: 128, outChannels: 128, groups: 2 })).not.toContain('grouped');
 });

@@ -2,37 +2,35 @@ import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
+import { planConcatGradient } from '../../src/ops/concat.js';
+import { planConvert } from '../../src/ops/convert.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
-import { planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
 import { planIcActivity } from '../../src/ops/icActivity.js';
 import * as losses from '../../src/ops/loss.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
+import { planAddGradient, planReluGradient } from '../../src/ops/pointwise.js';
+import { planMaxPoolGradient, planMeanPoolGradient } from '../../src/ops/pool.js';
 import { planCopy, planMultiplyAdds } from '../../src/ops/probes.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
 
 const {
   planAdd,
-  planAddGradient,
   planBatchNormFold,
   planBatchNormInference,
   planConcat,
-  planConcatGradient,
   planConvolution,
-  planConvolutionInputGradient,
   planDense,
-  planDenseInputGradient,
-  planIcUnitGradient,
   planImageToTensor,
   planMaxPool,
-  planMaxPoolGradient,
   planMeanPool,
-  planMeanPoolGradient,
   planRelu,
-  planReluGradient,
   planSoftmax,
   planTensorToImage,
   planTranspose,
@@ -124,6 +122,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
       ...textured.map((traits) => planConvolutionInputGradient(convolution, {}, traits)),
       planConvolutionInputGradient(depthwise, { family: 'depthwise' }, traits),
     ],
+    planConvert: [planConvert(12, 'float16'), planConvert(12, 'float32')],
     planCopy: [planCopy(64)],
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [
@@ -183,7 +182,9 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong(losses),
     ...plansAmong(optimisers),
     ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
-    ...plansAmong({ planConvolutionFilterGradient, planDenseWeightGradient }),
+    ...plansAmong({ planConvert, planConvolutionFilterGradient, planDenseWeightGradient }),
+    ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
+    ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planTableRows }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMultiplyAdds }),

@@ -1,6 +1,7 @@
 import type { Layer, Network } from '../../src/graph/network.js';
 import { inferShapes, type Shape } from '../../src/graph/shapes.js';
 import type { BackwardOptions, Parameters } from '../reference/network.js';
+import { HALF_EPSILON } from './float16.js';
 import { uniform } from './random.js';
 import { EPSILON } from './tolerance.js';
 
@@ -99,4 +100,23 @@ export function distance(left: ArrayLike<number>, right: ArrayLike<number>): num
 export function roundingBound(exact: ArrayLike<number>, disturbed: readonly ArrayLike<number>[]): Float64Array {
   const largest = SAFETY * Math.max(...disturbed.map((values) => distance(values, exact)));
   return Float64Array.from(exact, (value) => largest + OWN_ROUNDINGS * EPSILON * Math.abs(value));
+}
+
+/** Products that a step adds up in float16, at most. */
+const HALF_STEP = 32;
+
+/**
+ * What float16 in memory does to a network, as disturbed parameters of a seed: a filter and what it is multiplied with are each off
+ * by a rounding, and the sum of a step's products, if float16 adds them up, by the root of their number (see above).
+ */
+export function halfDisturbed(network: Network, values: Parameters, seed: number): Map<string, Float64Array> {
+  const kinds = new Map(network.layers.map(({ name, kind }) => [name, kind]));
+  const size = (2 + Math.sqrt(HALF_STEP)) * HALF_EPSILON;
+  const entries = [...values].map(([name, value], index) => {
+    const kind = kinds.get(name.slice(0, name.lastIndexOf('.')))!;
+    const random = uniform(value.length, 7919 * seed + index);
+    const multiplied = name.endsWith('.weight') && (kind === 'convolution' || kind === 'dense');
+    return [name, Float64Array.from(value, (one, i) => one * (multiplied ? 1 + size * random[i]! : 1))] as const;
+  });
+  return new Map(entries);
 }

@@ -1,6 +1,7 @@
 import { readBuffer } from '../../src/device/buffers.js';
 import { guard } from '../../src/device/errorScopes.js';
 import { createTexture, destroyTexture, textureBytes } from '../../src/device/textures.js';
+import { decodeFloats, encodeFloats } from '../../src/io/floats.js';
 import { ownTextures } from '../../src/ops/operation.js';
 import {
   type BufferRange,
@@ -11,12 +12,16 @@ import {
   type TextureOperand,
 } from '../../src/ops/plan.js';
 
-/** Values of an operand: float32, or uint32 for indices and counts. */
+/** Values of an operand: float32, which are rounded for a float16 operand, or uint32 for indices and counts. */
 export type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** What the `output` and `inout` operands hold after a run, by name. */
 export interface Outputs {
-  /** @throws Error for an operand that the plan does not write */
+  /**
+   * Of a float16 operand all that its bytes hold, one more than its elements where these are odd in number.
+   *
+   * @throws Error for an operand that the plan does not write
+   */
   floats(name: string): Float32Array<ArrayBuffer>;
   /** The same bits. */
   integers(name: string): Uint32Array<ArrayBuffer>;
@@ -27,9 +32,9 @@ export interface RunOptions {
   readonly times?: number;
 }
 
-/** Both are NaN as float32: what is read from there shows, and so does what is left unwritten. */
-const guardBits = 0x7fedbeef;
-const poisonBits = 0x7fc0dead;
+/** Both are NaN as float32 and as two float16: what is read from there shows, and so does what is left unwritten. */
+const guardBits = 0x7fedfeed;
+const poisonBits = 0x7fc0fead;
 
 const alignment = 256;
 
@@ -47,7 +52,7 @@ interface Placed {
  * All operands but uniforms and textures lie in one buffer, as in an arena: each at an offset of 256 bytes or more behind the
  * one before. What lies between them is a guard. Outputs, scratch and prepared operands hold NaN beforehand.
  *
- * @param inputs a value for every `input`, `inout` and `uniform` operand, of the operand's size
+ * @param inputs values for every `input`, `inout` and `uniform` operand, as many as its bytes hold
  * @throws Error where a value is missing or has the wrong size, the device reports an error, a guard was written to, or
  * an input changed
  */
@@ -113,8 +118,9 @@ function namesOf(plan: OperationPlan, ...uses: readonly Operand['use'][]): strin
 function checkInputs(plan: OperationPlan, inputs: Readonly<Record<string, Values>>): void {
   const wanted = namesOf(plan, 'input', 'inout', 'uniform');
   for (const name of new Set([...wanted, ...Object.keys(inputs)])) {
-    const expected = wanted.includes(name) ? plan.operands[name]!.bytes : undefined;
-    const got = inputs[name]?.byteLength;
+    const operand = wanted.includes(name) ? plan.operands[name]! : undefined;
+    const expected = operand?.bytes;
+    const got = inputs[name] && bits(inputs[name], operand).byteLength;
     if (got !== expected) throw new Error(`${plan.operation}: ${name}: ${expected} bytes expected, got ${got}`);
   }
 }
@@ -134,9 +140,9 @@ function place(plan: OperationPlan): { placed: Placed[]; length: number } {
 
 function initialContents(placed: readonly Placed[], length: number, inputs: Readonly<Record<string, Values>>) {
   const contents = new Uint32Array(length).fill(guardBits);
-  for (const { name, first, count } of placed) {
+  for (const { name, operand, first, count } of placed) {
     const values = inputs[name];
-    if (values) contents.set(bits(values), first);
+    if (values) contents.set(bits(values, operand), first);
     else contents.fill(poisonBits, first, first + count);
   }
   return contents;
@@ -159,14 +165,27 @@ function checkUntouched(operation: string, placed: readonly Placed[], before: Ui
 }
 
 function outputs(operation: string, placed: readonly Placed[], after: Uint32Array<ArrayBuffer>): Outputs {
-  const integers = (name: string): Uint32Array<ArrayBuffer> => {
+  const find = (name: string): Placed => {
     const found = placed.find((one) => one.name === name && ['output', 'inout'].includes(one.operand.use));
     if (!found) throw new Error(`${operation}: writes no operand ${name}`);
-    return after.slice(found.first, found.first + found.count);
+    return found;
   };
-  return { integers, floats: (name) => new Float32Array(integers(name).buffer) };
+  const integers = (name: string): Uint32Array<ArrayBuffer> => {
+    const { first, count } = find(name);
+    return after.slice(first, first + count);
+  };
+  const floats = (name: string): Float32Array<ArrayBuffer> => {
+    const { buffer } = integers(name);
+    if (find(name).operand.precision !== 'float16') return new Float32Array(buffer);
+    return decodeFloats('F16', new Uint8Array(buffer)) as Float32Array<ArrayBuffer>;
+  };
+  return { integers, floats };
 }
 
-function bits(values: Values): Uint32Array<ArrayBuffer> {
-  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+/** The words that an operand holds, the half of the last one that holds none filled up with a guard. */
+function bits(values: Values, operand?: Operand): Uint32Array<ArrayBuffer> {
+  if (operand?.precision !== 'float16') return new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const bytes = new Uint8Array(Math.ceil(values.length / 2) * 4).fill(0xff);
+  bytes.set(encodeFloats('F16', values as Float32Array));
+  return new Uint32Array(bytes.buffer);
 }

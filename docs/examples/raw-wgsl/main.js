@@ -1,6 +1,7 @@
 // An IC convolution out of the kernel's WGSL alone: plain WebGPU calls, as any language makes them. What the files need is in
 // kernels/README.md: constants ahead, one of each list of shared texts, the kernel.
-const shared = ['grid', 'vector_1', 'sum_of_group', 'relu', 'convolution_output'];
+const texts32 = ['grid', 'vector_1', 'element_full', 'stored_1', 'sum_of_group', 'relu', 'fits', 'output_f32'];
+const shared = [...texts32, 'convolution_output'];
 const files = [...shared.map((name) => `shared/${name}`), 'conv2d_naive'];
 const load = async (file) => (await fetch(`../node_modules/ic-networks/kernels/${file}.wgsl`)).text();
 const texts = await Promise.all(files.map(load));
@@ -16,7 +17,8 @@ const constants = `
   const STRIDE_HEIGHT = 1u; const STRIDE_WIDTH = 1u; const DILATION_HEIGHT = 1u; const DILATION_WIDTH = 1u;
   const ADJUST = 1u; const SUMS = 1u; const ADJUST_STRIDE = 1u; const BIAS = false; const SCALE_SHIFT = false;
   const RESIDUAL = false; const IN_PLACE = false; const RELU = false; const RELU_MAXIMUM = 0f; const STORE_SUMS = false;
-  const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;`;
+  const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;
+  const CHECKED = false;`;
 
 const device = await (await navigator.gpu.requestAdapter()).requestDevice();
 const code = [constants, ...texts].join('\n');

@@ -4,6 +4,7 @@ import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import type { OfferedForm } from '../forms.js';
 import type { KernelStep } from '../plan.js';
+import { storedTexts } from '../precision.js';
 import type { DeviceTraits } from '../traits.js';
 import { vectorText, widestVector } from '../vectors.js';
 import type { Pair } from '../windows.js';
@@ -51,7 +52,11 @@ export function depthwiseStep(
 ): OutputStep {
   const vector = widestVector(geometry.outChannels);
   return {
-    kernel: { name: 'conv2d_depthwise', text: depthwiseText, shared: [vectorText(vector), ...outputTexts('channel')] },
+    kernel: {
+      name: 'conv2d_depthwise',
+      text: depthwiseText,
+      shared: [...storedTexts(vector, geometry.precision), ...outputTexts(geometry, 'channel')],
+    },
     constants: {
       ...geometryConstants(asOneGroup(geometry)),
       ...flags,

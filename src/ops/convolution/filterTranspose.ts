@@ -1,6 +1,7 @@
 import transposeText from '../../../kernels/filter_transpose.wgsl?raw';
 import type { KernelStep } from '../plan.js';
-import { vectorText, widestVector } from '../vectors.js';
+import { storedTexts } from '../precision.js';
+import { widestVector } from '../vectors.js';
 import type { ConvolutionGeometry } from './shape.js';
 import { storeTexts, texelConstants } from './texels.js';
 
@@ -22,7 +23,11 @@ export function filterTransposeStep(
   const vector = widestVector(groupIn);
   const blocks = Math.ceil(groupOut / blockChannels) * Math.ceil(groupIn / vector / blockVectors);
   return {
-    kernel: { name: 'filter_transpose', text: transposeText, shared: [vectorText(vector), ...storeTexts(texture)] },
+    kernel: {
+      name: 'filter_transpose',
+      text: transposeText,
+      shared: [...storedTexts(vector, 'float32'), ...storeTexts(texture)],
+    },
     constants: {
       FILTER_HEIGHT: kernel[0],
       FILTER_WIDTH: kernel[1],

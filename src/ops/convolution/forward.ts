@@ -3,13 +3,25 @@ import { planChosen } from '../choose.js';
 import type { Family, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
 import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
+import { type Precision, type PrecisionOptions, statusOperand, storedOperand } from '../precision.js';
 import { type ReluOptions, reluConstants } from '../relu.js';
 import type { DeviceTraits } from '../traits.js';
-import { type Adjust, adjustBytes, adjustConstant, type ConvolutionShape, checkConvolution } from './shape.js';
+import {
+  type Adjust,
+  adjustBytes,
+  adjustConstant,
+  type ConvolutionShape,
+  checkConvolution,
+  filterCount,
+  inputCount,
+  outputPixels,
+} from './shape.js';
 import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
-export interface ConvolutionOptions extends ReluOptions {
+export interface ConvolutionOptions extends ReluOptions, PrecisionOptions {
+  /** As what the output, and what is added to it, lies in memory; `precision` where left out. */
+  readonly outputPrecision?: Precision;
   /** Default `none`. */
   readonly adjust?: Adjust;
   /** Adds the operand `bias` [outChannels]; default false. */
@@ -47,7 +59,8 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
  * residual and ReLU, in one pass over the output.
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
- * [K] or [C], scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32.
+ * [K] or [C], scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
+ * float16 input, filter, output and residual are that, and without `storeSums` there is status.
  *
  * @throws ShapeError for a shape that does not fit, or `storeSums` without an IC unit; UnsupportedError for a family that
  *   the shape or the device does not allow.
@@ -59,7 +72,10 @@ export function planConvolution(
 ): OperationPlan {
   const adjust = options.adjust ?? 'none';
   const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
-  const geometry = checkConvolution(operation, shape);
+  const { precision = 'float32', outputPrecision = precision } = options;
+  const geometry = checkConvolution(operation, shape, { precision, outputPrecision });
+  // In the place of the window sums.
+  const checked = precision === 'float16' && !options.storeSums;
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
@@ -80,12 +96,15 @@ export function planConvolution(
     ...reluConstants(operation, options),
     STORE_SUMS: options.storeSums ?? false,
     STATISTICS: options.statistics ?? false,
+    CHECKED: checked,
   };
+  const outputs = outputPixels(geometry) * geometry.outChannels;
   const operands: Record<string, Operand> = {
-    input: { bytes: geometry.inputBytes, use: 'input' },
-    filter: { bytes: geometry.filterBytes, use: 'input' },
-    output: { bytes: geometry.outputBytes, use: inPlace ? 'inout' : 'output' },
+    input: storedOperand(precision, 'input', inputCount(geometry)),
+    filter: storedOperand(precision, 'input', filterCount(geometry)),
+    output: storedOperand(outputPrecision, inPlace ? 'inout' : 'output', outputs),
   };
+  if (checked) Object.assign(operands, statusOperand(precision));
   const bindings: Record<string, string> = { input: 'input', filters: 'filter', output: 'output' };
   const add = (binding: string, name: string, operand: Operand): void => {
     operands[name] = operand;
@@ -96,8 +115,10 @@ export function planConvolution(
   if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(shape, adjust), use: 'input' });
   if (flags.STATISTICS) bindings.scale_shift = 'statistics';
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
-  if (flags.RESIDUAL && !inPlace) add('residual', 'residual', { bytes: geometry.outputBytes, use: 'input' });
+  if (flags.RESIDUAL && !inPlace) add('residual', 'residual', storedOperand(outputPrecision, 'input', outputs));
   if (flags.STORE_SUMS) add('window_sums', 'windowSums', { bytes: geometry.windowSumBytes, use: 'output' });
+
+  if (checked) bindings.window_sums = 'status';
 
   const constantFilter = options.constantFilter ?? false;
   const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };

@@ -5,8 +5,9 @@ import read2 from '../../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../../kernels/shared/read_4.wgsl?raw';
 import type { OfferedForm } from '../forms.js';
 import type { KernelStep } from '../plan.js';
+import { storedTexts } from '../precision.js';
 import type { DeviceTraits } from '../traits.js';
-import { vectorText, widestVector } from '../vectors.js';
+import { widestVector } from '../vectors.js';
 import { isDepthwise } from './depthwise.js';
 import { blockThreads, type SliceTile, sliceConstants, sliceCount, sliceTiles } from './depthwiseTiles.js';
 import { type ConvolutionGeometry, geometryConstants } from './shape.js';
@@ -35,7 +36,7 @@ export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTi
     kernel: {
       name: 'conv2d_filter_gradient_grouped',
       text: groupedText,
-      shared: [vectorText(vector), { 1: read1, 2: read2, 4: read4 }[read], gradientBlock],
+      shared: [...storedTexts(vector, 'float32'), { 1: read1, 2: read2, 4: read4 }[read], gradientBlock],
     },
     constants: { ...geometryConstants(geometry), ...sliceConstants(geometry, tile) },
     workgroups: Math.ceil(threads / blockThreads),

@@ -2,6 +2,7 @@ import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
 import { checkFields, type Fields } from '../fields.js';
 import { tensorBytes } from '../plan.js';
+import { type Precision, storedBytes } from '../precision.js';
 import { type Pair, requireInteger, requirePair, windowOutput } from '../windows.js';
 
 /**
@@ -36,6 +37,16 @@ export interface ConvolutionShape {
   readonly groups?: number;
 }
 
+/** As what the tensors of a convolution lie in memory. */
+export interface ConvolutionPrecision {
+  /** Of input and filters. */
+  readonly precision: Precision;
+  /** Of the output and what is added to it. */
+  readonly outputPrecision: Precision;
+}
+
+const allFloat32: ConvolutionPrecision = { precision: 'float32', outputPrecision: 'float32' };
+
 /** A convolution with nothing left to defaults. */
 export type CompleteConvolution = Required<ConvolutionShape>;
 
@@ -53,7 +64,7 @@ const fields: Fields<ConvolutionShape> = {
 };
 
 /** A checked convolution with what follows from its shape. */
-export interface ConvolutionGeometry extends Required<ConvolutionShape> {
+export interface ConvolutionGeometry extends Required<ConvolutionShape>, ConvolutionPrecision {
   /** Of the output, in pixels. */
   readonly outHeight: number;
   /** Of the output, in pixels. */
@@ -68,7 +79,7 @@ export interface ConvolutionGeometry extends Required<ConvolutionShape> {
   readonly outputBytes: number;
   /** Of the filters [kernel height, kernel width, groupIn, outChannels]. */
   readonly filterBytes: number;
-  /** Of the window sums [batch, outHeight, outWidth, groups]. */
+  /** Of the window sums [batch, outHeight, outWidth, groups], float32. */
   readonly windowSumBytes: number;
   /** Multiply-adds of the direct algorithm. */
   readonly multiplyAdds: number;
@@ -79,7 +90,11 @@ export interface ConvolutionGeometry extends Required<ConvolutionShape> {
  *
  * @throws ShapeError naming all fields that are missing or unknown, or the one that is no positive whole number or does not fit.
  */
-export function checkConvolution(operation: string, shape: ConvolutionShape): ConvolutionGeometry {
+export function checkConvolution(
+  operation: string,
+  shape: ConvolutionShape,
+  precisions: ConvolutionPrecision = allFloat32,
+): ConvolutionGeometry {
   checkFields(operation, shape, fields);
   const place = { operation, prefix: '' };
   const { batch, inHeight, inWidth, inChannels, outChannels, groups = 1 } = shape;
@@ -104,19 +119,37 @@ export function checkConvolution(operation: string, shape: ConvolutionShape): Co
   const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], dilation[0], place);
   const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], dilation[1], place);
   const groupIn = inChannels / groups;
+  const { precision, outputPrecision } = precisions;
   return {
     ...counts,
     ...windows,
+    precision,
+    outputPrecision,
     outHeight,
     outWidth,
     groupIn,
     groupOut: outChannels / groups,
-    inputBytes: tensorBytes(batch, inHeight, inWidth, inChannels),
-    outputBytes: tensorBytes(batch, outHeight, outWidth, outChannels),
-    filterBytes: tensorBytes(...kernel, groupIn, outChannels),
+    inputBytes: storedBytes(precision, batch, inHeight, inWidth, inChannels),
+    outputBytes: storedBytes(outputPrecision, batch, outHeight, outWidth, outChannels),
+    filterBytes: storedBytes(precision, ...kernel, groupIn, outChannels),
     windowSumBytes: tensorBytes(batch, outHeight, outWidth, groups),
     multiplyAdds: batch * outHeight * outWidth * outChannels * groupIn * kernel[0] * kernel[1],
   };
+}
+
+/** Elements of the input. */
+export function inputCount({ batch, inHeight, inWidth, inChannels }: ConvolutionGeometry): number {
+  return batch * inHeight * inWidth * inChannels;
+}
+
+/** Elements of the filters. */
+export function filterCount({ kernel, groupIn, outChannels }: ConvolutionGeometry): number {
+  return kernel[0] * kernel[1] * groupIn * outChannels;
+}
+
+/** Pixels of the output. */
+export function outputPixels({ batch, outHeight, outWidth }: ConvolutionGeometry): number {
+  return batch * outHeight * outWidth;
 }
 
 /** The constants that every convolution kernel takes. */

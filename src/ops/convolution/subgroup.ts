@@ -5,11 +5,19 @@ import read4 from '../../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import type { Form, OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
+import { storedTexts } from '../precision.js';
 import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
-import { type VectorWidth, vectorText, vectorWidths } from '../vectors.js';
+import { type VectorWidth, vectorWidths } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
+import {
+  asOneRow,
+  type ConvolutionGeometry,
+  filterCount,
+  geometryConstants,
+  inputCount,
+  isPointwise,
+} from './shape.js';
 import { bufferTexts, fitsTexture, texelConstants, textureTexts } from './texels.js';
 
 /** Tile of the subgroup convolution: what one lane holds and loads. */
@@ -121,13 +129,13 @@ export function subgroupStep(
   const chunk = chunkLanes(lanes, geometry.groupIn / tile.read);
   const turns = turnsOf(tile, chunk, lanes);
   const inPlace = turned && tile.textures === 0;
-  const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], vectorText(tile.vector)];
+  const reads = [{ 1: read1, 2: read2, 4: read4 }[tile.read], ...storedTexts(tile.vector, geometry.precision)];
   const sources = tile.textures > 0 ? textureTexts(tile.textures > 1) : bufferTexts(inPlace);
   return {
     kernel: {
       name: 'conv2d_subgroup',
       text: subgroupText,
-      shared: [...reads, ...sources, ...outputTexts()],
+      shared: [...reads, ...sources, ...outputTexts(geometry)],
       // A folded stem has no like.
       ...(form.shared && tile.fold === 1 && { variables: variablesOf(geometry.groupIn / tile.read > chunk) }),
     },
@@ -223,11 +231,13 @@ function sourcesOf(
   traits: DeviceTraits,
 ): Pick<SubgroupTile, 'read' | 'textures'>[] {
   const { textures = false, scratch = Number.POSITIVE_INFINITY } = traits;
-  const { filterBytes, inputBytes, groupIn } = geometry;
+  const { filterBytes, inputBytes, groupIn, precision } = geometry;
   const buffers = readsOf(geometry, fold, traits).map((read) => ({ read, textures: 0 as const }));
-  if (!textures || filterBytes > scratch || !fitsTexture(filterBytes / 4)) return buffers;
+  // Textures hold float32.
+  if (!textures || precision === 'float16' || filterBytes > scratch || !fitsTexture(filterCount(geometry)))
+    return buffers;
   const filters = { read: 1, textures: 1 } as const;
-  const fits = filterBytes + inputBytes <= scratch && fitsTexture(inputBytes / 4);
+  const fits = filterBytes + inputBytes <= scratch && fitsTexture(inputCount(geometry));
   const both = fits && fold === 1 && groupIn % 4 === 0 ? [{ read: 4, textures: 2 } as const] : [];
   return [...both, filters, ...buffers];
 }

@@ -11,14 +11,14 @@ import {
   type TextureOperand,
   threadGroups,
 } from '../plan.js';
+import { storedOperand, storedTexts } from '../precision.js';
 import { type DeviceTraits, machineOf, processorOf } from '../traits.js';
-import { vectorText } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import { depthwiseForms, depthwiseStep } from './depthwise.js';
 import type { BlockTile } from './depthwiseTiles.js';
 import { filterTransposeStep } from './filterTranspose.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { type ConvolutionGeometry, geometryConstants } from './shape.js';
+import { type ConvolutionGeometry, filterCount, geometryConstants, inputCount, outputPixels } from './shape.js';
 import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroup.js';
 import { tensorTexture, tensorToTexture } from './texels.js';
 import { tiledForms, tiledSteps } from './tiled.js';
@@ -45,6 +45,8 @@ export interface OutputFlags extends Constants {
   readonly STORE_SUMS: boolean;
   /** Whether mean and variance of what is stored are noted, in the place of a scale and shift. */
   readonly STATISTICS: boolean;
+  /** Whether what does not fit into float16 is noted, in the place of the window sums. */
+  readonly CHECKED: boolean;
 }
 
 /** A convolution, in whatever form: the operands of the bindings input, filters, output and those of the flags. */
@@ -81,8 +83,10 @@ export interface ConvolutionSteps {
 /** A shape in words. */
 export function shapeKey(operation: string, shape: ConvolutionGeometry): string {
   const { batch, inHeight, inWidth, inChannels, outChannels, kernel, stride, padding, dilation, groups } = shape;
+  const { precision } = shape;
   const window = `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} d${dilation.join('x')} g${groups}`;
-  return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}`;
+  const memory = precision === 'float32' ? '' : ` in ${precision}`;
+  return `${operation} ${batch}x${inHeight}x${inWidth}x${inChannels} to ${outChannels} ${window}${memory}`;
 }
 
 /** The forms for a task but the naive one, whose kernel depends on the operation. */
@@ -117,8 +121,9 @@ function winogradForms(task: ConvolutionTask, traits: DeviceTraits): OfferedForm
 }
 
 /** The kernel to check by eye: right for every task without `up`. */
-export function naiveForm({ multiplyAdds, outputBytes, inputBytes, filterBytes }: ConvolutionGeometry): OfferedForm {
-  const workgroups = threadGroups(outputBytes / 4);
+export function naiveForm(geometry: ConvolutionGeometry): OfferedForm {
+  const { multiplyAdds, outputBytes, inputBytes, filterBytes, outChannels } = geometry;
+  const workgroups = threadGroups(outputPixels(geometry) * outChannels);
   const products = multiplyAdds / workgroups;
   // Two loads a multiply-add.
   const work = { workgroups, threads: 64, products, overhead: 40 * products };
@@ -161,8 +166,8 @@ function exchanged(geometry: ConvolutionGeometry): ConvolutionGeometry {
 function texturedSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   const { textures } = form.tile as unknown as SubgroupTile;
   const { geometry, bindings, turned, constantFilter } = task;
-  const filterValues = geometry.filterBytes / 4;
-  const inputValues = geometry.inputBytes / 4;
+  const filterValues = filterCount(geometry);
+  const inputValues = inputCount(geometry);
   const filters = turned
     ? filterTransposeStep(exchanged(geometry), bindings.filters!, 'filterTexture', true)
     : tensorToTexture(filterValues, bindings.filters!, 'filterTexture');
@@ -196,11 +201,15 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ou
   }
   if (form.family === 'tiled') return tiledSteps(geometry, flags, bindings, form, task).steps[0]!;
   return {
-    kernel: { name: 'conv2d_naive', text: naiveText, shared: [vectorText(1), ...outputTexts()] },
+    kernel: {
+      name: 'conv2d_naive',
+      text: naiveText,
+      shared: [...storedTexts(1, geometry.precision), ...outputTexts(geometry)],
+    },
     constants: { ...geometryConstants(geometry), ...flags },
-    workgroups: threadGroups(geometry.outputBytes / 4),
+    workgroups: threadGroups(outputPixels(geometry) * geometry.outChannels),
     operands: bindings,
-    outputBlocks: geometry.outputBytes / 4 / geometry.outChannels,
+    outputBlocks: outputPixels(geometry),
   };
 }
 
@@ -268,8 +277,8 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   const { SUMS } = task.flags;
   const bindings: Record<string, string> = { input: 'input', filters: 'filter', output: 'output' };
   const operands: Record<string, Operand> = {
-    input: { bytes: geometry.inputBytes, use: 'input' },
-    filter: { bytes: geometry.filterBytes, use: 'input' },
+    input: storedOperand(geometry.precision, 'input', inputCount(geometry)),
+    filter: storedOperand(geometry.precision, 'input', filterCount(geometry)),
     output: { bytes: geometry.outputBytes, use: 'output' },
   };
   if (SUMS !== 0) {
@@ -294,8 +303,8 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
         operation,
         operands: { ...(textures < 2 && { input: input! }), ...(textures < 1 && { filter: filter! }), ...others },
         textures: {
-          ...(textures > 0 && { filter: tensorTexture(geometry.filterBytes / 4) }),
-          ...(textures > 1 && { input: tensorTexture(geometry.inputBytes / 4) }),
+          ...(textures > 0 && { filter: tensorTexture(filterCount(geometry)) }),
+          ...(textures > 1 && { input: tensorTexture(inputCount(geometry)) }),
         },
         steps,
       };
@@ -320,4 +329,5 @@ export const plainFlags: OutputFlags = {
   ADD_SUMS: false,
   SUMS_FACTOR: false,
   ACCUMULATE: false,
+  CHECKED: false,
 };

@@ -7,7 +7,7 @@ import storeTexture from '../../../kernels/shared/store_texture.wgsl?raw';
 import placeText from '../../../kernels/shared/texture_place.wgsl?raw';
 import copyText from '../../../kernels/tensor_to_texture.wgsl?raw';
 import { type KernelStep, type TextureOperand, threadGroups } from '../plan.js';
-import { vectorText } from '../vectors.js';
+import { storedTexts } from '../precision.js';
 import { filtersText } from './filters.js';
 
 /*
@@ -57,7 +57,7 @@ export function tensorToTexture(values: number, input: string, destination: stri
     kernel: {
       name: 'tensor_to_texture',
       text: copyText,
-      shared: [vectorText(texelValues), ...storeTexts(true)],
+      shared: [...storedTexts(texelValues, 'float32'), ...storeTexts(true)],
     },
     constants: { COUNT: values, ...texelConstants },
     workgroups: threadGroups(values / texelValues / threadVectors),

@@ -6,8 +6,10 @@ import half4Text from '../../../kernels/shared/tile_f16_4.wgsl?raw';
 import fullText from '../../../kernels/shared/tile_f32.wgsl?raw';
 import productText from '../../../kernels/shared/tile_product.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
+import { type Precision, storedTexts } from '../precision.js';
 import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
-import { type VectorWidth, vectorText } from '../vectors.js';
+import type { VectorWidth } from '../vectors.js';
+import type { ConvolutionGeometry } from './shape.js';
 
 /** Tile of a product in workgroup memory: kernels/shared/tile_product.wgsl. */
 export interface ProductTile {
@@ -52,11 +54,24 @@ const halfSizes: readonly TileSizes[] = [
   [32, 32, 16, 4, 4],
 ];
 
-/** The tiles of which at least half a block is filled by so many rows and columns, and the smallest. */
-export function productTiles(rows: number, columns: number, half: boolean): ProductTile[] {
+/** Steps of 32, for values that need no conversion on their way: seven of eight vector instructions are packed multiply-adds. */
+const storedHalfSizes: readonly TileSizes[] = [[64, 64, 32, 8, 4], ...halfSizes];
+
+/**
+ * The tiles of which at least half a block is filled by so many rows and columns, and the smallest.
+ *
+ * @param precision - of what is multiplied, in memory
+ */
+export function productTiles(
+  rows: number,
+  columns: number,
+  half: boolean,
+  precision: Precision = 'float32',
+): ProductTile[] {
   const atMostHalfEmpty = (size: number, block: number, smallest: number): boolean =>
     block <= Math.max(2 * size - 1, smallest);
-  return (half ? halfSizes : fullSizes)
+  const sizes = precision === 'float16' ? storedHalfSizes : halfSizes;
+  return (half ? sizes : fullSizes)
     .map(([blockRows, blockColumns, blockDepth, threadRows, threadColumns]) => {
       return { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half };
     })
@@ -71,9 +86,9 @@ export function tileThreads({ blockRows, blockColumns, threadRows, threadColumns
   return (blockRows / threadRows) * (blockColumns / threadColumns);
 }
 
-/** What a kernel's text holds of multiply-adds of vectors. */
-export function tileBody({ blockDepth, threadRows, threadColumns }: ProductTile): number {
-  return (blockDepth * threadRows * threadColumns) / 4;
+/** What a kernel's text holds of multiply-adds of vectors, two of float16 as one. */
+export function tileBody({ blockDepth, threadRows, threadColumns, half }: ProductTile): number {
+  return (blockDepth * threadRows * threadColumns) / (half ? 8 : 4);
 }
 
 interface TileCosts {
@@ -105,7 +120,9 @@ export function tileWork(
   const threads = tileThreads(tile);
   const costs = tileCosts[processorOf(traits)];
   const results = threadRows * threadColumns;
-  const products = blockDepth * (half ? results / 2 : results);
+  // Processors have no arithmetic in float16, and convert to and fro.
+  const halfProducts = traits.software ? 2 * results : results / 2;
+  const products = blockDepth * (half ? halfProducts : results);
   const reads = (blockDepth * (threadRows + threadColumns)) / (half ? 8 : 4);
   const loads = ((blockRows + blockColumns) * blockDepth) / 4 / threads;
   const flush = half ? results : 0;
@@ -129,9 +146,13 @@ export function tileConstants(tile: ProductTile): Constants {
 }
 
 /** The shared texts of a product: columns in vectors of a width, and input channels of groups of a size. */
-export function productTexts({ half }: ProductTile, vector: VectorWidth, groupIn: number): string[] {
+export function productTexts(
+  { half }: ProductTile,
+  vector: VectorWidth,
+  { groupIn, precision }: Pick<ConvolutionGeometry, 'groupIn' | 'precision'>,
+): string[] {
   return [
-    vectorText(vector),
+    ...storedTexts(vector, precision),
     // TileVector is as wide as Vector.
     half ? { 1: half1Text, 2: half2Text, 4: half4Text }[vector] : fullText,
     groupIn % 4 === 0 ? inputVectorsText : inputScalarsText,

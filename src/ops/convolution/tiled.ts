@@ -7,12 +7,13 @@ import turnedText from '../../../kernels/shared/tile_filters_turned.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import type { Form, OfferedForm } from '../forms.js';
 import { type DispatchWork, machineTime } from '../machine.js';
-import { type Operand, threadGroups } from '../plan.js';
+import { type Operand, tensorBytes, threadGroups } from '../plan.js';
+import { storedTexts } from '../precision.js';
 import { type DeviceTraits, machineOf } from '../traits.js';
-import { vectorText, widestVector } from '../vectors.js';
+import { widestVector } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { type ConvolutionGeometry, geometryConstants } from './shape.js';
+import { type ConvolutionGeometry, geometryConstants, outputPixels } from './shape.js';
 import {
   type ProductTile,
   productTexts,
@@ -50,12 +51,15 @@ export function tiledForms(geometry: ConvolutionGeometry, traits: DeviceTraits, 
   const machine = machineOf(traits);
   const room = use.split ? (traits.parts ?? traits.scratch ?? Number.POSITIVE_INFINITY) : 0;
   const cost = (tile: TiledTile): number => machineTime(tiledWork(geometry, tile, traits, use.up), machine);
-  return [false, ...(traits.half ? [true] : [])].flatMap((half) =>
-    productTiles(phasePixels(geometry, use.up), geometry.groupOut, half).flatMap((tile) => {
+  return [false, ...(traits.half || geometry.precision === 'float16' ? [true] : [])].flatMap((half) =>
+    productTiles(phasePixels(geometry, use.up), geometry.groupOut, half, geometry.precision).flatMap((tile) => {
       const whole = { ...tile, splits: 1 };
       const steps = stepsOf(geometry, whole, use.up);
       const split = splitCounts
-        .filter((splits) => splits * fewestSteps <= steps && partBytes(geometry, splits) <= room)
+        .filter(
+          (splits) =>
+            splits * fewestSteps <= steps && partBytes(geometry, splits) + splits * geometry.windowSumBytes <= room,
+        )
         .map((splits) => ({ ...tile, splits: Math.ceil(steps / Math.ceil(steps / splits)) }))
         .map((one) => ({ one, cost: cost(one) }));
       const cheapest =
@@ -89,12 +93,12 @@ export function tiledWork(
     workgroups: blocks * parts,
     ...tileWork(tile, steps / parts, traits),
     longest: (splitSteps * parts) / steps,
-    bytes: inputBytes + filterBytes + splits * outputBytes,
+    bytes: inputBytes + filterBytes + (splits === 1 ? outputBytes : partBytes(geometry, splits)),
   };
   if (splits === 1) return [multiply];
-  const outputs = outputBytes / 4;
+  const outputs = outputPixels(geometry) * geometry.outChannels;
   const output = { workgroups: Math.ceil(outputs / 256), threads: 64, products: 0, overhead: 64 * (4 * splits + 20) };
-  return [multiply, { ...output, bytes: (splits + 1) * outputBytes }];
+  return [multiply, { ...output, bytes: partBytes(geometry, splits) + outputBytes }];
 }
 
 /** The dispatches of a tiled form, with the scratch that they need. */
@@ -129,26 +133,24 @@ export function tiledSteps(
     SPLITS: splits,
     SPLIT_STEPS: splitSteps,
   };
-  const multiply = multiplyStep(geometry, constants, operands, tile, { up, turned });
-  if (splits === 1) return { steps: [multiply], scratch: {} };
+  if (splits === 1) return { steps: [multiplyStep(geometry, constants, operands, tile, { up, turned })], scratch: {} };
   const { input, filters, adjust, ...rest } = operands;
   const weighted = flags.SUMS === 2 && { adjust: adjust! };
-  const parts = {
-    ...multiply,
-    constants: { ...multiply.constants, ...flagsOfParts(flags) },
-    operands: {
-      input: input!,
-      filters: filters!,
-      ...weighted,
-      output: 'parts',
-      ...(flags.SUMS !== 0 && { window_sums: 'partSums' }),
-    },
+  const partOperands = {
+    input: input!,
+    filters: filters!,
+    ...weighted,
+    output: 'parts',
+    ...(flags.SUMS !== 0 && { window_sums: 'partSums' }),
   };
+  const partGeometry = { ...geometry, outputPrecision: 'float32' } as const;
+  const partConstants = { ...constants, ...flagsOfParts(flags) };
+  const parts = multiplyStep(partGeometry, partConstants, partOperands, tile, { up, turned });
   const behind = { ...rest, ...(flags.ADJUST !== 2 && adjust !== undefined && { adjust }) };
   return {
     steps: [parts, splitOutputStep(geometry, { ...constants, TAP_STEPS: depthSteps(geometry, tile) }, behind)],
     scratch: {
-      parts: { bytes: splits * geometry.outputBytes, use: 'scratch' },
+      parts: { bytes: partBytes(geometry, splits), use: 'scratch' },
       ...(flags.SUMS !== 0 && { partSums: { bytes: splits * geometry.windowSumBytes, use: 'scratch' as const } }),
     },
   };
@@ -174,8 +176,8 @@ function multiplyStep(
       name: 'conv2d_tiled',
       text: tiledText,
       shared: [
-        ...productTexts(tile, vector, geometry.groupIn),
-        ...outputTexts(),
+        ...productTexts(tile, vector, geometry),
+        ...outputTexts(geometry),
         vector === 1 ? scalarColumnText : vectorColumnText,
         turned ? turnedText : inOrderText,
       ],
@@ -194,9 +196,13 @@ function splitOutputStep(
 ): OutputStep {
   const vector = widestVector(geometry.groupOut);
   const threadPixels = constants.STATISTICS ? statisticsPixels : 1;
-  const outputBlocks = Math.ceil(geometry.outputBytes / 4 / geometry.outChannels / threadPixels);
+  const outputBlocks = Math.ceil(outputPixels(geometry) / threadPixels);
   return {
-    kernel: { name: 'conv2d_split_output', text: splitOutputText, shared: [vectorText(vector), ...outputTexts()] },
+    kernel: {
+      name: 'conv2d_split_output',
+      text: splitOutputText,
+      shared: [...storedTexts(vector, geometry.precision), ...outputTexts(geometry)],
+    },
     constants: { ...constants, THREAD_PIXELS: threadPixels },
     workgroups: threadGroups((outputBlocks * geometry.outChannels) / vector),
     operands: { ...operands, parts: 'parts', ...(constants.SUMS !== 0 && { part_sums: 'partSums' }) },
@@ -204,8 +210,9 @@ function splitOutputStep(
   };
 }
 
-function partBytes({ outputBytes, windowSumBytes }: ConvolutionGeometry, splits: number): number {
-  return splits * (outputBytes + windowSumBytes);
+/** Of the parts of a split reduction, which are float32. */
+function partBytes(geometry: ConvolutionGeometry, splits: number): number {
+  return tensorBytes(splits, outputPixels(geometry), geometry.outChannels);
 }
 
 function pixelBlocks(geometry: ConvolutionGeometry, tile: ProductTile, up: Pair): number {

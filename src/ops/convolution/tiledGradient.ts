@@ -77,7 +77,7 @@ export function tiledGradientStep(given: ConvolutionGeometry, form: Form, output
     kernel: {
       name: 'conv2d_filter_gradient_tiled',
       text: tiledText,
-      shared: productTexts(tile, widestVector(geometry.groupOut), geometry.groupIn),
+      shared: productTexts(tile, widestVector(geometry.groupOut), geometry),
     },
     constants: {
       ...geometryConstants(geometry),

@@ -19,6 +19,7 @@ export interface WindowSums {
  */
 export function sumsApart(geometry: ConvolutionGeometry, traits: DeviceTraits): boolean {
   const { scratch = Number.POSITIVE_INFINITY } = traits;
+  if (geometry.precision === 'float16') return false;
   return processorOf(traits) === 'swiftShader' && pixelSumBytes(geometry) + geometry.windowSumBytes <= scratch;
 }
 

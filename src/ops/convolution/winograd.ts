@@ -8,11 +8,12 @@ import type { Constants } from '../../wgsl/constants.js';
 import type { OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
 import { type KernelStep, type Operand, tensorBytes, threadGroups } from '../plan.js';
+import { type Precision, storedBytes, storedOperand, storedTexts } from '../precision.js';
 import type { DeviceTraits } from '../traits.js';
-import { type VectorWidth, vectorText, widestVector } from '../vectors.js';
+import { type VectorWidth, widestVector } from '../vectors.js';
 import { filtersText } from './filters.js';
 import { type OutputStep, outputTexts } from './output.js';
-import { type ConvolutionGeometry, geometryConstants } from './shape.js';
+import { type ConvolutionGeometry, filterCount, geometryConstants, inputCount } from './shape.js';
 import { storeTexts, texelConstants } from './texels.js';
 
 /** Tile of a Winograd convolution. */
@@ -50,7 +51,8 @@ export function winogradApplies({ kernel, stride, dilation, groups }: Convolutio
 /** Which tiles may be used for a geometry, their buffers within WebGPU's default limits. */
 export function winogradTiles(geometry: ConvolutionGeometry): WinogradTile[] {
   if (!winogradApplies(geometry)) return [];
-  return ([4, 2] as const)
+  // F(4x4) would lose three of float16's eleven bits.
+  return (geometry.precision === 'float16' ? ([2] as const) : ([4, 2] as const))
     .map((edge) => ({ edge }))
     .filter((tile) => {
       const { tiles, elements } = winogradSizes(geometry, tile);
@@ -61,8 +63,11 @@ export function winogradTiles(geometry: ConvolutionGeometry): WinogradTile[] {
 /** The products of all elements of the window: a 1x1 convolution whose groups they are. */
 export function productGeometry(geometry: ConvolutionGeometry, tile: WinogradTile): ConvolutionGeometry {
   const { tiles, elements } = winogradSizes(geometry, tile);
-  const { inChannels, outChannels } = geometry;
+  const { inChannels, outChannels, precision } = geometry;
   return {
+    precision,
+    // What the last transform adds and subtracts.
+    outputPrecision: 'float32',
     batch: 1,
     inHeight: 1,
     inWidth: tiles,
@@ -77,9 +82,9 @@ export function productGeometry(geometry: ConvolutionGeometry, tile: WinogradTil
     stride: [1, 1],
     padding: [0, 0],
     dilation: [1, 1],
-    inputBytes: tensorBytes(tiles, elements, inChannels),
+    inputBytes: storedBytes(precision, tiles, elements, inChannels),
     outputBytes: tensorBytes(tiles, elements, outChannels),
-    filterBytes: tensorBytes(elements, inChannels, outChannels),
+    filterBytes: storedBytes(precision, elements, inChannels, outChannels),
     windowSumBytes: tensorBytes(tiles, elements),
     multiplyAdds: tiles * elements * inChannels * outChannels,
   };
@@ -128,10 +133,11 @@ export function winogradScratch(
   adjusted: boolean,
   constantFilter: boolean,
 ): Record<string, Operand> {
+  const { precision } = geometry;
   const product = productGeometry(geometry, tile);
   return {
-    transformedInput: { bytes: product.inputBytes, use: 'scratch' },
-    transformedFilter: { bytes: product.filterBytes, use: constantFilter ? 'prepared' : 'scratch' },
+    transformedInput: storedOperand(precision, 'scratch', inputCount(product)),
+    transformedFilter: storedOperand(precision, constantFilter ? 'prepared' : 'scratch', filterCount(product)),
     products: { bytes: product.outputBytes, use: 'scratch' },
     ...(adjusted && { productSums: { bytes: product.windowSumBytes, use: 'scratch' as const } }),
   };
@@ -154,7 +160,7 @@ export function winogradFilterStep(
     kernel: {
       name: 'winograd_filter',
       text: filterText,
-      shared: [...transforms(tile, vector), read1, filtersText(turned), ...storeTexts(texture)],
+      shared: [...transforms(tile, vector, geometry.precision), read1, filtersText(turned), ...storeTexts(texture)],
     },
     constants: {
       IN_CHANNELS: inChannels,
@@ -181,7 +187,7 @@ export function winogradInputStep(
     kernel: {
       name: 'winograd_input',
       text: inputText,
-      shared: [...transforms(tile, vector), ...storeTexts(texture)],
+      shared: [...transforms(tile, vector, geometry.precision), ...storeTexts(texture)],
     },
     constants: {
       BATCH: batch,
@@ -212,7 +218,7 @@ export function winogradOutputStep(
     kernel: {
       name: 'winograd_output',
       text: outputKernelText,
-      shared: [...transforms(tile, vector), ...outputTexts()],
+      shared: [...transforms(tile, vector, geometry.precision), ...outputTexts(geometry)],
     },
     constants: {
       ...geometryConstants(geometry),
@@ -226,8 +232,8 @@ export function winogradOutputStep(
   };
 }
 
-function transforms({ edge }: WinogradTile, vector: VectorWidth): string[] {
-  return [vectorText(vector), edge === 4 ? tile4Text : tile2Text];
+function transforms({ edge }: WinogradTile, vector: VectorWidth, precision: Precision): string[] {
+  return [...storedTexts(vector, precision), edge === 4 ? tile4Text : tile2Text];
 }
 
 function tileCounts(geometry: ConvolutionGeometry, tile: WinogradTile): Constants {

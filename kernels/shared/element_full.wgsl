@@ -1,0 +1,2 @@
+// Tensors lie in memory as float32.
+alias Element = f32;

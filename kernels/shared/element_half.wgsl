@@ -1,0 +1,3 @@
+// Tensors lie in memory as float16.
+enable f16;
+alias Element = f16;
