@@ -22,87 +22,133 @@
 
 const TAPS = FILTER_HEIGHT * FILTER_WIDTH;
 
-@compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  var rest = workgroup_index(workgroup) * THREADS + local;
-  if (rest >= BATCH * ROW_BLOCKS * COLUMN_BLOCKS * OUT_VECTORS) {
-    return;
-  }
-  let k = rest % OUT_VECTORS;
+// What a thread computes: a vector of channels of a block of an image's outputs.
+struct Block {
+  k: u32,
+  column: u32,
+  row: u32,
+  image: u32,
+}
+
+fn block_of(index: u32) -> Block {
+  var block: Block;
+  var rest = index;
+  block.k = rest % OUT_VECTORS;
   rest /= OUT_VECTORS;
-  let first_pixel = rest % COLUMN_BLOCKS * PIXELS;
+  block.column = rest % COLUMN_BLOCKS;
   rest /= COLUMN_BLOCKS;
-  let first_row = rest % ROW_BLOCKS * ROWS;
-  let n = rest / ROW_BLOCKS;
+  block.row = rest % ROW_BLOCKS;
+  block.image = rest / ROW_BLOCKS;
+  return block;
+}
 
-  let first_h = i32(first_row * STRIDE_HEIGHT / UP_HEIGHT) + FIRST_ROW;
-  let first_w = i32(first_pixel * STRIDE_WIDTH / UP_WIDTH) + FIRST_COLUMN;
-  var inside: array<bool, COLUMNS>;
-  var offsets: array<u32, COLUMNS>;
+// The columns of the input under a block: whether they are in the image, and where in its rows.
+struct Columns {
+  inside: array<bool, COLUMNS>,
+  offsets: array<u32, COLUMNS>,
+}
+
+fn columns_under(block: Block) -> Columns {
+  let first = i32(block.column * PIXELS * STRIDE_WIDTH / UP_WIDTH) + FIRST_COLUMN;
+  var columns: Columns;
   /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-    let w = first_w + i32(j);
-    inside[j] = u32(w) < IN_WIDTH;
-    offsets[j] = select(0u, u32(w) * OUT_VECTORS, inside[j]) + k;
+    let w = first + i32(j);
+    columns.inside[j] = u32(w) < IN_WIDTH;
+    columns.offsets[j] = select(0u, u32(w) * OUT_VECTORS, columns.inside[j]) + block.k;
   }
+  return columns;
+}
 
-  var z: array<Vector, ROWS * PIXELS>;
-  var sums: array<Vector, ROWS * PIXELS>;
-  let end = min(u32(max(i32(IN_HEIGHT) - first_h, 0)), ROWS_IN);
-  for (var i = u32(max(-first_h, 0)); i < end; i++) {
-    let base = (n * IN_HEIGHT + u32(first_h + i32(i))) * IN_WIDTH * OUT_VECTORS;
-    var values: array<Vector, COLUMNS>;
-    /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-      values[j] = select(Vector(), input[base + offsets[j]], inside[j]);
-    }
-    /* unroll */ for (var b = 0u; b < ROWS; b++) {
-      // The filter row that brings input row i to output row b.
-      let reach = i * UP_HEIGHT - (b * STRIDE_HEIGHT + ROW_SHIFT);
-      let r = reach / DILATION_HEIGHT;
-      if ((reach % DILATION_HEIGHT == 0u) & (r < FILTER_HEIGHT)) {
-        var weights: array<Vector, FILTER_WIDTH>;
+fn load_weights(r: u32, k: u32) -> array<Vector, FILTER_WIDTH> {
+  var weights: array<Vector, FILTER_WIDTH>;
+  /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
+    let tap = r * FILTER_WIDTH + s;
+    weights[s] = filters[select(tap, TAPS - 1u - tap, TURNED) * OUT_VECTORS + k];
+  }
+  return weights;
+}
+
+alias Results = array<Vector, ROWS * PIXELS>;
+
+// Adds what input row i under a block, with these values, is to each of its output rows.
+fn add_row(z: ptr<function, Results>, sums: ptr<function, Results>, values: array<Vector, COLUMNS>, i: u32, k: u32) {
+  /* unroll */ for (var b = 0u; b < ROWS; b++) {
+    // The filter row that brings input row i to output row b.
+    let reach = i * UP_HEIGHT - (b * STRIDE_HEIGHT + ROW_SHIFT);
+    let r = reach / DILATION_HEIGHT;
+    if ((reach % DILATION_HEIGHT == 0u) & (r < FILTER_HEIGHT)) {
+      let weights = load_weights(r, k);
+      /* unroll */ for (var q = 0u; q < PIXELS; q++) {
         /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
-          let tap = r * FILTER_WIDTH + s;
-          weights[s] = filters[select(tap, TAPS - 1u - tap, TURNED) * OUT_VECTORS + k];
-        }
-        /* unroll */ for (var q = 0u; q < PIXELS; q++) {
-          /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
-            if ((q * STRIDE_WIDTH + s * DILATION_WIDTH + COLUMN_SHIFT) % UP_WIDTH == 0u) {
-              let value = values[(q * STRIDE_WIDTH + s * DILATION_WIDTH + COLUMN_SHIFT) / UP_WIDTH];
-              z[b * PIXELS + q] += value * weights[s];
-              if (SUMS != 0u) {
-                sums[b * PIXELS + q] += value;
-              }
+          if ((q * STRIDE_WIDTH + s * DILATION_WIDTH + COLUMN_SHIFT) % UP_WIDTH == 0u) {
+            let value = values[(q * STRIDE_WIDTH + s * DILATION_WIDTH + COLUMN_SHIFT) / UP_WIDTH];
+            z[b * PIXELS + q] += value * weights[s];
+            if (SUMS != 0u) {
+              sums[b * PIXELS + q] += value;
             }
           }
         }
       }
     }
   }
+}
 
-  let terms = channel_terms(k);
-  var sum_weight = splat(1.0);
+// What a channel's window sum counts for.
+fn sum_factor(k: u32) -> Vector {
+  var factor = splat(1.0);
   if (SUMS == 2u) {
     /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-      sum_weight = set_component(sum_weight, e, adjust[k * VECTOR + e]);
+      factor = set_component(factor, e, adjust[k * VECTOR + e]);
     }
   }
+  return factor;
+}
+
+fn store_results(block: Block, z: Results, sums: Results) {
+  let terms = channel_terms(block.k);
+  let factor = sum_factor(block.k);
   var moments: Moments;
   /* unroll */ for (var b = 0u; b < ROWS; b++) {
-    /* unroll */ for (var q = 0u; q < PIXELS; q++) {
-      if ((first_row + b < OUT_HEIGHT) & (first_pixel + q < OUT_WIDTH)) {
-        let pixel = (n * OUT_HEIGHT + first_row + b) * OUT_WIDTH + first_pixel + q;
-        let sum = sums[b * PIXELS + q] * sum_weight;
-        let stored = store_output(pixel, 0u, k, z[b * PIXELS + q], sum, terms);
+    let p = block.row * ROWS + b;
+    /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+      let q = block.column * PIXELS + i;
+      if ((p < OUT_HEIGHT) & (q < OUT_WIDTH)) {
+        let pixel = (block.image * OUT_HEIGHT + p) * OUT_WIDTH + q;
+        let sum = sums[b * PIXELS + i] * factor;
+        let stored = store_output(pixel, 0u, block.k, z[b * PIXELS + i], sum, terms);
         if (STATISTICS) {
           moments = with_value(moments, stored);
         }
         if (STORE_SUMS) {
-          window_sums[pixel * OUT_VECTORS + k] = sum;
+          window_sums[pixel * OUT_VECTORS + block.k] = sum;
         }
       }
     }
   }
   if (STATISTICS) {
-    store_moments((n * ROW_BLOCKS + first_row / ROWS) * COLUMN_BLOCKS + first_pixel / PIXELS, k, moments);
+    store_moments((block.image * ROW_BLOCKS + block.row) * COLUMN_BLOCKS + block.column, block.k, moments);
   }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = workgroup_index(workgroup) * THREADS + local;
+  if (index >= BATCH * ROW_BLOCKS * COLUMN_BLOCKS * OUT_VECTORS) {
+    return;
+  }
+  let block = block_of(index);
+  let columns = columns_under(block);
+  let first_row = i32(block.row * ROWS * STRIDE_HEIGHT / UP_HEIGHT) + FIRST_ROW;
+  var z: Results;
+  var sums: Results;
+  let end = min(u32(max(i32(IN_HEIGHT) - first_row, 0)), ROWS_IN);
+  for (var i = u32(max(-first_row, 0)); i < end; i++) {
+    let row_start = (block.image * IN_HEIGHT + u32(first_row + i32(i))) * IN_WIDTH * OUT_VECTORS;
+    var values: array<Vector, COLUMNS>;
+    /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+      values[j] = select(Vector(), input[row_start + columns.offsets[j]], columns.inside[j]);
+    }
+    add_row(&z, &sums, values, i, block.k);
+  }
+  store_results(block, z, sums);
 }

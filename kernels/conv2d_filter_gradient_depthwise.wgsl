@@ -4,9 +4,7 @@
 //                          input[n, p*STRIDE+r*DILATION-PADDING, ..., c] * gradient[n,p,q,c]
 //
 // sum_slices adds the slices up. A thread holds one filter row of a vector of channels; for PIXELS neighbouring gradients it
-// loads COLUMNS inputs, each once. Neighbouring threads have neighbouring channels. The last block of a row ends with the row;
-// pixels that the block before had count as zeros. A pixel behind the row would multiply inputs that its tap never meets, and
-// NaN times 0 is NaN.
+// loads COLUMNS inputs, each once. Neighbouring threads have neighbouring channels.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], of the convolution's output z
@@ -18,44 +16,55 @@
 @group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 
-const VECTORS = CHANNELS / VECTOR;
+const OUT_VECTORS = CHANNELS / VECTOR;
+
+// The inputs under a block of output pixels.
+alias Values = array<Vector, COLUMNS>;
+
+fn load_values(row: u32, pixel: u32, k: u32) -> Values {
+  let first_column = i32(block_start(pixel) * STRIDE_WIDTH) - PADDING_WIDTH;
+  var values: Values;
+  /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+    let column = first_column + i32(j);
+    let inside = u32(column) < IN_WIDTH;
+    values[j] = select(Vector(), input[(row * IN_WIDTH + select(0u, u32(column), inside)) * OUT_VECTORS + k], inside);
+  }
+  return values;
+}
+
+alias Sums = array<Vector, FILTER_WIDTH>;
+
+fn multiply(sums: ptr<function, Sums>, values: Values, row: u32, pixel: u32, k: u32) {
+  /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+    let incoming = block_gradient(row, pixel, i, k);
+    /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
+      sums[s] += values[i * STRIDE_WIDTH + s * DILATION_WIDTH] * incoming;
+    }
+  }
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let element = workgroup_index(workgroup) * THREADS + local;
-  let c = element % VECTORS;
-  let r = element / VECTORS % FILTER_HEIGHT;
-  let slice = element / VECTORS / FILTER_HEIGHT;
+  let k = element % OUT_VECTORS;
+  let r = element / OUT_VECTORS % FILTER_HEIGHT;
+  let slice = element / OUT_VECTORS / FILTER_HEIGHT;
   if (slice >= SLICES) {
     return;
   }
-  var sums: array<Vector, FILTER_WIDTH>;
+  var sums: Sums;
   let last_row = min((slice + 1u) * SLICE_ROWS, BATCH * OUT_HEIGHT);
   for (var row = slice * SLICE_ROWS; row < last_row; row++) {
     let h = i32(row % OUT_HEIGHT * STRIDE_HEIGHT + r * DILATION_HEIGHT) - PADDING_HEIGHT;
     if (u32(h) >= IN_HEIGHT) {
       continue;
     }
-    let input_row = (row / OUT_HEIGHT * IN_HEIGHT + u32(h)) * IN_WIDTH;
-    for (var block = 0u; block < OUT_WIDTH; block += PIXELS) {
-      let first = min(block, OUT_WIDTH - PIXELS);
-      let first_w = i32(first * STRIDE_WIDTH) - PADDING_WIDTH;
-      var values: array<Vector, COLUMNS>;
-      /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-        let w = first_w + i32(j);
-        let inside = u32(w) < IN_WIDTH;
-        values[j] = select(Vector(), input[(input_row + select(0u, u32(w), inside)) * VECTORS + c], inside);
-      }
-      /* unroll */ for (var q = 0u; q < PIXELS; q++) {
-        let own = (OUT_WIDTH % PIXELS == 0u) | (first + q >= block);
-        let incoming = select(Vector(), gradient[(row * OUT_WIDTH + first + q) * VECTORS + c], own);
-        /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
-          sums[s] += values[q * STRIDE_WIDTH + s * DILATION_WIDTH] * incoming;
-        }
-      }
+    for (var pixel = 0u; pixel < OUT_WIDTH; pixel += PIXELS) {
+      let values = load_values(row / OUT_HEIGHT * IN_HEIGHT + u32(h), pixel, k);
+      multiply(&sums, values, row, pixel, k);
     }
   }
   /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
-    output[((slice * FILTER_HEIGHT + r) * FILTER_WIDTH + s) * VECTORS + c] = sums[s];
+    output[((slice * FILTER_HEIGHT + r) * FILTER_WIDTH + s) * OUT_VECTORS + k] = sums[s];
   }
 }

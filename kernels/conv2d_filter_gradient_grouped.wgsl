@@ -1,4 +1,4 @@
-// Gradient of a convolution of many groups of few channels with respect to its filters, the reduction split over slices of
+// Gradient of a convolution of few channels, or of groups of few, with respect to its filters, the reduction split over slices of
 // output rows. It uses no subgroup operations and no workgroup memory.
 //
 //   output[slice, r,s,c,k] = sum over the output rows (n,p) of the slice and over q of
@@ -6,8 +6,7 @@
 //
 // sum_slices adds the slices up. A thread holds one filter row of READ input channels and a vector of output channels of a
 // group; for PIXELS neighbouring gradients it loads COLUMNS inputs, each once. Neighbouring threads have neighbouring output
-// channels. The last block of a row ends with the row; pixels that the block before had count as zeros. A pixel behind the row
-// would multiply inputs that its tap never meets, and NaN times 0 is NaN.
+// channels.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
@@ -25,6 +24,34 @@ const OUT_VECTORS = GROUPS * GROUP_VECTORS;
 const GROUP_READS = GROUP_IN / READ;
 const IN_READS = GROUPS * GROUP_READS;
 
+// The inputs under a block of output pixels.
+alias Values = array<array<f32, READ>, COLUMNS>;
+
+fn load_values(row: u32, pixel: u32, read: u32) -> Values {
+  let first_column = i32(block_start(pixel) * STRIDE_WIDTH) - PADDING_WIDTH;
+  var values: Values;
+  /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+    let column = first_column + i32(j);
+    let inside = u32(column) < IN_WIDTH;
+    let place = (row * IN_WIDTH + select(0u, u32(column), inside)) * IN_READS + read;
+    values[j] = channels_of(select(Read(), input[place], inside));
+  }
+  return values;
+}
+
+alias Sums = array<Vector, FILTER_WIDTH * READ>;
+
+fn multiply(sums: ptr<function, Sums>, values: Values, row: u32, pixel: u32, k: u32) {
+  /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+    let incoming = block_gradient(row, pixel, i, k);
+    /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
+      /* unroll */ for (var c = 0u; c < READ; c++) {
+        sums[s * READ + c] += values[i * STRIDE_WIDTH + s * DILATION_WIDTH][c] * incoming;
+      }
+    }
+  }
+}
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   var rest = workgroup_index(workgroup) * THREADS + local;
@@ -38,33 +65,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     return;
   }
   let first_read = k / GROUP_VECTORS * GROUP_READS + read;
-  var sums: array<Vector, FILTER_WIDTH * READ>;
+  var sums: Sums;
   let last_row = min((slice + 1u) * SLICE_ROWS, BATCH * OUT_HEIGHT);
   for (var row = slice * SLICE_ROWS; row < last_row; row++) {
     let h = i32(row % OUT_HEIGHT * STRIDE_HEIGHT + r * DILATION_HEIGHT) - PADDING_HEIGHT;
     if (u32(h) >= IN_HEIGHT) {
       continue;
     }
-    let input_row = (row / OUT_HEIGHT * IN_HEIGHT + u32(h)) * IN_WIDTH;
-    for (var block = 0u; block < OUT_WIDTH; block += PIXELS) {
-      let first = min(block, OUT_WIDTH - PIXELS);
-      let first_w = i32(first * STRIDE_WIDTH) - PADDING_WIDTH;
-      var values: array<array<f32, READ>, COLUMNS>;
-      /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-        let w = first_w + i32(j);
-        let inside = u32(w) < IN_WIDTH;
-        let place = (input_row + select(0u, u32(w), inside)) * IN_READS + first_read;
-        values[j] = channels_of(select(Read(), input[place], inside));
-      }
-      /* unroll */ for (var q = 0u; q < PIXELS; q++) {
-        let own = (OUT_WIDTH % PIXELS == 0u) | (first + q >= block);
-        let incoming = select(Vector(), gradient[(row * OUT_WIDTH + first + q) * OUT_VECTORS + k], own);
-        /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {
-          /* unroll */ for (var c = 0u; c < READ; c++) {
-            sums[s * READ + c] += values[q * STRIDE_WIDTH + s * DILATION_WIDTH][c] * incoming;
-          }
-        }
-      }
+    for (var pixel = 0u; pixel < OUT_WIDTH; pixel += PIXELS) {
+      let values = load_values(row / OUT_HEIGHT * IN_HEIGHT + u32(h), pixel, first_read);
+      multiply(&sums, values, row, pixel, k);
     }
   }
   /* unroll */ for (var s = 0u; s < FILTER_WIDTH; s++) {

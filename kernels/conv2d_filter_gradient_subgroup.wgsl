@@ -7,8 +7,7 @@
 // subgroup: its lanes are output channels, VECTOR each, and every lane holds TAPS filter columns x CHUNKS * SUBGROUP input
 // channels in registers. For PIXELS neighbouring output pixels it loads one input channel a lane and chunk, which passes from
 // lane to lane, and VECTOR gradients. Channels are broadcast, or in subgroups of four swapped, which takes an instruction
-// instead of many: lane l then sums up what lane l ^ j has loaded. The last block of a row ends with the row; pixels that the
-// block before had count as zeros. A pixel behind the row would multiply inputs that its tap never meets, and NaN times 0 is NaN.
+// instead of many: lane l then sums up what lane l ^ j has loaded.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
@@ -28,84 +27,154 @@ const SWAPS = SUBGROUP == 4u;
 const SLICES = (BATCH * OUT_HEIGHT + SLICE_ROWS - 1u) / SLICE_ROWS;
 const COLUMN_BLOCKS = (OUT_WIDTH + PIXELS - 1u) / PIXELS;
 
-@compute @workgroup_size(SUBGROUP)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  var rest = workgroup_index(workgroup);
-  if (rest >= WORKGROUPS) {
-    return;
-  }
-  let s = rest % (FILTER_WIDTH / TAPS) * TAPS;
-  rest /= FILTER_WIDTH / TAPS;
-  let r = rest % FILTER_HEIGHT;
-  rest /= FILTER_HEIGHT;
-  let first_channel = rest % IN_BLOCKS * CHUNKS * CHUNK;
-  rest /= IN_BLOCKS;
-  let group_vector = rest % OUT_BLOCKS * SUBGROUP + lane;
-  rest /= OUT_BLOCKS;
-  let group = rest % GROUPS;
-  let slice = rest / GROUPS;
-  let k = group * GROUP_VECTORS + min(group_vector, GROUP_VECTORS - 1u);
+// What a subgroup computes: TAPS filter columns from `column` on of a filter row, for channels of both sides.
+struct Block {
+  column: u32,
+  row: u32,
+  first_channel: u32,
+  out_block: u32,
+  group: u32,
+  slice: u32,
+}
 
-  // Single values: some drivers keep all products of a vector before they add them up.
-  var sums: array<f32, TAPS * CHUNKS * CHUNK * VECTOR>;
-  // Output rows for which filter row r lies in the image: from first_p on, before end_p.
-  let above = PADDING_HEIGHT - i32(r * DILATION_HEIGHT);
-  let first_p = min((u32(max(above, 0)) + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT, OUT_HEIGHT);
-  let end_p = min((u32(max(i32(IN_HEIGHT) + above, 0)) + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT, OUT_HEIGHT);
-  let rows = max(end_p, first_p) - first_p;
-  let slice_rows = (BATCH * rows + SLICES - 1u) / SLICES;
-  let start = slice * slice_rows;
-  let end = min(start + slice_rows, BATCH * rows);
-  var n = start / max(rows, 1u);
-  var p = first_p + start % max(rows, 1u);
-  var q = 0u;
-  // One loop over rows and columns: on some adapters what a loop carries from turn to turn is dear, and loops in loops carry it
-  // several times.
-  for (var turn = start * COLUMN_BLOCKS; turn < end * COLUMN_BLOCKS; turn++) {
-    let row = n * OUT_HEIGHT + p;
-    let input_row = (n * IN_HEIGHT + u32(i32(p * STRIDE_HEIGHT) - above)) * IN_WIDTH * IN_CHANNELS + group * GROUP_IN;
-    let first = min(q, OUT_WIDTH - PIXELS);
-    var gradients: array<array<f32, VECTOR>, PIXELS>;
-    /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-      let own = (OUT_WIDTH % PIXELS == 0u) | (first + i >= q);
-      gradients[i] = components(select(Vector(), gradient[(row * OUT_WIDTH + first + i) * OUT_VECTORS + k], own));
+fn block_of(index: u32) -> Block {
+  var block: Block;
+  var rest = index;
+  block.column = rest % (FILTER_WIDTH / TAPS) * TAPS;
+  rest /= FILTER_WIDTH / TAPS;
+  block.row = rest % FILTER_HEIGHT;
+  rest /= FILTER_HEIGHT;
+  block.first_channel = rest % IN_BLOCKS * CHUNKS * CHUNK;
+  rest /= IN_BLOCKS;
+  block.out_block = rest % OUT_BLOCKS;
+  rest /= OUT_BLOCKS;
+  block.group = rest % GROUPS;
+  block.slice = rest / GROUPS;
+  return block;
+}
+
+// The output rows of a slice: of those from first_p on and before end_p, for which the filter row lies in the image, counted
+// over all images the ones from start on, before end.
+struct Rows {
+  first_p: u32,
+  end_p: u32,
+  // From the input row that an output row begins with, padding aside, to the one under the filter row.
+  down: i32,
+  start: u32,
+  end: u32,
+}
+
+fn rows_of(block: Block) -> Rows {
+  let down = i32(block.row * DILATION_HEIGHT) - PADDING_HEIGHT;
+  let first_p = min((u32(max(-down, 0)) + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT, OUT_HEIGHT);
+  let below = u32(max(i32(IN_HEIGHT) - down, 0));
+  let end_p = max(min((below + STRIDE_HEIGHT - 1u) / STRIDE_HEIGHT, OUT_HEIGHT), first_p);
+  let count = BATCH * (end_p - first_p);
+  let slice_rows = (count + SLICES - 1u) / SLICES;
+  let start = block.slice * slice_rows;
+  return Rows(first_p, end_p, down, start, min(start + slice_rows, count));
+}
+
+// The gradients of a block of output pixels.
+alias Gradients = array<array<f32, VECTOR>, PIXELS>;
+
+fn load_gradients(row: u32, pixel: u32, k: u32) -> Gradients {
+  var gradients: Gradients;
+  /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+    gradients[i] = components(block_gradient(row, pixel, i, k));
+  }
+  return gradients;
+}
+
+// The inputs under a block of output pixels: of every column one channel a chunk.
+alias Values = array<f32, CHUNKS * COLUMNS>;
+
+fn load_values(block: Block, row: u32, pixel: u32, lane: u32) -> Values {
+  let first_column = i32(block_start(pixel) * STRIDE_WIDTH + block.column * DILATION_WIDTH) - PADDING_WIDTH;
+  let row_start = row * IN_WIDTH * IN_CHANNELS + block.group * GROUP_IN;
+  var values: Values;
+  /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
+    let column = first_column + i32(j * COLUMN_STEP);
+    let inside = u32(column) < IN_WIDTH;
+    let base = row_start + select(0u, u32(column) * IN_CHANNELS, inside);
+    /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+      let channel = block.first_channel + chunk * CHUNK + min(lane, CHUNK - 1u);
+      values[chunk * COLUMNS + j] = select(0.0, input[base + min(channel, GROUP_IN - 1u)], inside);
     }
-    let first_column = i32(first * STRIDE_WIDTH + s * DILATION_WIDTH) - PADDING_WIDTH;
-    var values: array<f32, CHUNKS * COLUMNS>;
-    /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
-      let column = first_column + i32(j * COLUMN_STEP);
-      let inside = u32(column) < IN_WIDTH;
-      let base = input_row + select(0u, u32(column) * IN_CHANNELS, inside);
+  }
+  return values;
+}
+
+// Sums of TAPS filter columns, CHUNKS * CHUNK input channels and a vector of output channels. Single values: some drivers keep
+// all products of a vector before they add them up.
+alias Sums = array<f32, TAPS * CHUNKS * CHUNK * VECTOR>;
+
+fn multiply(sums: ptr<function, Sums>, gradients: Gradients, values: Values) {
+  /* unroll */ for (var i = 0u; i < PIXELS; i++) {
+    /* unroll */ for (var t = 0u; t < TAPS; t++) {
       /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-        let channel = first_channel + chunk * CHUNK + min(lane, CHUNK - 1u);
-        values[chunk * COLUMNS + j] = select(0.0, input[base + min(channel, GROUP_IN - 1u)], inside);
-      }
-    }
-    /* unroll */ for (var i = 0u; i < PIXELS; i++) {
-      /* unroll */ for (var t = 0u; t < TAPS; t++) {
-        /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-          let value = values[chunk * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH];
-          /* unroll */ for (var j = 0u; j < CHUNK; j++) {
-            var shared_value = value;
-            if (SWAPS) {
-              if (j == 1u) {
-                shared_value = quadSwapX(value);
-              } else if (j == 2u) {
-                shared_value = quadSwapY(value);
-              } else if (j == 3u) {
-                shared_value = quadSwapDiagonal(value);
-              }
-            } else {
-              shared_value = subgroupBroadcast(value, j);
+        let value = values[chunk * COLUMNS + i * PIXEL_STEP + t * DILATION_WIDTH];
+        /* unroll */ for (var j = 0u; j < CHUNK; j++) {
+          var shared_value = value;
+          if (SWAPS) {
+            if (j == 1u) {
+              shared_value = quadSwapX(value);
+            } else if (j == 2u) {
+              shared_value = quadSwapY(value);
+            } else if (j == 3u) {
+              shared_value = quadSwapDiagonal(value);
             }
-            /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-              const place = ((t * CHUNKS + chunk) * CHUNK + j) * VECTOR + e;
-              sums[place] = gradients[i][e] * shared_value + sums[place];
-            }
+          } else {
+            shared_value = subgroupBroadcast(value, j);
+          }
+          /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+            const place = ((t * CHUNKS + chunk) * CHUNK + j) * VECTOR + e;
+            sums[place] = gradients[i][e] * shared_value + sums[place];
           }
         }
       }
     }
+  }
+}
+
+fn store_results(block: Block, sums: Sums, k: u32, lane: u32) {
+  /* unroll */ for (var t = 0u; t < TAPS; t++) {
+    /* unroll */ for (var c = 0u; c < CHUNKS * CHUNK; c++) {
+      let channel = block.first_channel + c / CHUNK * CHUNK + select(c % CHUNK, lane ^ (c % CHUNK), SWAPS);
+      if (channel < GROUP_IN) {
+        let tap = (block.slice * FILTER_HEIGHT + block.row) * FILTER_WIDTH + block.column + t;
+        var total: Vector;
+        /* unroll */ for (var e = 0u; e < VECTOR; e++) {
+          total = set_component(total, e, sums[(t * CHUNKS * CHUNK + c) * VECTOR + e]);
+        }
+        output[(tap * GROUP_IN + channel) * OUT_VECTORS + k] = total;
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(SUBGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let index = workgroup_index(workgroup);
+  if (index >= WORKGROUPS) {
+    return;
+  }
+  let block = block_of(index);
+  let group_vector = block.out_block * SUBGROUP + lane;
+  let k = block.group * GROUP_VECTORS + min(group_vector, GROUP_VECTORS - 1u);
+
+  let rows = rows_of(block);
+  let image_rows = max(rows.end_p - rows.first_p, 1u);
+  var n = rows.start / image_rows;
+  var p = rows.first_p + rows.start % image_rows;
+  var q = 0u;
+  var sums: Sums;
+  // One loop over rows and columns: on some adapters what a loop carries from turn to turn is dear, and loops in loops carry it
+  // several times.
+  for (var turn = rows.start * COLUMN_BLOCKS; turn < rows.end * COLUMN_BLOCKS; turn++) {
+    let gradients = load_gradients(n * OUT_HEIGHT + p, q, k);
+    let values = load_values(block, n * IN_HEIGHT + u32(i32(p * STRIDE_HEIGHT) + rows.down), q, lane);
+    multiply(&sums, gradients, values);
     var row_ends = true;
     if (COLUMN_BLOCKS > 1u) {
       q += PIXELS;
@@ -113,24 +182,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
       q = select(q, 0u, row_ends);
     }
     p += u32(row_ends);
-    let image_ends = p == end_p;
-    p = select(p, first_p, image_ends);
+    let image_ends = p == rows.end_p;
+    p = select(p, rows.first_p, image_ends);
     n += u32(image_ends);
   }
-
   if (group_vector < GROUP_VECTORS) {
-    /* unroll */ for (var t = 0u; t < TAPS; t++) {
-      /* unroll */ for (var c = 0u; c < CHUNKS * CHUNK; c++) {
-        let channel = first_channel + c / CHUNK * CHUNK + select(c % CHUNK, lane ^ (c % CHUNK), SWAPS);
-        if (channel < GROUP_IN) {
-          let tap = (slice * FILTER_HEIGHT + r) * FILTER_WIDTH + s + t;
-          var total: Vector;
-          /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-            total = set_component(total, e, sums[(t * CHUNKS * CHUNK + c) * VECTOR + e]);
-          }
-          output[(tap * GROUP_IN + channel) * OUT_VECTORS + k] = total;
-        }
-      }
-    }
+    store_results(block, sums, k, lane);
   }
 }

@@ -35,6 +35,9 @@ const PIXEL_LOADS = 2u * PAIR_LOADS;
 const TAPS = FILTER_HEIGHT * FILTER_WIDTH;
 const WHOLE_STEPS = GROUP_IN % BLOCK_DEPTH == 0u;
 const DEPTH_STEPS = (GROUP_IN + BLOCK_DEPTH - 1u) / BLOCK_DEPTH;
+// Workgroup memory starts as zeros. Among many steps one that multiplies these costs less than a branch, behind which compilers
+// move the loads.
+const MULTIPLIES_ZEROS = TAPS * DEPTH_STEPS > 32u * SPLITS;
 const PHASE_HEIGHT = (OUT_HEIGHT + UP_HEIGHT - 1u) / UP_HEIGHT;
 const PHASE_WIDTH = (OUT_WIDTH + UP_WIDTH - 1u) / UP_WIDTH;
 const OUT_PIXELS = BATCH * OUT_HEIGHT * OUT_WIDTH;
@@ -72,6 +75,13 @@ fn block_of(index: u32) -> Block {
   return block;
 }
 
+// Column and row of the tap under the first output pixel of the block's phase; it may lie beside the input or between its pixels.
+fn tap_place(block: Block, tap: u32) -> vec2<i32> {
+  let right = i32(block.phase_column + tap % FILTER_WIDTH * DILATION_WIDTH) - PADDING_WIDTH;
+  let down = i32(block.phase_row + tap / FILTER_WIDTH * DILATION_HEIGHT) - PADDING_HEIGHT;
+  return vec2(right, down);
+}
+
 // Where in the block the pixel of a thread's load is; from BLOCK_ROWS on the thread has nothing to load.
 fn loaded_pixel(load: u32, local: u32) -> u32 {
   return (local / DEPTH_FOURS + load / 2u * PAIR_STEP) * 2u + load % 2u;
@@ -83,13 +93,13 @@ struct Pixels {
   places: array<u32, PIXEL_LOADS>,
 }
 
-fn pixels_under(block: Block, down: i32, right: i32, local: u32) -> Pixels {
+fn pixels_under(block: Block, place: vec2<i32>, local: u32) -> Pixels {
   var pixels: Pixels;
   /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
     let pixel = block.first_pixel + loaded_pixel(l, local);
     let n = pixel / (PHASE_HEIGHT * PHASE_WIDTH);
-    let h = i32(pixel / PHASE_WIDTH % PHASE_HEIGHT * STRIDE_HEIGHT) + down / i32(UP_HEIGHT);
-    let w = i32(pixel % PHASE_WIDTH * STRIDE_WIDTH) + right / i32(UP_WIDTH);
+    let h = i32(pixel / PHASE_WIDTH % PHASE_HEIGHT * STRIDE_HEIGHT) + place.y / i32(UP_HEIGHT);
+    let w = i32(pixel % PHASE_WIDTH * STRIDE_WIDTH) + place.x / i32(UP_WIDTH);
     pixels.inside[l] = (n < BATCH) & (u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH);
     pixels.places[l] = select(0u, ((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * IN_VECTORS, pixels.inside[l]);
     pixels.places[l] += (block.group * GROUP_IN + local % DEPTH_FOURS * 4u) / INPUT_VECTOR;
@@ -97,7 +107,70 @@ fn pixels_under(block: Block, down: i32, right: i32, local: u32) -> Pixels {
   return pixels;
 }
 
-fn store_pixels(values: array<vec4<f32>, PIXEL_LOADS>, local: u32) {
+alias Values = array<vec4<f32>, PIXEL_LOADS>;
+
+// What a thread loads for a step: four channels of pixels, filters, and what the channels count for in the window sum.
+struct Loads {
+  values: Values,
+  weights: array<FilterLoad, FILTER_LOADS>,
+  sum_weights: vec4<f32>,
+}
+
+// Input channels of the group from first_channel on, or those of them that this thread loads.
+fn load_step(block: Block, pixels: Pixels, places: array<u32, FILTER_LOADS>, first_channel: u32, local: u32) -> Loads {
+  var loads: Loads;
+  /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
+    loads.values[l] = four_channels(pixels.places[l] + first_channel / INPUT_VECTOR);
+  }
+  /* unroll */ for (var l = 0u; l < FILTER_LOADS; l++) {
+    loads.weights[l] = load_filter(places[l], first_channel, local);
+  }
+  loads.sum_weights = vec4<f32>(1.0);
+  if (SUMS == 2u) {
+    let channel = first_channel + local % DEPTH_FOURS * 4u;
+    /* unroll */ for (var e = 0u; e < 4u; e++) {
+      loads.sum_weights[e] = adjust[block.group * ADJUST_STRIDE + min(channel + e, GROUP_IN - 1u)];
+    }
+  }
+  return loads;
+}
+
+// Zeros in the place of pixels beyond the image and of channels behind the group's last one, where a thread's first is `channel`.
+fn present_values(values: Values, inside: array<bool, PIXEL_LOADS>, channel: u32) -> Values {
+  var present: Values;
+  /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
+    present[l] = select(vec4<f32>(), values[l], inside[l]);
+    if (!WHOLE_STEPS) {
+      present[l] = select(vec4<f32>(), present[l], vec4<u32>(0, 1, 2, 3) + channel < vec4<u32>(GROUP_IN));
+    }
+  }
+  return present;
+}
+
+alias Sums = array<f32, PIXEL_LOADS>;
+
+fn add_sums(sums: ptr<function, Sums>, values: Values, weights: vec4<f32>) {
+  /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
+    if (SUMS == 1u) {
+      sums[l] += (values[l].x + values[l].y) + (values[l].z + values[l].w);
+    }
+    if (SUMS == 2u) {
+      sums[l] += dot(values[l], weights);
+    }
+  }
+}
+
+// Brings what each thread made of the window sums to all.
+fn share_sums(sums: Sums, local: u32) {
+  /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
+    if ((BLOCK_PAIRS % PAIR_STEP == 0u) | (loaded_pixel(l, local) < BLOCK_ROWS)) {
+      sum_tile[loaded_pixel(l, local)][local % DEPTH_FOURS] = sums[l];
+    }
+  }
+  workgroupBarrier();
+}
+
+fn store_pixels(values: Values, local: u32) {
   /* unroll */ for (var l = 0u; l < PAIR_LOADS; l++) {
     let pair = local / DEPTH_FOURS + l * PAIR_STEP;
     if ((BLOCK_PAIRS % PAIR_STEP == 0u) | (pair < BLOCK_PAIRS)) {
@@ -106,6 +179,12 @@ fn store_pixels(values: array<vec4<f32>, PIXEL_LOADS>, local: u32) {
         row_tile[local % DEPTH_FOURS][e][pair / 2u / ROW_THREADS][pair / 2u % ROW_THREADS][pair % 2u] = value;
       }
     }
+  }
+}
+
+fn store_filters(weights: array<FilterLoad, FILTER_LOADS>, local: u32) {
+  /* unroll */ for (var l = 0u; l < FILTER_LOADS; l++) {
+    store_filter(l, local, weights[l]);
   }
 }
 
@@ -155,6 +234,15 @@ fn store_results(block: Block, z: array<Vector, RESULTS>, row: u32, column: u32)
   }
 }
 
+// The input channels of a tap that a split multiplies, from x on, before y; `steps` are those of the taps before.
+fn split_channels(split: u32, steps: u32) -> vec2<u32> {
+  if (SPLITS > 1u) {
+    return (clamp(vec2(split, split + 1u) * SPLIT_STEPS, vec2(steps), vec2(steps + DEPTH_STEPS)) - steps) * BLOCK_DEPTH;
+  } else {
+    return vec2(0u, GROUP_IN);
+  }
+}
+
 @compute @workgroup_size(TILE_THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let index = workgroup_index(workgroup);
@@ -164,88 +252,40 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let block = block_of(index);
   let row = local / COLUMN_THREADS;
   let column = local % COLUMN_THREADS;
-
   var z: array<Vector, RESULTS>;
-  var sums: array<f32, PIXEL_LOADS>;
+  var sums: Sums;
   var filled = false;
   var steps = 0u;
   for (var tap = 0u; tap < TAPS; tap++) {
-    let down = i32(block.phase_row + tap / FILTER_WIDTH * DILATION_HEIGHT) - PADDING_HEIGHT;
-    let right = i32(block.phase_column + tap % FILTER_WIDTH * DILATION_WIDTH) - PADDING_WIDTH;
-    if ((down % i32(UP_HEIGHT) != 0) | (right % i32(UP_WIDTH) != 0)) {
+    let place = tap_place(block, tap);
+    if ((place.x % i32(UP_WIDTH) != 0) | (place.y % i32(UP_HEIGHT) != 0)) {
       continue;
     }
-    var first = 0u;
-    var end = GROUP_IN;
-    if (SPLITS > 1u) {
-      let split_steps = clamp(vec2(block.split, block.split + 1u) * SPLIT_STEPS, vec2(steps), vec2(steps + DEPTH_STEPS));
-      first = (split_steps.x - steps) * BLOCK_DEPTH;
-      end = (split_steps.y - steps) * BLOCK_DEPTH;
-      steps += DEPTH_STEPS;
-    }
-    let pixels = pixels_under(block, down, right, local);
+    let channels = split_channels(block.split, steps);
+    steps += DEPTH_STEPS;
+    let pixels = pixels_under(block, place, local);
     let filter_offsets = filter_places(tap, block.group, block.channels, local);
-
-    for (var c = first; c < end; c += BLOCK_DEPTH) {
-      let channel = c + local % DEPTH_FOURS * 4u;
-      var values: array<vec4<f32>, PIXEL_LOADS>;
-      /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
-        values[l] = four_channels(pixels.places[l] + c / INPUT_VECTOR);
-      }
-      var weights: array<FilterLoad, FILTER_LOADS>;
-      /* unroll */ for (var l = 0u; l < FILTER_LOADS; l++) {
-        weights[l] = load_filter(filter_offsets[l], c, local);
-      }
-      var sum_weights = vec4<f32>(1.0);
-      if (SUMS == 2u) {
-        /* unroll */ for (var e = 0u; e < 4u; e++) {
-          sum_weights[e] = adjust[block.group * ADJUST_STRIDE + min(channel + e, GROUP_IN - 1u)];
-        }
-      }
-
-      // Workgroup memory starts as zeros. Among many steps one that multiplies these costs less than a branch, behind which
-      // compilers move the loads.
-      if ((TAPS * DEPTH_STEPS > 32u * SPLITS) | filled) {
+    for (var c = channels.x; c < channels.y; c += BLOCK_DEPTH) {
+      let loads = load_step(block, pixels, filter_offsets, c, local);
+      if (MULTIPLIES_ZEROS | filled) {
         multiply(&z, row, column);
       }
       filled = true;
-
       workgroupBarrier();
-      /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
-        values[l] = select(vec4<f32>(), values[l], pixels.inside[l]);
-        if (!WHOLE_STEPS) {
-          values[l] = select(vec4<f32>(), values[l], vec4<u32>(0, 1, 2, 3) + channel < vec4<u32>(GROUP_IN));
-        }
-        if (SUMS == 1u) {
-          sums[l] += (values[l].x + values[l].y) + (values[l].z + values[l].w);
-        }
-        if (SUMS == 2u) {
-          sums[l] += dot(values[l], sum_weights);
-        }
-      }
+      let values = present_values(loads.values, pixels.inside, c + local % DEPTH_FOURS * 4u);
+      add_sums(&sums, values, loads.sum_weights);
       store_pixels(values, local);
-      /* unroll */ for (var l = 0u; l < FILTER_LOADS; l++) {
-        store_filter(l, local, weights[l]);
-      }
+      store_filters(loads.weights, local);
       workgroupBarrier();
     }
   }
   if (filled) {
     multiply(&z, row, column);
   }
-  if (SPLITS > 1u) {
-    if (!filled) {
-      return;
+  if (filled | (SPLITS == 1u)) {
+    if (SUMS != 0u) {
+      share_sums(sums, local);
     }
+    store_results(block, z, row, column);
   }
-
-  if (SUMS != 0u) {
-    /* unroll */ for (var l = 0u; l < PIXEL_LOADS; l++) {
-      if ((BLOCK_PAIRS % PAIR_STEP == 0u) | (loaded_pixel(l, local) < BLOCK_ROWS)) {
-        sum_tile[loaded_pixel(l, local)][local % DEPTH_FOURS] = sums[l];
-      }
-    }
-    workgroupBarrier();
-  }
-  store_results(block, z, row, column);
 }

@@ -31,62 +31,84 @@
 @group(0) @binding(7) var<storage, read_write> statistics: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> running: array<vec4<f32>>;
 
+const VECTORS = COUNT / 4u;
+
+// What each thread found: sums, and the first of the statistics that is not finite.
 var<workgroup> partials: array<vec3<f32>, 64>;
 var<workgroup> strangers: array<u32, 64>;
 var<workgroup> good: bool;
 
+// Of the examples from one on: losses, how many are right, and distances.
+fn sums_from(first: u32) -> vec3<f32> {
+  var sums = vec3<f32>();
+  for (var n = first; n < BATCH; n += 64u) {
+    sums += vec3(losses[n], select(0.0, 1.0, ranks[n] == 0u), 0.0);
+    if (DISTANCES) {
+      sums.z += distances[n];
+    }
+  }
+  return sums;
+}
+
+fn stranger_from(first: u32) -> u32 {
+  var stranger = VECTORS;
+  for (var i = first; i < VECTORS; i += 64u) {
+    if (!all_finite(statistics[i])) {
+      stranger = min(stranger, i);
+    }
+  }
+  return stranger;
+}
+
+// Stores the step's means and returns whether they are finite.
+fn store_means(sums: vec3<f32>) -> bool {
+  let slot = step_state.step % RING;
+  var entry = vec2(sums.x / f32(MEAN_OVER), sums.y);
+  var distance = sums.z / f32(MEAN_OVER);
+  if (ACCUMULATE) {
+    entry += ring[slot];
+    if (DISTANCES) {
+      distance += distance_ring[slot];
+    }
+  }
+  ring[slot] = entry;
+  if (DISTANCES) {
+    distance_ring[slot] = distance;
+  }
+  return all_finite(vec4(entry.x, distance, 0.0, 0.0));
+}
+
+// Notes a step that is not finite, unless an earlier one is noted.
+fn note(means_finite: bool, stranger: u32) {
+  if ((status[0] == 0u) | (status[0] == step_state.step + 1u)) {
+    if (!means_finite) {
+      status[0] = step_state.step + 1u;
+      status[1] = 0u;
+    } else if (stranger < VECTORS) {
+      status[0] = step_state.step + 1u;
+      status[1] = 1u + 4u * stranger;
+    }
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) local: u32) {
-  var own = vec3<f32>();
-  for (var n = local; n < BATCH; n += 64u) {
-    own += vec3(losses[n], select(0.0, 1.0, ranks[n] == 0u), 0.0);
-    if (DISTANCES) {
-      own.z += distances[n];
-    }
-  }
-  partials[local] = own;
-  var strange = COUNT / 4u;
-  for (var i = local; i < COUNT / 4u; i += 64u) {
-    if (!all_finite(statistics[i])) {
-      strange = min(strange, i);
-    }
-  }
-  strangers[local] = strange;
+  partials[local] = sums_from(local);
+  strangers[local] = stranger_from(local);
   workgroupBarrier();
   if (local == 0u) {
-    var total = vec3<f32>();
+    var sums = vec3<f32>();
+    var stranger = VECTORS;
     for (var i = 0u; i < 64u; i++) {
-      total += partials[i];
-      strange = min(strange, strangers[i]);
+      sums += partials[i];
+      stranger = min(stranger, strangers[i]);
     }
-    let slot = step_state.step % RING;
-    var entry = vec2(total.x / f32(MEAN_OVER), total.y);
-    var distance = total.z / f32(MEAN_OVER);
-    if (ACCUMULATE) {
-      entry += ring[slot];
-      if (DISTANCES) {
-        distance += distance_ring[slot];
-      }
-    }
-    ring[slot] = entry;
-    if (DISTANCES) {
-      distance_ring[slot] = distance;
-    }
-    let noted = status[0];
-    if ((noted == 0u) | (noted == step_state.step + 1u)) {
-      if (!all_finite(vec4(entry.x, distance, 0.0, 0.0))) {
-        status[0] = step_state.step + 1u;
-        status[1] = 0u;
-      } else if (strange < COUNT / 4u) {
-        status[0] = step_state.step + 1u;
-        status[1] = 1u + 4u * strange;
-      }
-    }
+    note(store_means(sums), stranger);
     good = status[0] == 0u;
   }
   workgroupBarrier();
   if (good) {
-    for (var i = local; i < COUNT / 4u; i += 64u) {
+    for (var i = local; i < VECTORS; i += 64u) {
       running[i] = statistics[i];
     }
   }

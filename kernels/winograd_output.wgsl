@@ -14,6 +14,20 @@
 const TILES = BATCH * TILE_ROWS * TILE_COLUMNS;
 const WINDOW_VECTORS = WINDOW * WINDOW / 4u;
 
+// A^T m of a tile's products, row by row.
+fn tile_rows(tile: u32, k: u32) -> array<array<Vector, TILE>, WINDOW> {
+  let base = tile * WINDOW * WINDOW * OUT_VECTORS + k;
+  var rows: array<array<Vector, TILE>, WINDOW>;
+  /* unroll */ for (var i = 0u; i < WINDOW; i++) {
+    var m: array<Vector, WINDOW>;
+    /* unroll */ for (var j = 0u; j < WINDOW; j++) {
+      m[j] = products[base + (i * WINDOW + j) * OUT_VECTORS];
+    }
+    rows[i] = transform_output(m);
+  }
+  return rows;
+}
+
 // The window sums of a tile, row by row; as many of its columns, then rows, as a Vector has components are transformed at once.
 fn tile_sums(tile: u32) -> array<f32, TILE * TILE> {
   var window: array<f32, WINDOW * WINDOW>;
@@ -66,6 +80,40 @@ fn tile_sums(tile: u32) -> array<f32, TILE * TILE> {
   return result;
 }
 
+// Transforms and stores a tile's outputs, and adds them to the moments of its channels.
+fn store_tile(tile: u32, k: u32, rows: array<array<Vector, TILE>, WINDOW>, terms: ChannelTerms, before: Moments) -> Moments {
+  var moments = before;
+  var sums: array<f32, TILE * TILE>;
+  if (SUMS != 0u) {
+    sums = tile_sums(tile);
+  }
+  let n = tile / TILE_COLUMNS / TILE_ROWS;
+  /* unroll */ for (var j = 0u; j < TILE; j++) {
+    var column: array<Vector, WINDOW>;
+    /* unroll */ for (var i = 0u; i < WINDOW; i++) {
+      column[i] = rows[i][j];
+    }
+    let values = transform_output(column);
+    let q = tile % TILE_COLUMNS * TILE + j;
+    /* unroll */ for (var i = 0u; i < TILE; i++) {
+      let p = tile / TILE_COLUMNS % TILE_ROWS * TILE + i;
+      if ((p < OUT_HEIGHT) & (q < OUT_WIDTH)) {
+        let pixel = (n * OUT_HEIGHT + p) * OUT_WIDTH + q;
+        let stored = store_output(pixel, 0u, k, values[i], sums[i * TILE + j], terms);
+        if (STORE_SUMS) {
+          if (k == 0u) {
+            window_sums[pixel] = sums[i * TILE + j];
+          }
+        }
+        if (STATISTICS) {
+          moments = with_value(moments, stored);
+        }
+      }
+    }
+  }
+  return moments;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let index = workgroup_index(workgroup) * 64u + local;
@@ -83,43 +131,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         break;
       }
     }
-    let base = tile * WINDOW * WINDOW * OUT_VECTORS + k;
-    var rows: array<array<Vector, TILE>, WINDOW>;
-    /* unroll */ for (var i = 0u; i < WINDOW; i++) {
-      var m: array<Vector, WINDOW>;
-      /* unroll */ for (var j = 0u; j < WINDOW; j++) {
-        m[j] = products[base + (i * WINDOW + j) * OUT_VECTORS];
-      }
-      rows[i] = transform_output(m);
-    }
-    var sums: array<f32, TILE * TILE>;
-    if (SUMS != 0u) {
-      sums = tile_sums(tile);
-    }
-    let n = tile / TILE_COLUMNS / TILE_ROWS;
-    /* unroll */ for (var j = 0u; j < TILE; j++) {
-      var column: array<Vector, WINDOW>;
-      /* unroll */ for (var i = 0u; i < WINDOW; i++) {
-        column[i] = rows[i][j];
-      }
-      let values = transform_output(column);
-      let q = tile % TILE_COLUMNS * TILE + j;
-      /* unroll */ for (var i = 0u; i < TILE; i++) {
-        let p = tile / TILE_COLUMNS % TILE_ROWS * TILE + i;
-        if ((p < OUT_HEIGHT) & (q < OUT_WIDTH)) {
-          let pixel = (n * OUT_HEIGHT + p) * OUT_WIDTH + q;
-          let stored = store_output(pixel, 0u, k, values[i], sums[i * TILE + j], terms);
-          if (STORE_SUMS) {
-            if (k == 0u) {
-              window_sums[pixel] = sums[i * TILE + j];
-            }
-          }
-          if (STATISTICS) {
-            moments = with_value(moments, stored);
-          }
-        }
-      }
-    }
+    moments = store_tile(tile, k, tile_rows(tile, k), terms, moments);
   }
   if (STATISTICS) {
     store_moments(block, k, moments);

@@ -111,7 +111,7 @@ describe('A video frame', () => {
 
 describe('Frames of a video', () => {
   it('go through three networks on one device, frame by frame in one pass, and leave nothing behind', async () => {
-    const names = ['resnet8', 'ic-resnet8', 'ic-resnet20'] as const;
+    const names = ['resnet8', 'ic-resnet8', 'ic-resnet14'] as const;
     const input = { height: 32, width: 32, channels: 3 };
     const { logits, tensors, usage } = await page.evaluate(
       async ({ names, input }) => {
@@ -134,6 +134,8 @@ describe('Frames of a video', () => {
         const floats = async ({ buffer, offset, size }: { buffer: GPUBuffer; offset: number; size: number }) => [
           ...new Float32Array(await core.readBuffer(device, buffer, offset, size)),
         ];
+        const usageOfTensor = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+        const tensor = device.createBuffer({ size: input.height * input.width * 12, usage: usageOfTensor });
         const canvas = new OffscreenCanvas(64, 48);
         const context = canvas.getContext('2d')!;
         const [logits, tensors, usage]: [number[][][], number[][], core.BufferUsage[]] = [[], [], []];
@@ -150,10 +152,11 @@ describe('Frames of a video', () => {
             core.bindPlan(read, { image, output: network.input }).encode(pass);
             network.encode(pass);
           }
+          core.bindPlan(read, { image, output: tensor }).encode(pass);
           pass.end();
           device.queue.submit([encoder.finish()]);
           frame.close();
-          tensors.push(await floats(networks[0]!.input));
+          tensors.push([...new Float32Array(await core.readBuffer(device, tensor))]);
           logits.push(await Promise.all(networks.map(({ output }) => floats(output))));
           usage.push(core.bufferUsage(device));
         }

@@ -179,7 +179,7 @@ describe('the fields of a shape', () => {
     expectShapeError(() => plan(anything), { operation, parameter: 'shape', expected, got: `no ${needed}` });
   });
 
-  it('are named all at once where they are missing or unknown, with what was meant', () => {
+  it('are named all at once where they are missing or unknown', () => {
     const { kernel: _, ...rest } = convolution;
     const wrong = { ...rest, batch: undefined, strides: [1, 1], colour: 3 };
     const error = failure(() => planConvolution(wrong as never, {}, traits));
@@ -189,9 +189,13 @@ describe('the fields of a shape', () => {
     });
     const { stride: __, ...without } = convolution;
     const slip = failure(() => planConvolution({ ...without, strides: [2, 2] } as never, {}, traits));
-    expect(slip).toMatchObject({ got: 'unknown strides (did you mean stride?)' });
+    expect(slip).toMatchObject({ got: 'unknown strides' });
     const nothing = failure(() => planMaxPool(undefined as never));
-    expect(nothing).toMatchObject({ name: 'ShapeError', parameter: 'shape', got: 'undefined' });
+    expect(nothing).toMatchObject({
+      name: 'ShapeError',
+      parameter: 'shape',
+      got: 'no batch, inHeight, inWidth, channels, kernel',
+    });
   });
 });
 

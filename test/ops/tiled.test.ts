@@ -18,25 +18,13 @@ import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
 import { randomCase, referenceOperands } from './convolutionCase.js';
+import { oddShapes, onePixel } from './productShapes.js';
 
 // The cases depend on the device, so it is there before they are listed.
 const { device } = await testDevice();
 const hasHalf = device.features.has('shader-f16');
 
 afterAll(closeTestDevice);
-
-const base = {
-  batch: 1,
-  inHeight: 1,
-  inWidth: 1,
-  inChannels: 1,
-  outChannels: 1,
-  kernel: [1, 1],
-  stride: [1, 1],
-  padding: [0, 0],
-  dilation: [1, 1],
-  groups: 1,
-} as const satisfies CompleteConvolution;
 
 /** Every tile that some convolution is offered. */
 function allTiles(half: boolean): TiledTile[] {
@@ -164,7 +152,7 @@ describe('the tiles', () => {
     machine: { units: 40, resident: 2, residentThreads: 64, multiplyAdds: 8e12, bytes: 4e11, dispatch: 4e-6 },
   };
   const ranked = (shape: Partial<CompleteConvolution>, up: readonly [number, number] = [1, 1]) => {
-    const geometry = checkConvolution('costs', { ...base, ...shape });
+    const geometry = checkConvolution('costs', { ...onePixel, ...shape });
     const forms = tiledForms(geometry, traits, { up, turned: false, split: true });
     const tiles = rankForms(forms, traits.machine).map((form) => form.tile as unknown as TiledTile);
     const products = (tile: TiledTile) =>
@@ -222,7 +210,12 @@ describe(hasHalf ? 'tiles of float32 and float16' : 'tiles of float32, float16 b
     const inWidth = tile.blockRows + 1;
     const inChannels = tile.blockDepth + (index % 4 === 3 ? 3 : 4);
     const outChannels = tile.blockColumns + 2;
-    await expectTiled({ ...base, inWidth, inChannels, outChannels }, epilogue(modes[index % 3]!, 0), tile, 100 + index);
+    await expectTiled(
+      { ...onePixel, inWidth, inChannels, outChannels },
+      epilogue(modes[index % 3]!, 0),
+      tile,
+      100 + index,
+    );
   });
 
   // The largest steps compile for seconds on some adapters, and their first blocks are full above.
@@ -231,22 +224,15 @@ describe(hasHalf ? 'tiles of float32 and float16' : 'tiles of float32, float16 b
   it.each(quick)('%s with full blocks', async (_, tile, index) => {
     const { blockRows: inWidth, blockDepth: inChannels, blockColumns: outChannels } = tile;
     const mode = modes[(index + 1) % 3]!;
-    await expectTiled({ ...base, inWidth, inChannels, outChannels }, epilogue(mode, 0), tile, 200 + index);
+    await expectTiled({ ...onePixel, inWidth, inChannels, outChannels }, epilogue(mode, 0), tile, 200 + index);
   });
 });
 
-const odd: Record<string, Partial<CompleteConvolution>> = {
-  'prime sizes': {
-    batch: 3,
-    inHeight: 5,
-    inWidth: 7,
-    inChannels: 11,
-    outChannels: 13,
-    kernel: [3, 3],
-    padding: [1, 1],
-  },
-  groups: { inHeight: 5, inWidth: 6, inChannels: 12, outChannels: 18, groups: 3, kernel: [3, 2] },
+const odd: Readonly<Record<string, CompleteConvolution>> = {
+  ...oddShapes,
+  groups: { ...onePixel, inHeight: 5, inWidth: 6, inChannels: 12, outChannels: 18, groups: 3, kernel: [3, 2] },
   'a group a channel': {
+    ...onePixel,
     batch: 2,
     inHeight: 5,
     inWidth: 4,
@@ -256,39 +242,19 @@ const odd: Record<string, Partial<CompleteConvolution>> = {
     kernel: [3, 3],
     padding: [1, 1],
   },
-  strides: {
-    batch: 2,
-    inHeight: 11,
-    inWidth: 13,
-    inChannels: 8,
-    outChannels: 6,
+  'a row of many pixels': { ...onePixel, inWidth: 331, inChannels: 7, outChannels: 9, kernel: [1, 3], padding: [0, 1] },
+  'many steps': {
+    ...onePixel,
+    inHeight: 3,
+    inWidth: 3,
+    inChannels: 37,
+    outChannels: 8,
     kernel: [3, 3],
-    stride: [2, 3],
     padding: [1, 1],
   },
-  dilation: {
-    inHeight: 9,
-    inWidth: 11,
-    inChannels: 5,
-    outChannels: 8,
-    kernel: [3, 2],
-    dilation: [2, 3],
-    padding: [2, 1],
-  },
-  'padding beyond the window': {
-    inHeight: 3,
-    inWidth: 2,
-    inChannels: 4,
-    outChannels: 4,
-    kernel: [2, 2],
-    padding: [3, 4],
-  },
-  'a stride above the window': { inHeight: 9, inWidth: 8, inChannels: 3, outChannels: 5, stride: [3, 4] },
-  'a row of many pixels': { inWidth: 331, inChannels: 7, outChannels: 9, kernel: [1, 3], padding: [0, 1] },
-  'many steps': { inHeight: 3, inWidth: 3, inChannels: 37, outChannels: 8, kernel: [3, 3], padding: [1, 1] },
 };
 
-const oddCases = Object.entries(odd).map(([name, shape], index) => [name, { ...base, ...shape }, index] as const);
+const oddCases = Object.entries(odd).map(([name, shape], index) => [name, shape, index] as const);
 
 describe('shapes in float32', () => {
   it.each(oddCases)('%s', async (_, shape, index) => {
@@ -312,7 +278,7 @@ describe(
 );
 
 describe('the epilogue', () => {
-  const shape = { ...base, batch: 2, inHeight: 3, inWidth: 4, inChannels: 6, outChannels: 10, groups: 2 };
+  const shape = { ...onePixel, batch: 2, inHeight: 3, inWidth: 4, inChannels: 6, outChannels: 10, groups: 2 };
   const all = Array.from({ length: 16 }, (_, bits) => epilogue(modes[bits % 3]!, bits));
   it.each(all)('%o', async (one) => {
     await expectTiled(shape, one, small, 500);
@@ -324,7 +290,7 @@ describe('the epilogue', () => {
 });
 
 it('notes mean and variance of what a split reduction adds up', async () => {
-  const shape = { ...base, batch: 2, inHeight: 3, inWidth: 5, inChannels: 13, outChannels: 6 };
+  const shape = { ...onePixel, batch: 2, inHeight: 3, inWidth: 5, inChannels: 13, outChannels: 6 };
   const plan = planTiled(shape, { statistics: true, relu: true }, { ...small, splits: 3 });
   const { input, filter } = randomCase(shape, 'none', false, 71);
   const result = await runPlan(device, plan, { input, filter });
@@ -352,7 +318,7 @@ it('notes mean and variance of what a split reduction adds up', async () => {
   }
 });
 
-const strided = { ...base, batch: 2, inHeight: 7, inWidth: 8, inChannels: 6, outChannels: 8 };
+const strided = { ...onePixel, batch: 2, inHeight: 7, inWidth: 8, inChannels: 6, outChannels: 8 };
 
 /** Convolutions whose input gradient reads a spread input, or one with padding cut off. */
 const gradients: Record<string, CompleteConvolution> = {

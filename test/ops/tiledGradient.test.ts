@@ -8,6 +8,7 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
 import { randomCase, referenceOperands } from './convolutionCase.js';
+import { oddShapes, onePixel } from './productShapes.js';
 
 let device: GPUDevice;
 
@@ -16,19 +17,6 @@ beforeAll(async () => {
 });
 
 afterAll(closeTestDevice);
-
-const base = {
-  batch: 1,
-  inHeight: 1,
-  inWidth: 1,
-  inChannels: 1,
-  outChannels: 1,
-  kernel: [1, 1],
-  stride: [1, 1],
-  padding: [0, 0],
-  dilation: [1, 1],
-  groups: 1,
-} as const satisfies CompleteConvolution;
 
 async function expectGradient(shape: CompleteConvolution, form: Form, seed: number): Promise<void> {
   const plan = planConvolutionFilterGradient(shape, {}, { choose: () => form });
@@ -49,7 +37,7 @@ const tiles = productTiles(1000, 1000, false).map((tile, index) => {
 
 describe('tiles', () => {
   it.each(tiles)('%s with blocks and steps half empty, and slices', async (_, form, tile, index) => {
-    const shape = { ...base, inWidth: 5 * tile.blockDepth + 3, outChannels: tile.blockColumns + 2 };
+    const shape = { ...onePixel, inWidth: 5 * tile.blockDepth + 3, outChannels: tile.blockColumns + 2 };
     await expectGradient({ ...shape, inChannels: tile.blockRows + (index % 2 === 0 ? 4 : 3) }, form, 100 + index);
   });
 });
@@ -60,50 +48,10 @@ const small: Form = {
 };
 
 const shapes: Readonly<Record<string, CompleteConvolution>> = {
-  'prime sizes': {
-    ...base,
-    batch: 3,
-    inHeight: 5,
-    inWidth: 7,
-    inChannels: 11,
-    outChannels: 13,
-    kernel: [3, 3],
-    padding: [1, 1],
-  },
-  strides: {
-    ...base,
-    batch: 2,
-    inHeight: 11,
-    inWidth: 13,
-    inChannels: 8,
-    outChannels: 6,
-    kernel: [3, 3],
-    stride: [2, 3],
-    padding: [1, 1],
-  },
-  dilation: {
-    ...base,
-    inHeight: 9,
-    inWidth: 11,
-    inChannels: 5,
-    outChannels: 8,
-    kernel: [3, 2],
-    dilation: [2, 3],
-    padding: [2, 1],
-  },
-  'padding beyond the window': {
-    ...base,
-    inHeight: 3,
-    inWidth: 2,
-    inChannels: 4,
-    outChannels: 4,
-    kernel: [2, 2],
-    padding: [3, 4],
-  },
-  'a stride above the window': { ...base, inHeight: 9, inWidth: 8, inChannels: 3, outChannels: 5, stride: [3, 4] },
-  'rows of one pixel': { ...base, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
+  ...oddShapes,
+  'rows of one pixel': { ...onePixel, batch: 2, inHeight: 23, inChannels: 6, outChannels: 9, kernel: [3, 1] },
   'a stem': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 16,
     inWidth: 15,
@@ -121,7 +69,7 @@ describe.each(Object.entries(shapes))('%s', (_, shape) => {
 
 const grouped: Readonly<Record<string, CompleteConvolution>> = {
   'groups of vectors': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 6,
     inWidth: 5,
@@ -132,7 +80,7 @@ const grouped: Readonly<Record<string, CompleteConvolution>> = {
     padding: [1, 1],
   },
   'groups of odd sizes': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 7,
     inWidth: 9,
@@ -142,7 +90,7 @@ const grouped: Readonly<Record<string, CompleteConvolution>> = {
     kernel: [3, 2],
   },
   'strided and dilated': {
-    ...base,
+    ...onePixel,
     batch: 2,
     inHeight: 12,
     inWidth: 11,
@@ -154,7 +102,7 @@ const grouped: Readonly<Record<string, CompleteConvolution>> = {
     padding: [2, 3],
     dilation: [1, 2],
   },
-  pointwise: { ...base, inHeight: 4, inWidth: 6, inChannels: 12, outChannels: 24, groups: 6 },
+  pointwise: { ...onePixel, inHeight: 4, inWidth: 6, inChannels: 12, outChannels: 24, groups: 6 },
 };
 
 describe.each(Object.entries(grouped))('%s', (_, shape) => {
@@ -176,5 +124,5 @@ it('offers the kernel of groups where channels are few', () => {
   };
   expect(families(grouped.pointwise!)).toContain('grouped');
   expect(families(shapes.strides!)).not.toContain('grouped');
-  expect(families({ ...base, inChannels: 128, outChannels: 128, groups: 2 })).not.toContain('grouped');
+  expect(families({ ...onePixel, inChannels: 128, outChannels: 128, groups: 2 })).not.toContain('grouped');
 });

@@ -1,5 +1,6 @@
 import depthwiseText from '../../../kernels/conv2d_depthwise.wgsl?raw';
 import filterGradientText from '../../../kernels/conv2d_filter_gradient_depthwise.wgsl?raw';
+import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import type { OfferedForm } from '../forms.js';
 import type { KernelStep } from '../plan.js';
@@ -79,7 +80,11 @@ export function depthwiseGradientStep(geometry: ConvolutionGeometry, tile: Slice
   const vector = widestVector(geometry.outChannels);
   const threads = (geometry.outChannels / vector) * geometry.kernel[0] * sliceCount(geometry, tile);
   return {
-    kernel: { name: 'conv2d_filter_gradient_depthwise', text: filterGradientText, shared: [vectorText(vector)] },
+    kernel: {
+      name: 'conv2d_filter_gradient_depthwise',
+      text: filterGradientText,
+      shared: [vectorText(vector), gradientBlock],
+    },
     constants: { ...constants, CHANNELS: CHANNELS!, ...sliceConstants(geometry, tile) },
     workgroups: Math.ceil(threads / blockThreads),
     operands: { input: 'input', gradient: 'gradient', output },

@@ -1,4 +1,5 @@
 import groupedText from '../../../kernels/conv2d_filter_gradient_grouped.wgsl?raw';
+import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import read1 from '../../../kernels/shared/read_1.wgsl?raw';
 import read2 from '../../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../../kernels/shared/read_4.wgsl?raw';
@@ -10,13 +11,13 @@ import { isDepthwise } from './depthwise.js';
 import { blockThreads, type SliceTile, sliceConstants, sliceCount, sliceTiles } from './depthwiseTiles.js';
 import { type ConvolutionGeometry, geometryConstants } from './shape.js';
 
-/** Channels of a group from which on tiles in workgroup memory are filled. */
-const manyChannels = 32;
+/** Channels of a group beyond which tiles in workgroup memory are better wherever loads are dear. */
+const mostChannels = 64;
 
-/** The tiles that suit the filter gradient of a geometry; none unless it has groups, of few channels, but more than one. */
+/** The tiles that suit the filter gradient of a geometry; none unless its groups have few channels, but more than one. */
 export function groupedGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): OfferedForm[] {
-  const { groups, groupIn, groupOut } = geometry;
-  if (groups === 1 || isDepthwise(geometry) || Math.max(groupIn, groupOut) > manyChannels) return [];
+  const { groupIn, groupOut } = geometry;
+  if (isDepthwise(geometry) || Math.max(groupIn, groupOut) > mostChannels) return [];
   const read = widestVector(groupIn);
   const vector = widestVector(groupOut);
   return sliceTiles(geometry, { reads: groupIn / read, read, vector }, traits).map(({ tile, ...rank }) => {
@@ -24,7 +25,7 @@ export function groupedGradientForms(geometry: ConvolutionGeometry, traits: Devi
   });
 }
 
-/** The kernel of groups of few channels; operands input, gradient, and the given one for `output`. */
+/** The kernel of few channels; operands input, gradient, and the given one for `output`. */
 export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTile, output: string): KernelStep {
   const { groupIn, groupOut, outChannels, kernel } = geometry;
   const read = widestVector(groupIn);
@@ -34,7 +35,7 @@ export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTi
     kernel: {
       name: 'conv2d_filter_gradient_grouped',
       text: groupedText,
-      shared: [vectorText(vector), { 1: read1, 2: read2, 4: read4 }[read]],
+      shared: [vectorText(vector), { 1: read1, 2: read2, 4: read4 }[read], gradientBlock],
     },
     constants: { ...geometryConstants(geometry), ...sliceConstants(geometry, tile) },
     workgroups: Math.ceil(threads / blockThreads),

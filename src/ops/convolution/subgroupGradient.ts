@@ -1,4 +1,5 @@
 import subgroupText from '../../../kernels/conv2d_filter_gradient_subgroup.wgsl?raw';
+import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import type { OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
 import type { KernelStep } from '../plan.js';
@@ -131,7 +132,11 @@ export function subgroupGradientStep(
   const outBlocks = Math.ceil(groupOut / (tile.vector * subgroup));
   const slices = subgroupGradientSlices(given, tile);
   return {
-    kernel: { name: 'conv2d_filter_gradient_subgroup', text: subgroupText, shared: [vectorText(tile.vector)] },
+    kernel: {
+      name: 'conv2d_filter_gradient_subgroup',
+      text: subgroupText,
+      shared: [vectorText(tile.vector), gradientBlock],
+    },
     constants: {
       ...geometryConstants(geometry),
       SUBGROUP: subgroup,
