@@ -27,5 +27,6 @@ export { createState, type NetworkState, readState, writeState } from './graph/s
 export type { PlacedParameter, StateLayout } from './graph/stateLayout.js';
 export type { TrainingPlanOptions } from './graph/trainingPlan.js';
 export * from './operations.js';
+export type { BackgroundTuner, FormUser, TunerSeat } from './tune/background.js';
 export type { TuningStore } from './tune/store.js';
 export type { TuneOptions, TuneProgress } from './tune/tune.js';

@@ -152,7 +152,13 @@ function withTraining(given: Command, defaults: { readonly learningRate: string 
     .option('--crop <pixels>', 'random crops from images padded by this much', wholeNumber, 0)
     .option('--flip', 'mirror every other image at random', false)
     .option('--seed <number>', 'makes a run repeatable', wholeNumber, 1)
-    .option('--save-every <steps>', 'save a checkpoint every so many steps', count, 500);
+    .option('--save-every <steps>', 'save a checkpoint every so many steps', count, 500)
+    .addOption(
+      new Option(
+        '--tune-background',
+        'measure beside the training, and go on with the kernels that are faster',
+      ).conflicts('tune'),
+    );
 }
 
 /** How a teacher teaches. */

@@ -29,7 +29,7 @@ import { type Output, percent, sayApart } from './output.js';
 import { progressBar } from './progress.js';
 import { namedNetwork } from './summary.js';
 import { terminalText } from './terminal.js';
-import { measuringBar, tuningOptions } from './tuning.js';
+import { measuringBar, tuneInBackground, tuningOptions } from './tuning.js';
 import { reasonOf, requireWritable, writeResult } from './writing.js';
 
 export interface TrainFlags extends ReadLimits {
@@ -69,6 +69,8 @@ export interface TrainFlags extends ReadLimits {
   readonly saveEvery: number;
   /** Measure first which kernels are fastest. */
   readonly tune: boolean;
+  /** Measure it beside the training. */
+  readonly tuneBackground?: boolean;
 }
 
 /** What a teacher brings into a training. */
@@ -102,8 +104,8 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
     const teacher = guidance && restoreState(opened.device, guidance.checkpoint);
     const options = withTeacher(trainerOptions(flags, data.train, normalisation), guidance, teacher);
     await mkdir(folder, { recursive: true });
-    const trainer = await compileTrainer(state, options, flags, output, resumed);
-    const run = await trainToTheEnd(trainer, checkpoint, flags, output);
+    const { trainer, endTuning } = await compileTrainer(state, options, flags, output, resumed);
+    const run = await trainToTheEnd(trainer, checkpoint, flags, output).finally(endTuning);
 
     const accuracy = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
     const tests = accuracy === undefined ? [] : [{ step: trainer.step, accuracy }];
@@ -226,14 +228,20 @@ function schedule(flags: Pick<TrainFlags, 'warmUp' | 'schedule'>, steps: number)
   return { kind: 'step', warmUp, milestones: [Math.floor(steps / 2), Math.floor((steps * 3) / 4)], factor: 0.1 };
 }
 
+/** A training that is ready, and what ends the measuring beside it. */
+interface CompiledTrainer {
+  readonly trainer: Trainer;
+  endTuning(): void;
+}
+
 /** Compiles a training, with bars of what is compiled and measured; goes on from a checkpoint where there is one. */
 export async function compileTrainer(
   state: NetworkState,
   options: TrainerOptions,
-  flags: Pick<TrainFlags, 'tune'>,
+  flags: Pick<TrainFlags, 'tune' | 'tuneBackground'>,
   output: Output,
   resumed?: Checkpoint,
-): Promise<Trainer> {
+): Promise<CompiledTrainer> {
   const measuring = measuringBar(output);
   let bar: ReturnType<typeof progressBar> | undefined;
   const onProgress: TrainerOptions['onProgress'] = ({ compiled, total }) => {
@@ -241,13 +249,14 @@ export async function compileTrainer(
     bar.update(compiled);
   };
   try {
-    const trainer = await createTrainer(state, {
-      ...options,
-      onProgress,
-      ...tuningOptions(flags.tune, measuring, output),
-    });
+    let trainer: Trainer | undefined;
+    const background = flags.tuneBackground
+      ? await tuneInBackground(state.device, () => trainer?.step ?? 0, output)
+      : undefined;
+    const tuning = background ? { tune: background.tuner } : tuningOptions(flags.tune, measuring, output);
+    trainer = await createTrainer(state, { ...options, onProgress, ...tuning });
     if (resumed) restoreTrainer(trainer, resumed);
-    return trainer;
+    return { trainer, endTuning: () => background?.end() };
   } finally {
     measuring.stop();
     bar?.stop();

@@ -8,8 +8,7 @@ import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
 import { chooseByCost } from '../ops/choose.js';
 import type { ChooseForm, Form } from '../ops/forms.js';
-import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
-import { calibrate } from '../tune/calibrate.js';
+import { type DeviceTraits, deviceTraits, machineOf } from '../ops/traits.js';
 import { sameForm, type TunedForm, tuningScope } from '../tune/record.js';
 import { exportTuning, importTuning, type TuningStore } from '../tune/store.js';
 import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
@@ -76,7 +75,6 @@ async function tuneNetwork(
   { batch, training }: TuneFlags,
   output: Output,
 ): Promise<void> {
-  await measureMachine(device, store, output);
   const planner: Planner = (traits) =>
     training ? planTraining(network, batch, {}, traits) : planInference(network, batch, { memory: 'fastest' }, traits);
   const interrupt = interruptSignal(() => sayApart('Stopping; what was measured is remembered.', output));
@@ -91,6 +89,7 @@ async function tuneNetwork(
   try {
     const choose = await tuneForms(device, planner, { store, signal: interrupt.signal, onProgress });
     bar.stop();
+    output.say(machineLine(machineOf(deviceTraits(device)), true));
     const known = await store.load(tuningScope(device));
     report(choicesOf(device, planner, choose, known), output);
     for (const line of dropped) output.say(line);
@@ -101,15 +100,6 @@ async function tuneNetwork(
     bar.stop();
     interrupt.release();
   }
-}
-
-/** What runs side by side and how fast, where the store does not know it. */
-async function measureMachine(device: GPUDevice, store: TuningStore, output: Output): Promise<void> {
-  const scope = tuningScope(device);
-  const known = await store.loadMachine(scope);
-  const machine = known ?? (await calibrate(device));
-  if (!known) await store.addMachine(scope, machine);
-  output.say(machineLine(machine, true));
 }
 
 function faultsOf({ key, result }: TuneProgress): string[] {

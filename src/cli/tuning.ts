@@ -1,4 +1,5 @@
 import type { CompileOptions } from '../graph/compile.js';
+import { type BackgroundTuner, backgroundTuner } from '../tune/background.js';
 import { fileTuningStore } from '../tune/fileStore.js';
 import type { TuningStore } from '../tune/store.js';
 import type { TuneProgress } from '../tune/tune.js';
@@ -25,6 +26,42 @@ export function measuringBar(output: Output): MeasuringBar {
       if (tuned === total) bar.stop();
     },
     stop: () => bar?.stop(),
+  };
+}
+
+/** Measuring beside a training. */
+export interface BackgroundTuning {
+  readonly tuner: BackgroundTuner;
+  /** Ends it, and says what it came to. */
+  end(): void;
+}
+
+/** @param step - the next one, for reports */
+export async function tuneInBackground(
+  device: GPUDevice,
+  step: () => number,
+  output: Output,
+): Promise<BackgroundTuning> {
+  const controller = new AbortController();
+  let measured = 0;
+  let swapped = 0;
+  const tuner = await backgroundTuner(device, {
+    store: cachedTuning(output),
+    signal: controller.signal,
+    onProgress({ tuned }) {
+      measured = tuned;
+    },
+    onSwap(swap) {
+      swapped++;
+      output.emit({ event: 'swap', step: step(), ...swap });
+    },
+  });
+  return {
+    tuner,
+    end() {
+      controller.abort();
+      output.say(`Measured meanwhile: ${measured} operations, of which ${swapped} took another form`);
+    },
   };
 }
 

@@ -41,9 +41,9 @@ export async function upgrade(given: string, flags: UpgradeFlags, output: Output
 
     const options = trainerOptions(flags, data.train, normalisation);
     const distillation = teachingOptions(flags, teacher, options.steps);
-    const trainer = await compileTrainer(state, { ...options, distillation }, flags, output);
+    const { trainer, endTuning } = await compileTrainer(state, { ...options, distillation }, flags, output);
     await mkdir(dirname(file), { recursive: true });
-    const run = await trainToTheEnd(trainer, file, flags, output);
+    const run = await trainToTheEnd(trainer, file, flags, output).finally(endTuning);
     const after = run.interrupted ? undefined : await test(state, data.test, normalisation, flags, output);
 
     const rows: readonly Row[] = [

@@ -2,11 +2,14 @@ import { type BufferDescription, createBuffer, destroyBuffer } from '../device/b
 import { guard } from '../device/errorScopes.js';
 import { createTexture, destroyTexture } from '../device/textures.js';
 import { ICError } from '../errors.js';
-import type { ChooseForm } from '../ops/forms.js';
+import { chooseByRule } from '../ops/choose.js';
+import type { ChooseForm, Form } from '../ops/forms.js';
 import { type BoundPlan, type BufferRange, bindPlan, compilePlan } from '../ops/plan.js';
 import type { DeviceTraits } from '../ops/traits.js';
+import type { BackgroundTuner } from '../tune/background.js';
 import type { TuningStore } from '../tune/store.js';
 import type { TuneOptions } from '../tune/tune.js';
+import type { MemoryPlan } from './memory.js';
 import { type NetworkOperation, planArena, planTextures } from './operations.js';
 
 /** How far compiling is. */
@@ -21,8 +24,11 @@ export interface CompileProgress {
 export interface CompileOptions {
   /** Picks the form of every convolution, in place of `tune` and `tuning`; by a cost model where all are left out. */
   readonly choose?: ChooseForm;
-  /** Measures the forms of every convolution that is not known yet, and takes the fastest ones. Default false. */
-  readonly tune?: boolean | Omit<TuneOptions, 'store' | 'signal'>;
+  /**
+   * Measures the forms of every convolution that is not known yet, and takes the fastest ones. With a tuner of `backgroundTuner` it
+   * does so later, while the network is in use; such a tuner has a store of its own. Default false.
+   */
+  readonly tune?: boolean | Omit<TuneOptions, 'store' | 'signal'> | BackgroundTuner;
   /** Where measured choices are remembered; the choices that it holds are used without `tune`, too. */
   readonly tuning?: TuningStore;
   /** Called as each operation's kernels are compiled. */
@@ -31,10 +37,19 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An arena that there is already, and the tensors that keep their place in it. */
+export interface Before {
+  readonly arena: readonly GPUBuffer[];
+  readonly memory: Pick<MemoryPlan, 'buffers' | 'places'>;
+}
+
 /** Operations joined with memory: ready to be encoded any number of times. */
 export interface BoundOperations {
   readonly dispatches: number;
   readonly arenaBytes: number;
+  /** Buffers of the arena, and what lies where in them. */
+  readonly arena: readonly GPUBuffer[];
+  readonly memory: MemoryPlan;
   /** Dispatches of the operations that go by a name. */
   dispatchesOf(operation: string): number;
   /** Where a tensor lies. */
@@ -43,6 +58,7 @@ export interface BoundOperations {
   encode(pass: GPUComputePassEncoder, without?: string): void;
   /** Encodes what is made of constant operands, once they have changed. */
   prepare(pass: GPUComputePassEncoder): void;
+  /** Frees the memory that was made for them. */
   dispose(): void;
 }
 
@@ -54,15 +70,37 @@ export interface BoundOperations {
 export async function chooserFor(
   device: GPUDevice,
   planner: (traits: DeviceTraits) => unknown,
-  { choose, tune: wanted = false, tuning, signal }: CompileOptions,
+  options: CompileOptions,
 ): Promise<ChooseForm | undefined> {
-  if (choose) return choose;
-  if (wanted === false && !tuning) return undefined;
+  const { choose, tune, tuning } = options;
+  if (choose || !(tune || tuning)) return choose;
   // Loaded where it is asked for: it is as large as everything else here.
-  const { rememberedChoice, tune } = await import('../tune/tune.js');
-  if (wanted === false) return tuning && rememberedChoice(device, tuning);
-  const options = wanted === true ? {} : wanted;
-  return tune(device, planner, { ...options, ...(tuning && { store: tuning }), ...(signal && { signal }) });
+  return (await import('../tune/tune.js')).chooseAsWanted(device, planner, options);
+}
+
+/** The tuner that the options name. */
+export function tunerOf({ choose, tune }: CompileOptions): BackgroundTuner | undefined {
+  return !choose && typeof tune === 'object' && 'open' in tune ? tune : undefined;
+}
+
+/** Forms by the keys of their operations, and a chooser that notes them there. */
+export interface NotedForms {
+  readonly forms: ReadonlyMap<string, Form>;
+  readonly choose: ChooseForm;
+}
+
+/** Notes what a chooser chooses. */
+export function noteForms(choose: ChooseForm = chooseByRule): NotedForms {
+  const forms = new Map<string, Form>();
+  return {
+    forms,
+    choose(request) {
+      const form = choose(request);
+      const { family, tile, shared = false } = form;
+      forms.set(request.key, { family, tile, shared });
+      return form;
+    },
+  };
 }
 
 /**
@@ -91,6 +129,7 @@ export async function createBuffers(
  *
  * @param external - tensors that have buffers of their own
  * @param kept - tensors that must outlive the last operation
+ * @param before - memory to use first, which others free
  * @throws LimitError where the device cannot hold the arena or a tensor; the signal's reason when aborted.
  */
 export async function bindOperations(
@@ -99,6 +138,7 @@ export async function bindOperations(
   external: ReadonlyMap<string, BufferRange>,
   kept: readonly string[],
   options: CompileOptions = {},
+  before?: Before,
 ): Promise<BoundOperations> {
   const { onProgress, signal } = options;
   signal?.throwIfAborted();
@@ -115,16 +155,20 @@ export async function bindOperations(
   );
   const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 16);
   const isExternal = (id: string): boolean => external.has(id);
-  const memory = planArena(operations, isExternal, kept, alignment, device.limits.maxBufferSize);
-  const arena = await createBuffers(
+  const memory = planArena(operations, isExternal, kept, alignment, device.limits.maxBufferSize, before?.memory);
+  const shared = before?.arena ?? [];
+  const own = await createBuffers(
     device,
-    memory.buffers.map((size, index) => ({ label: `arena ${index}`, size, usage: 0x80 | 0x04 | 0x08 })),
+    memory.buffers
+      .map((size, index) => ({ label: `arena ${index}`, size, usage: 0x80 | 0x04 | 0x08 }))
+      .slice(shared.length),
   );
+  const arena = [...shared, ...own];
 
   const textures = planTextures(operations);
   const made: GPUTexture[] = [];
   const free = (): void => {
-    for (const buffer of arena) destroyBuffer(device, buffer);
+    for (const buffer of own) destroyBuffer(device, buffer);
     for (const texture of made) destroyTexture(device, texture);
   };
   const range = (id: string, size?: number): BufferRange => {
@@ -155,6 +199,8 @@ export async function bindOperations(
   return {
     dispatches: bound.reduce((sum, { dispatches }) => sum + dispatches, 0),
     arenaBytes: memory.arenaBytes + textures.bytes,
+    arena,
+    memory,
     dispatchesOf: (name) =>
       bound.reduce((sum, { dispatches }, index) => sum + (named(index) === name ? dispatches : 0), 0),
     range,

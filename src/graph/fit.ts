@@ -1,7 +1,7 @@
 import { checkBinding, checkLimit, checkWorkgroups } from '../device/limits.js';
 import { ICError, LimitError } from '../errors.js';
 import { gridOf, tensorBytes } from '../ops/plan.js';
-import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { type DeviceTraits, planningTraits } from '../ops/traits.js';
 import type { Network } from './network.js';
 import type { NetworkOperation } from './operations.js';
 import { inferShapes } from './shapes.js';
@@ -15,7 +15,7 @@ type Planner = (network: Network, batch: number, traits: DeviceTraits) => readon
  * largest input.
  */
 export async function checkFit(device: GPUDevice, network: Network, batch: number, planner: Planner): Promise<void> {
-  const traits = deviceTraits(device);
+  const traits = planningTraits(device);
   const excess = excessOf(device, network, batch, planner, traits);
   if (excess === undefined) return;
   const fits = (candidate: Network, images: number): boolean =>

@@ -4,9 +4,18 @@ import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
 import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
+import type { Form } from '../ops/forms.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
-import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
-import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
+import { type DeviceTraits, planningTraits } from '../ops/traits.js';
+import {
+  type BoundOperations,
+  bindOperations,
+  type CompileOptions,
+  chooserFor,
+  createBuffers,
+  noteForms,
+  tunerOf,
+} from './compile.js';
 import { checkFit } from './fit.js';
 import { type InferenceOperations, type InferencePlanOptions, planInference } from './inferencePlan.js';
 import { inputTensor } from './names.js';
@@ -27,6 +36,8 @@ export interface InferenceNetwork {
   readonly dispatches: number;
   /** Of the memory that activations share. */
   readonly arenaBytes: number;
+  /** The form of every operation that has several, by its key; with a background tuner those in use now. */
+  readonly forms: ReadonlyMap<string, Form>;
   /** Where the images, NHWC float32, are read from, and where the output is left. */
   readonly input: BufferRange;
   /** Where the output is left, float32. */
@@ -34,7 +45,8 @@ export interface InferenceNetwork {
   /**
    * Encodes one batch. The first time after the state has changed, batch norms are made into scales and shifts, and filters
    * transformed, in a submission of its own ahead of any that the pass can be in: passes may be submitted in any order, or not
-   * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again.
+   * at all. A pass that was encoded before the state changed, and is submitted after, has to be encoded again. With a background
+   * tuner a pass is to be submitted in the task that it was encoded in.
    *
    * @throws DisposedError, DeviceLostError
    */
@@ -89,9 +101,12 @@ export async function compileForward(
   state.assertUsable('compile');
   const { batch, logits = false } = options;
   const network = logits ? withoutSoftmax(state.network) : state.network;
+  const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits).forward);
-  const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
+  const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
+  const traits = planningTraits(device);
+  const plan = planner({ ...traits, choose: noted.choose });
   const inputShape = inferShapes(network, batch).get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
@@ -113,19 +128,37 @@ export async function compileForward(
     throw error;
   }
   const folding = fold;
+  const first = forward;
   const output = { ...forward.range(plan.output), size: tensorBytes(...plan.outputShape) };
   const life = lifetime(
     device,
     'network',
     () => {
+      adoption?.leave();
       folding.dispose();
-      forward.dispose();
+      first.dispose();
       destroyBuffer(device, input);
     },
     state,
   );
   /** The version of the state from which the rest was derived by what is submitted. */
   let preparedVersion: number | undefined;
+  const adoption =
+    seat &&
+    (await import('./adoption.js')).adopt(seat, {
+      name: network.name,
+      operations: (others) => planner(others).forward,
+      traits,
+      noted,
+      device,
+      bound: first,
+      external,
+      kept: [plan.output],
+      replace(others) {
+        forward = others;
+        preparedVersion = undefined;
+      },
+    });
 
   function prepare(pass: GPUComputePassEncoder): void {
     folding.encode(pass);
@@ -141,14 +174,22 @@ export async function compileForward(
       preparedVersion = state.version;
     }
     forward.encode(pass);
+    adoption?.noteUse();
   }
 
   return {
     batch,
     inputShape,
     outputShape: plan.outputShape,
-    dispatches: forward.dispatches,
-    arenaBytes: forward.arenaBytes,
+    get dispatches() {
+      return forward.dispatches;
+    },
+    get arenaBytes() {
+      return forward.arenaBytes;
+    },
+    get forms() {
+      return (adoption ?? noted).forms;
+    },
     input: external.get(inputTensor)!,
     output,
     encode,

@@ -6,6 +6,8 @@ export interface Lifetime {
   readonly first: number;
   /** Index of the operation that last touches it. */
   readonly last: number;
+  /** Where it lies already. */
+  readonly place?: Place | undefined;
 }
 
 /** Where a tensor lies. */
@@ -31,24 +33,28 @@ export interface MemoryPlan {
  *
  * @param alignment - what every offset is a multiple of, in bytes
  * @param largestBuffer - bytes of a buffer at most; a tensor that takes more has one of its own
+ * @param given - bytes of buffers that there are already
  */
 export function planMemory(
   lifetimes: readonly Lifetime[],
   alignment: number,
   largestBuffer = Number.POSITIVE_INFINITY,
+  given: readonly number[] = [],
 ): MemoryPlan {
   const placed: (Lifetime & Place)[] = [];
-  const order = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  const order = [...lifetimes].sort(
+    (a, b) => Number(!a.place) - Number(!b.place) || b.bytes - a.bytes || a.first - b.first,
+  );
   for (const tensor of order) {
+    const { place } = tensor;
     const neighbours = placed.filter((other) => other.first <= tensor.last && tensor.first <= other.last);
-    let buffer = 0;
-    let offset = lowestGap(neighbours, buffer, tensor.bytes, alignment);
-    while (offset > 0 && offset + tensor.bytes > largestBuffer) {
-      offset = lowestGap(neighbours, ++buffer, tensor.bytes, alignment);
-    }
+    let { buffer, offset } = place ?? { buffer: 0, offset: lowestGap(neighbours, 0, tensor.bytes, alignment) };
+    const isFull = (): boolean =>
+      (offset > 0 || buffer < given.length) && offset + tensor.bytes > (given[buffer] ?? largestBuffer);
+    while (!place && isFull()) offset = lowestGap(neighbours, ++buffer, tensor.bytes, alignment);
     placed.push({ ...tensor, buffer, offset });
   }
-  const buffers: number[] = [];
+  const buffers = [...given];
   for (const { buffer, offset, bytes } of placed) buffers[buffer] = Math.max(buffers[buffer] ?? 0, offset + bytes);
   return {
     arenaBytes: buffers.reduce((sum, bytes) => sum + bytes, 0),

@@ -60,6 +60,7 @@ export function inLayer<T>(layer: string, work: () => T): T {
  * @param external - tensors that have buffers of their own
  * @param kept - tensors that must outlive the last operation
  * @param largestBuffer - bytes of a buffer of the arena at most
+ * @param given - an arena that there is already, and where in it tensors lie that stay
  */
 export function planArena(
   operations: readonly NetworkOperation[],
@@ -67,6 +68,7 @@ export function planArena(
   kept: readonly string[],
   alignment: number,
   largestBuffer?: number,
+  given?: Pick<MemoryPlan, 'buffers' | 'places'>,
 ): MemoryPlan {
   const lifetimes = new Map<string, Lifetime>();
   operations.forEach((operation, index) => {
@@ -77,10 +79,10 @@ export function planArena(
       const lasting = use === 'prepared';
       const first = lasting ? 0 : (known?.first ?? index);
       const last = lasting || kept.includes(id) ? operations.length : index;
-      lifetimes.set(id, { id, bytes: Math.max(bytes, known?.bytes ?? 0), first, last });
+      lifetimes.set(id, { id, bytes: Math.max(bytes, known?.bytes ?? 0), first, last, place: given?.places.get(id) });
     }
   });
-  return planMemory([...lifetimes.values()], alignment, largestBuffer);
+  return planMemory([...lifetimes.values()], alignment, largestBuffer, given?.buffers);
 }
 
 /** The textures that operations need for themselves. */

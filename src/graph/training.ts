@@ -1,9 +1,18 @@
 import { destroyBuffer, writeBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { type DistillationLoss, distillationWeightBytes, logitDistillation } from '../ops/distillation.js';
+import type { Form } from '../ops/forms.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
-import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
-import { type BoundOperations, bindOperations, type CompileOptions, chooserFor, createBuffers } from './compile.js';
+import { type DeviceTraits, planningTraits } from '../ops/traits.js';
+import {
+  type BoundOperations,
+  bindOperations,
+  type CompileOptions,
+  chooserFor,
+  createBuffers,
+  noteForms,
+  tunerOf,
+} from './compile.js';
 import { checkFit } from './fit.js';
 import {
   distancesTensor,
@@ -28,6 +37,8 @@ export interface TrainingNetwork {
   readonly dispatches: number;
   /** Of the memory that activations and gradients share. */
   readonly arenaBytes: number;
+  /** The form of every operation that has several, by its key; with a background tuner those in use now. */
+  readonly forms: ReadonlyMap<string, Form>;
   /** Where the images (NHWC float32) and labels (uint32) are read from. */
   readonly input: BufferRange;
   /** [batch], uint32. */
@@ -51,7 +62,8 @@ export interface TrainingNetwork {
   encode(pass: GPUComputePassEncoder, distil?: boolean): void;
   /**
    * To be called behind the submit of a step's passes, which the network does not see: counts the batch. Until then, and for
-   * ever where it is left out, networks compiled for inference derive what they need from the state in every pass anew.
+   * ever where it is left out, networks compiled for inference derive what they need from the state in every pass anew, and no
+   * form that a background tuner finds is taken.
    */
   submitted(): void;
   /** Frees what the compiled network owns; the state stays. */
@@ -93,9 +105,12 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
   const { device, network } = state;
   state.assertUsable('compile');
   const { batch, distillation } = options;
+  const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planTraining(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
-  const plan = planner(deviceTraits(device, await chooserFor(device, planner, options)));
+  const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
+  const traits = planningTraits(device);
+  const plan = planner({ ...traits, choose: noted.choose });
   const inputShape = inferShapes(network, batch).get('input')!;
   const storage = 0x80 | 0x08 | 0x04;
   const own = await createBuffers(device, [
@@ -122,11 +137,28 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     for (const buffer of own) destroyBuffer(device, buffer);
     throw error;
   }
+  const first = bound;
+  const adoption =
+    seat &&
+    (await import('./adoption.js')).adopt(seat, {
+      name: network.name,
+      operations: (others) => planner(others).operations,
+      traits,
+      noted,
+      device,
+      bound: first,
+      external,
+      kept,
+      replace(others) {
+        bound = others;
+      },
+    });
   const life = lifetime(
     device,
     'training',
     () => {
-      bound.dispose();
+      adoption?.leave();
+      first.dispose();
       for (const buffer of own) destroyBuffer(device, buffer);
     },
     state,
@@ -134,8 +166,15 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
   return {
     batch,
     inputShape,
-    dispatches: bound.dispatches - bound.dispatchesOf(logitDistillation),
-    arenaBytes: bound.arenaBytes,
+    get dispatches() {
+      return bound.dispatches - bound.dispatchesOf(logitDistillation);
+    },
+    get arenaBytes() {
+      return bound.arenaBytes;
+    },
+    get forms() {
+      return (adoption ?? noted).forms;
+    },
     input: external.get(inputTensor)!,
     labels: external.get(labelsTensor)!,
     logits: { ...bound.range(plan.logits), size: tensorBytes(...plan.logitsShape) },
@@ -153,11 +192,15 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     }),
     encode(pass, distil = true) {
       life.assertUsable('encode');
+      adoption?.hold();
       bound.encode(pass, distil ? undefined : logitDistillation);
       // Statistics that lie elsewhere leave the state as it is.
       if (!options.statistics) state.unsubmitted = true;
     },
-    submitted: () => noteSubmitted(state, options.statistics ? 0 : 1),
+    submitted() {
+      noteSubmitted(state, options.statistics ? 0 : 1);
+      adoption?.release();
+    },
     dispose: life.dispose,
   };
 }

@@ -1,6 +1,6 @@
 import text from '../../kernels/copy_channels.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkFields } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { vectorText, vectorWidths } from './vectors.js';
 import { requireInteger } from './windows.js';
@@ -12,8 +12,6 @@ export interface ConcatShape {
   /** Channels of every input, in order. */
   readonly channels: readonly number[];
 }
-
-const fields: Fields<ConcatShape> = { pixels: 'needed', channels: 'needed' };
 
 /** Concatenation. Operands: input0, input1, ... [pixels, channels[i]], output [pixels, sum of the channels]. */
 export function planConcat(shape: ConcatShape): OperationPlan {
@@ -106,8 +104,8 @@ function offsetOf({ channels }: ConcatShape, index: number): number {
 }
 
 function checkConcat(operation: string, shape: ConcatShape): number {
-  checkFields(operation, shape, fields);
   const { pixels, channels } = shape;
+  checkFields(operation, shape, { pixels, channels });
   const place = { operation, prefix: '' };
   requireInteger(pixels, 1, 'pixels', place);
   if (channels.length === 0) {

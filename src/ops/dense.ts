@@ -2,10 +2,9 @@ import { planConvolutionFilterGradient } from './convolution/filterGradient.js';
 import { planConvolution } from './convolution/forward.js';
 import { planConvolutionInputGradient } from './convolution/inputGradient.js';
 import type { ConvolutionShape } from './convolution/shape.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import type { OperationPlan } from './plan.js';
 import type { DeviceTraits } from './traits.js';
-import { requireInteger } from './windows.js';
 
 /** A fully connected layer: the 1x1 convolution of a row of `batch` pixels. */
 export interface DenseShape {
@@ -16,8 +15,6 @@ export interface DenseShape {
   /** Columns of the output. */
   readonly outFeatures: number;
 }
-
-const fields: Fields<DenseShape> = { batch: 'needed', inFeatures: 'needed', outFeatures: 'needed' };
 
 /** output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`. */
 export function planDense(shape: DenseShape, options: { readonly bias: boolean }, traits: DeviceTraits): OperationPlan {
@@ -42,10 +39,7 @@ export function planDenseWeightGradient(shape: DenseShape, traits: DeviceTraits)
 }
 
 function denseAsConvolution(operation: string, shape: DenseShape): ConvolutionShape {
-  checkFields(operation, shape, fields);
   const { batch, inFeatures, outFeatures } = shape;
-  for (const [name, size] of Object.entries({ batch, inFeatures, outFeatures })) {
-    requireInteger(size, 1, name, { operation, prefix: '' });
-  }
+  checkShape(operation, shape, { batch, inFeatures, outFeatures });
   return { batch: 1, inHeight: 1, inWidth: batch, inChannels: inFeatures, outChannels: outFeatures, kernel: [1, 1] };
 }

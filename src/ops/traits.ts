@@ -1,6 +1,6 @@
 import { isSoftware } from '../device/adapter.js';
 import { subgroupSize } from '../device/device.js';
-import type { ChooseForm } from './forms.js';
+import type { ChooseForm, RankedForm } from './forms.js';
 import type { Machine } from './machine.js';
 import { machineByName, softwareMachine, unknownMachine } from './machineTable.js';
 
@@ -24,6 +24,8 @@ export interface DeviceTraits {
   readonly largestBody?: number;
   /** Picks a form for an operation; by the cost model where left out. */
   readonly choose?: ChooseForm;
+  /** Remembers which forms operations have on one machine, so that planning them again takes less; begin with an empty one. */
+  readonly offers?: Map<string, readonly RankedForm[]>;
 }
 
 /** Lanes of llvmpipe's subgroups; SwiftShader has 4, and reads textures no faster. */
@@ -52,6 +54,11 @@ export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTrai
     ...(subgroup !== undefined && { subgroup }),
     ...(choose && { choose }),
   };
+}
+
+/** The traits of a device for planning the same operations several times. */
+export function planningTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
+  return { ...deviceTraits(device, choose), offers: new Map() };
 }
 
 /** The machine that costs are counted for. */

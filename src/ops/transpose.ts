@@ -1,7 +1,6 @@
 import text from '../../kernels/transpose.wgsl?raw';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { requireInteger } from './windows.js';
 
 /** Matrices that are turned round, each by itself. */
 export interface TransposeShape {
@@ -13,8 +12,6 @@ export interface TransposeShape {
   readonly columns: number;
 }
 
-const fields: Fields<TransposeShape> = { batch: 'needed', rows: 'needed', columns: 'needed' };
-
 /**
  * Matrices turned round: images [N, H W, C] into rows [N, C H W] and back, each the other's gradient. Operands: input
  * [batch, rows, columns], output [batch, columns, rows], overwritten, or added to with `accumulate`.
@@ -23,11 +20,8 @@ const fields: Fields<TransposeShape> = { batch: 'needed', rows: 'needed', column
  */
 export function planTranspose(shape: TransposeShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
   const operation = 'transpose';
-  checkFields(operation, shape, fields);
   const { batch, rows, columns } = shape;
-  for (const [name, size] of Object.entries({ batch, rows, columns })) {
-    requireInteger(size, 1, name, { operation, prefix: '' });
-  }
+  checkShape(operation, shape, { batch, rows, columns });
   const accumulate = options.accumulate ?? false;
   const bytes = tensorBytes(batch, rows, columns);
   return {

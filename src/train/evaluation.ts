@@ -2,7 +2,7 @@ import { kindOf, requireKind } from '../arrays.js';
 import { destroyBuffer, readBuffer, writeBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { ShapeError } from '../errors.js';
-import { type BoundOperations, bindOperations, type CompileOptions, createBuffers } from '../graph/compile.js';
+import { type BoundOperations, bindOperations, type CompileOptions, createBuffers, tunerOf } from '../graph/compile.js';
 import { compileInference, type InferenceNetwork } from '../graph/inference.js';
 import { labelsTensor, lossesTensor, ranksTensor } from '../graph/names.js';
 import type { Network } from '../graph/network.js';
@@ -115,7 +115,7 @@ export async function compileEvaluation(
 
   const runAlone: Evaluation['runBatches'] = async (batches, { signal, onProgress } = {}) => {
     writeBuffer(device, totals, new Float32Array(4));
-    const queue = stepQueue(device, 'evaluate', life);
+    const queue = stepQueue(device, 'evaluate', life, tunerOf(options));
     let done = 0;
     for await (const { images, labels: given } of batches) {
       signal?.throwIfAborted();

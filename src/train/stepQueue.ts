@@ -1,6 +1,7 @@
 import { submitPass } from '../device/device.js';
 import { guard } from '../device/errorScopes.js';
 import type { Lifetime } from '../device/lifetime.js';
+import type { BackgroundTuner } from '../tune/background.js';
 
 /** Submits steps to a device, a bounded number of them ahead of the GPU. */
 export interface StepQueue {
@@ -24,14 +25,21 @@ const mostInFlight = 2;
 
 /**
  * @param life - of what is submitted
+ * @param tuner - that would find no idle time while steps follow one another
  * @throws from `room` and `end` what the device found in a step, LimitError or UnsupportedError; from all of its functions
  *   DisposedError, and DeviceLostError once the device is gone.
  */
-export function stepQueue(device: GPUDevice, operation: string, life: Pick<Lifetime, 'assertUsable'>): StepQueue {
+export function stepQueue(
+  device: GPUDevice,
+  operation: string,
+  life: Pick<Lifetime, 'assertUsable'>,
+  tuner?: Pick<BackgroundTuner, 'giveTurn'>,
+): StepQueue {
   const inFlight: Promise<unknown>[] = [];
   return {
     async room() {
       while (inFlight.length >= mostInFlight) await inFlight.shift();
+      await tuner?.giveTurn();
       life.assertUsable(operation);
     },
     submit(label, encode, encodeAhead) {

@@ -1,14 +1,15 @@
 import { destroyBuffer, readBuffer, readBuffers, writeBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { NumericError, ShapeError } from '../errors.js';
-import { type CompileOptions, createBuffers } from '../graph/compile.js';
+import { type CompileOptions, createBuffers, tunerOf } from '../graph/compile.js';
 import type { Network } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
-import { type NetworkState, noteSubmitted } from '../graph/state.js';
+import type { NetworkState } from '../graph/state.js';
 import { compileTraining, type TrainingNetwork, type TrainingOptions } from '../graph/training.js';
 import { type Used, using } from '../graph/uses.js';
 import { createBatcher } from '../io/batches.js';
 import type { ImageDataset, Normalisation } from '../io/dataset.js';
+import type { Form } from '../ops/forms.js';
 import { planStepMetrics, statusBytes, stepStateBytes } from '../ops/loss.js';
 import { type BufferRange, bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
 import { recordText, trainingRecord } from './checkpointRecord.js';
@@ -117,6 +118,8 @@ export interface Trainer {
   readonly distillationDispatches: number;
   /** Of the memory that activations and gradients share. */
   readonly arenaBytes: number;
+  /** The form of every operation that has several, by its key; with a background tuner those of the next step. */
+  readonly forms: ReadonlyMap<string, Form>;
   /**
    * Trains on. It needs the state to itself, and the teacher's to stay as it is.
    *
@@ -136,7 +139,8 @@ const storage = 0x80 | 0x04 | 0x08;
 
 /**
  * Compiles a training. It goes on from `trainer.step`, and since a step depends on state, options and its number alone, a
- * training that was stopped and restored gives bit for bit what an uninterrupted one gives on the same adapter.
+ * training that was stopped and restored gives bit for bit what an uninterrupted one gives on the same adapter. With a background
+ * tuner that holds as long as the forms in use are the same.
  *
  * @throws ShapeError, also for names, numbers or layers that no checkpoint could hold; LimitError, UnsupportedError,
  * DisposedError, DeviceLostError; the signal's reason when compiling is aborted.
@@ -208,7 +212,9 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
       );
     }
     trainer.step++;
-    noteSubmitted(state, parts);
+    state.batchesTracked += parts;
+    // Behind the whole step: from here on other forms may be taken.
+    training.submitted();
   }
 
   /** Sets the counters back to the last good step, where the GPU has left the rest. */
@@ -221,7 +227,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
 
   async function runAlone({ steps, signal, onStep, reportEvery = usualReportEvery }: RunOptions): Promise<void> {
     const end = Math.min(options.steps, steps === undefined ? options.steps : trainer.step + steps);
-    const queue = stepQueue(device, 'train', life);
+    const queue = stepQueue(device, 'train', life, tunerOf(options));
     let reported = trainer.step;
     let reading = Promise.resolve();
     try {
@@ -252,9 +258,16 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     options,
     optimiser,
     step: 0,
-    dispatches: compiled.dispatches,
+    get dispatches() {
+      return compiled.dispatches();
+    },
     distillationDispatches: compiled.distillationDispatches,
-    arenaBytes: training.arenaBytes,
+    get arenaBytes() {
+      return training.arenaBytes;
+    },
+    get forms() {
+      return training.forms;
+    },
     parts,
     status,
     async run(runOptions = {}) {
@@ -303,10 +316,10 @@ interface CompiledStep {
   readonly statistics: GPUBuffer;
   readonly ring: GPUBuffer;
   readonly distanceRing?: GPUBuffer;
-  readonly dispatches: number;
   readonly distillationDispatches: number;
   /** Parts in which the batch is computed. */
   readonly parts: number;
+  dispatches(): number;
   encode(pass: GPUComputePassEncoder, part: number, distil: boolean): void;
   dispose(): void;
 }
@@ -344,7 +357,8 @@ async function compileStep(state: NetworkState, options: TrainerOptions): Promis
       optimiser,
       ...(teacher && { teacher }),
       parts,
-      dispatches: parts * (training.dispatches + metrics.dispatches + (sums?.dispatches ?? 0)) + optimiser.dispatches,
+      dispatches: () =>
+        parts * (training.dispatches + metrics.dispatches + (sums?.dispatches ?? 0)) + optimiser.dispatches,
       distillationDispatches: parts * ((teacher?.dispatches ?? 0) + (training.distillation?.dispatches ?? 0)),
       encode(pass, part, distil) {
         if (distil) teacher?.encode(pass);

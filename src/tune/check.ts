@@ -1,4 +1,4 @@
-import type { Form } from '../ops/forms.js';
+import type { Family } from '../ops/forms.js';
 
 /** Unit roundoff of float32. */
 const epsilon = 2 ** -24;
@@ -15,10 +15,10 @@ const following = 16;
 const productVariance = 1 / 9;
 
 /**
- * The error allowed a form. How many products an element sums up shows in the results themselves: their mean square is that
+ * The error allowed between forms of some families. How many products an element sums up shows in the results themselves: their mean square is that
  * many times the variance of a product, and whatever scales the sums scales it and the error alike.
  */
-export function allowedError(reference: Float32Array, { family }: Pick<Form, 'family'>): number {
+export function allowedError(reference: Float32Array, families: readonly Family[]): number {
   let squares = 0;
   let count = 0;
   for (const value of reference) {
@@ -28,21 +28,21 @@ export function allowedError(reference: Float32Array, { family }: Pick<Form, 'fa
     count++;
   }
   const terms = squares / Math.max(count, 1) / productVariance;
-  return epsilon * sumFactor * (family === 'winograd' ? winogradFactor : 1) * (terms + following);
+  return epsilon * sumFactor * (families.includes('winograd') ? winogradFactor : 1) * (terms + following);
 }
 
-/** What is wrong with a form's outputs beside those of the naive form; undefined where nothing is. */
+/** What is wrong with a form's outputs beside those of a reference, both of some family; undefined where nothing is. */
 export function faultOf(
   outputs: ReadonlyMap<string, Float32Array>,
   references: ReadonlyMap<string, Float32Array>,
-  form: Pick<Form, 'family'>,
+  families: readonly Family[],
 ): string | undefined {
   for (const [name, reference] of references) {
     const values = outputs.get(name);
     if (values?.length !== reference.length) {
       return `${name}: ${reference.length} values expected, ${values?.length ?? 'none'} found`;
     }
-    const allowed = allowedError(reference, form);
+    const allowed = allowedError(reference, families);
     // Written so that NaN, which an output holds where nothing was stored, is at fault.
     const wrong = reference.findIndex((value, index) => !(Math.abs(values[index]! - value) <= allowed));
     if (wrong >= 0) {

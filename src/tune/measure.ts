@@ -3,6 +3,7 @@ import { DeviceLostError, ICError } from '../errors.js';
 import type { Form, FormRequest } from '../ops/forms.js';
 import { type CompiledPlan, compilePlan } from '../ops/plan.js';
 import { faultOf } from './check.js';
+import type { Pace } from './pace.js';
 import { quantile, type RaceOptions, race, winnerOf } from './race.js';
 import { sameForm, type TunedForm } from './record.js';
 import { type Contestant, createWorkbench, type Workbench } from './workbench.js';
@@ -32,27 +33,28 @@ export interface Measurement {
   readonly request: FormRequest;
   readonly candidates: readonly Form[];
   readonly heuristic: Form;
+  /** What the others are checked against; undefined where there is nothing. */
+  readonly reference: Form | undefined;
 }
 
 /**
- * Checks forms against the naive one and times those that are right. The heuristic's form wins unless another one is faster
- * beyond noise; the naive one where none is right.
+ * Checks forms against the reference and times those that are right. The heuristic's form wins unless another one is faster
+ * beyond noise; the reference where none is right.
  *
  * @throws DeviceLostError; the signal's reason when aborted.
  */
 export async function measureForms(
   device: GPUDevice,
-  { request, candidates, heuristic }: Measurement,
+  { request, candidates, heuristic, reference: correct }: Measurement,
   options: RaceOptions,
 ): Promise<TuningResult> {
-  const { signal } = options;
-  const naive = request.forms.find(({ family }) => family === 'naive');
+  const { signal, pace } = options;
   const fallback = { form: heuristic, heuristic };
-  if (!naive) return { ...fallback, candidates: allWith(candidates, 'no naive form to be checked against') };
-  const forms = candidates.includes(naive) ? candidates : [...candidates, naive];
-  // In parallel, and the naive one with them.
+  if (!correct) return { ...fallback, candidates: allWith(candidates, 'nothing to be checked against') };
+  const forms = candidates.includes(correct) ? candidates : [...candidates, correct];
+  // In parallel where the pace allows it, and the reference with them.
   const plans = await Promise.all(
-    forms.map((form) => orFault(device, async () => compilePlan(device, request.plan(form)))),
+    forms.map((form) => orFault(device, () => pace.compile(async () => compilePlan(device, request.plan(form))))),
   );
   signal?.throwIfAborted();
 
@@ -60,20 +62,23 @@ export async function measureForms(
   const contestants = new Map<Form, Contestant>();
   const faults = new Map<Form, string>();
   try {
-    const reference = await enter(device, workbench, plans[forms.indexOf(naive)]!);
+    const reference = await enter(device, workbench, plans[forms.indexOf(correct)]!, pace);
     if (typeof reference === 'string') {
-      return { ...fallback, candidates: allWith(candidates, `cannot be checked, the naive form fails: ${reference}`) };
+      return {
+        ...fallback,
+        candidates: allWith(candidates, `cannot be checked, the ${correct.family} form fails: ${reference}`),
+      };
     }
-    contestants.set(naive, reference.contestant);
+    contestants.set(correct, reference.contestant);
     for (const [index, form] of forms.entries()) {
       signal?.throwIfAborted();
-      if (form === naive) continue;
-      const entry = await enter(device, workbench, plans[index]!);
+      if (form === correct) continue;
+      const entry = await enter(device, workbench, plans[index]!, pace);
       if (typeof entry === 'string') {
         faults.set(form, entry);
         continue;
       }
-      const fault = faultOf(entry.outputs, reference.outputs, form);
+      const fault = faultOf(entry.outputs, reference.outputs, [form.family, correct.family]);
       if (fault === undefined) contestants.set(form, entry.contestant);
       else {
         faults.set(form, fault);
@@ -81,7 +86,7 @@ export async function measureForms(
       }
     }
     const right = candidates.filter((form) => contestants.has(form));
-    const racing = right.length > 0 ? right : [naive];
+    const racing = right.length > 0 ? right : [correct];
     const times = await race(
       device,
       racing.map((form) => contestants.get(form)!),
@@ -130,11 +135,12 @@ async function enter(
   device: GPUDevice,
   workbench: Workbench,
   compiled: CompiledPlan | string,
+  pace: Pace,
 ): Promise<Entry | string> {
   if (typeof compiled === 'string') return compiled;
   const contestant = await orFault(device, () => workbench.bind(compiled));
   if (typeof contestant === 'string') return contestant;
-  const outputs = await orFault(device, () => workbench.run(contestant));
+  const outputs = await orFault(device, () => pace.run(() => workbench.run(contestant)));
   if (typeof outputs !== 'string') return { contestant, outputs };
   contestant.dispose();
   return outputs;

@@ -1,10 +1,13 @@
 import type { BoundPlan } from '../ops/plan.js';
+import type { Pace } from './pace.js';
 import { createStopwatch, isPlausible, type Reading } from './stopwatch.js';
 
 export interface RaceOptions {
   /** Of measuring, once every contestant has its first time. */
   readonly seconds: number;
   readonly signal?: AbortSignal | undefined;
+  /** Of the samples. */
+  readonly pace: Pace;
 }
 
 /** Milliseconds; a shorter sample would time the submit. */
@@ -25,12 +28,12 @@ const mostRounds = 9;
 export async function race(
   device: GPUDevice,
   plans: readonly Pick<BoundPlan, 'encode'>[],
-  { seconds, signal }: RaceOptions,
+  { seconds, signal, pace }: RaceOptions,
 ): Promise<number[][]> {
   const stopwatch = createStopwatch(device);
   const time = (index: number, runs: number): Promise<Reading> => {
     signal?.throwIfAborted();
-    return stopwatch.time(plans[index]!, runs);
+    return pace.run(() => stopwatch.time(plans[index]!, runs));
   };
   try {
     const firsts: FirstTime[] = [];

@@ -56,6 +56,19 @@ export function isPlausible({ wall, queries = 0 }: Reading): boolean {
   return queries >= wall / 2 && queries <= wall;
 }
 
+/** Milliseconds from one value of the clock to the next; browsers make it coarse. */
+export function clockStep(): number {
+  const start = performance.now();
+  for (let look = 0; look < mostLooks; look++) {
+    const step = performance.now() - start;
+    if (step > 0) return step;
+  }
+  return 0;
+}
+
+/** At a clock: some milliseconds, should it stand still. */
+const mostLooks = 100_000;
+
 interface Timestamps {
   readonly around: { readonly timestampWrites: GPUComputePassTimestampWrites };
   resolve(encoder: GPUCommandEncoder): void;

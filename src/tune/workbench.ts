@@ -141,13 +141,21 @@ function sharedName(name: string, bytes: number): string {
   return `${name} ${bytes}`;
 }
 
-/** Values in [-1, 1), the same for an operand at every time (xorshift). */
+/** A prime: what is repeated meets no tile at the same place again. */
+const mostRandom = 1_048_573;
+
+/** Values in [-1, 1), the same for an operand at every time (xorshift); those of a large one begin anew now and then. */
 function randomValues(count: number, name: string): Float32Array<ArrayBuffer> {
   let state = [...name].reduce((hash, letter) => Math.imul(hash, 31) + letter.charCodeAt(0), 0x9e3779b9) | 1;
-  return new Float32Array(count).map(() => {
+  const values = new Float32Array(count);
+  for (let index = 0; index < Math.min(count, mostRandom); index++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return state / 2 ** 31;
-  });
+    values[index] = state / 2 ** 31;
+  }
+  for (let start = mostRandom; start < count; start += mostRandom) {
+    values.set(values.subarray(0, Math.min(mostRandom, count - start)), start);
+  }
+  return values;
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeTuning, encodeTuning, version } from '../../src/tune/record.js';
-import { adapter, type Installed, installCommand, objects } from '../cli/icnet.js';
+import { adapter, type Installed, installCommand, objects, writeIdxFolder } from '../cli/icnet.js';
+import { stripes } from '../train/smallTraining.js';
 
 let icnet: Installed;
 let cache: string;
@@ -22,6 +23,29 @@ afterAll(async () => {
 
 const fine = { code: 0, signal: null };
 const small = ['--network', 'ic-resnet8', '--width', '4', '--input', '3x3x1', '--batch', '2', '--adapter', adapter];
+
+describe('icnet train --tune-background', () => {
+  const training = ['train', '--network', 'ic-resnet8', '--width', '4', '--data', 'stripes', '--batch', '8'];
+
+  it('trains at once, measures beside it, and ends with the training', async () => {
+    await writeIdxFolder(join(icnet.folder, 'stripes'), stripes(32), stripes(21));
+    const flags = ['--steps', '40', '--adapter', adapter, '--tune-background', '--json'];
+    const ended = await icnet.run([...training, ...flags]);
+    expect(ended).toMatchObject(fine);
+    expect(ended.stderr).toMatch(/^Measured meanwhile: \d+ operations, of which \d+ took another form$/m);
+    const events = objects(ended.stdout);
+    expect(events.filter(({ event }) => event === 'step')).toHaveLength(40);
+    for (const swap of events.filter(({ event }) => event === 'swap')) {
+      expect(swap).toMatchObject({ network: 'ic-resnet8', key: expect.any(String), to: { tile: expect.any(Object) } });
+    }
+  });
+
+  it('is one of two ways to measure', async () => {
+    const refused = await icnet.run([...training, '--tune', '--tune-background']);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain("option '--tune-background' cannot be used with option '--tune'");
+  });
+});
 
 describe('icnet tune', () => {
   it('measures, remembers, exports, and measures nothing the second time', async () => {

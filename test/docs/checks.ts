@@ -130,6 +130,11 @@ export const checks: Readonly<Record<string, Check>> = {
     expect(printed.slice(printed.lastIndexOf('[')).match(/'[^']+'/g)).toEqual(names.map((name) => `'${name}'`));
   },
 
+  'docs/performance.md 1': (printed) => {
+    expectLogits(list(printed), tiny, new Float32Array(64).fill(0.5));
+    expect(printed.match(/'(tiled|subgroup|winograd|naive)'/g)!.length).toBeGreaterThan(3);
+  },
+
   // torchvision's mobilenet_v2 of 10 classes, and the weights of the second term.
   'docs/networks.md 1': (printed) => {
     const network = networkByName('ic-mobilenet-v2', { classes: 10, input: { height: 96, width: 96, channels: 3 } });
@@ -169,6 +174,8 @@ export const checks: Readonly<Record<string, Check>> = {
   },
 
   'docs/training.md 2': (printed) => expect(printed).toMatch(/^ic-resnet8 \d\d/),
+
+  'docs/training.md 3': (printed) => expect(printed).toMatch(/^2 \d+$/m),
 
   'docs/weights.md 1': (printed) => {
     const tensors = networkParameters(networkByName('resnet18')).length;

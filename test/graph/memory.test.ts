@@ -103,6 +103,44 @@ describe('planMemory', () => {
     );
   });
 
+  it('uses the memory that there is, where what stays keeps its place, and adds buffers for what does not fit', () => {
+    fc.assert(
+      fc.property(lifetimes, lifetimes, alignments, fc.nat(3), (tensors, others, alignment, count) => {
+        const largest = 9000;
+        const stays = tensors.slice(0, count).map((tensor) => ({ ...tensor, last: 99 }));
+        const before = planMemory([...stays, ...tensors.slice(count)], alignment, largest);
+        const kept = new Map(stays.map(({ id }) => [id, before.places.get(id)!]));
+        const staying = stays.map((tensor) => ({ ...tensor, place: kept.get(tensor.id) }));
+        const wanted = [...staying, ...others.map((tensor) => ({ ...tensor, id: `other ${tensor.id}` }))];
+        const { buffers, places } = planMemory(wanted, alignment, largest, before.buffers);
+        expect(buffers.slice(0, before.buffers.length)).toEqual(before.buffers);
+        for (const [id, place] of kept) expect(places.get(id)).toEqual(place);
+        for (const { id, bytes } of wanted) {
+          const { buffer, offset } = places.get(id)!;
+          expect(offset % alignment).toBe(0);
+          expect(offset + bytes).toBeLessThanOrEqual(buffers[buffer]!);
+        }
+        for (const [i, a] of wanted.entries()) {
+          for (const b of wanted.slice(i + 1)) {
+            const [placeA, placeB] = [places.get(a.id)!, places.get(b.id)!];
+            if (a.first > b.last || b.first > a.last || placeA.buffer !== placeB.buffer) continue;
+            const apart = placeA.offset + a.bytes <= placeB.offset || placeB.offset + b.bytes <= placeA.offset;
+            expect(apart, `${a.id} and ${b.id}`).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+
+  it('is the same plan in the memory that it was made for', () => {
+    fc.assert(
+      fc.property(lifetimes, alignments, (tensors, alignment) => {
+        const before = planMemory(tensors, alignment);
+        expect(planMemory(tensors, alignment, Number.POSITIVE_INFINITY, before.buffers)).toEqual(before);
+      }),
+    );
+  });
+
   it('needs nothing for nothing', () => {
     expect(planMemory([], 256)).toEqual({ arenaBytes: 0, buffers: [], places: new Map() });
   });

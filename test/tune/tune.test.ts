@@ -6,6 +6,8 @@ import { chooseByRule } from '../../src/ops/choose.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { ChooseForm, FormRequest } from '../../src/ops/forms.js';
+import type { Machine } from '../../src/ops/machine.js';
+import { softwareMachine } from '../../src/ops/machineTable.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
 import { type TunedForm, tuningScope } from '../../src/tune/record.js';
 import { exportTuning, importTuning, memoryTuningStore, type TuningStore } from '../../src/tune/store.js';
@@ -41,8 +43,9 @@ let progress: TuneProgress[];
 beforeAll(async () => {
   ({ device } = await testDevice());
 });
-beforeEach(() => {
+beforeEach(async () => {
   store = memoryTuningStore();
+  await store.addMachine(tuningScope(device), softwareMachine);
   progress = [];
 });
 afterAll(closeTestDevice);
@@ -132,6 +135,20 @@ describe('tune', () => {
     expect(faults()[0]).toContain('cannot be checked');
     expect(await store.load(tuningScope(device))).toEqual(new Map());
     expect(await tunedNumber(...forms)).toBe(0);
+  });
+
+  it('measures the machine first where the store does not know it, whatever the clock says, and keeps it', async () => {
+    const request = sumRequest('sum', [{ family: 'subgroup', cost: 10 }, naive]);
+    store = memoryTuningStore();
+    await tune(device, asking(request), quick());
+    const machine = (await store.loadMachine(tuningScope(device)))!;
+    expect(deviceTraits(device).machine).toEqual(machine);
+    expect(progress).toHaveLength(1);
+    const other: Machine = { ...machine, units: machine.units + 1 };
+    await store.addMachine(tuningScope(device), other);
+    await tune(device, asking(request), quick());
+    expect(deviceTraits(device).machine).toEqual(other);
+    expect(await store.loadMachine(tuningScope(device))).toEqual(other);
   });
 
   it('does not measure twice', async () => {
@@ -279,7 +296,7 @@ describe('a convolution', () => {
 
   it('is tuned with the product inside its Winograd forms, and gives what it gave', async () => {
     const plan = (traits: DeviceTraits) => planConvolution(shape, { adjust: 'output', constantFilter: true }, traits);
-    const choose = await tune(device, plan, { ...quick(), largestBody: 150 });
+    const choose = await tune(device, plan, { ...quick(), largestBody: 300 });
     const operations = progress.map(({ operation }) => operation);
     expect(operations.at(-1)).toBe('icConv2d');
     // Both tiles take part where their dispatches are not expected to take most of the time, as they do for so small an image.

@@ -1,9 +1,10 @@
 import naiveText from '../../../kernels/conv2d_filter_gradient_naive.wgsl?raw';
 import { planChosen } from '../choose.js';
-import { type Family, type Form, type FormRequest, rankForms } from '../forms.js';
+import type { Family, Form, FormRequest } from '../forms.js';
+import { offer } from '../offers.js';
 import { type KernelStep, type Operand, type OperationPlan, threadGroups } from '../plan.js';
 import { sumSlicesStep } from '../slices.js';
-import { type DeviceTraits, machineOf } from '../traits.js';
+import type { DeviceTraits } from '../traits.js';
 import { depthwiseGradientForms, depthwiseGradientStep } from './depthwise.js';
 import { type SliceTile, sliceCount } from './depthwiseTiles.js';
 import { groupedGradientForms, groupedGradientStep } from './groupedGradient.js';
@@ -46,16 +47,13 @@ export function planConvolutionFilterGradient(
   const request: FormRequest = {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms(
-      [
-        ...depthwiseGradientForms(geometry, traits),
-        ...groupedGradientForms(geometry, traits),
-        ...tiledGradientForms(geometry, traits),
-        ...subgroupGradientForms(geometry, traits),
-        naiveForm(geometry),
-      ],
-      machineOf(traits),
-    ),
+    forms: offer(traits, [operation, geometry], () => [
+      ...depthwiseGradientForms(geometry, traits),
+      ...groupedGradientForms(geometry, traits),
+      ...tiledGradientForms(geometry, traits),
+      ...subgroupGradientForms(geometry, traits),
+      naiveForm(geometry),
+    ]),
     plan(form) {
       const { slices, step } = reductionOf(geometry, form, traits);
       if (slices === 1) return { operation, operands, steps: [step('output')] };

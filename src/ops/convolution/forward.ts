@@ -1,9 +1,10 @@
 import { ShapeError } from '../../errors.js';
 import { planChosen } from '../choose.js';
-import { type Family, type FormRequest, rankForms } from '../forms.js';
+import type { Family, FormRequest } from '../forms.js';
+import { offer } from '../offers.js';
 import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
 import { type ReluOptions, reluConstants } from '../relu.js';
-import { type DeviceTraits, machineOf } from '../traits.js';
+import type { DeviceTraits } from '../traits.js';
 import { type Adjust, adjustBytes, adjustConstant, type ConvolutionShape, checkConvolution } from './shape.js';
 import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
@@ -103,7 +104,7 @@ export function planConvolution(
   const request: FormRequest = {
     operation,
     key: shapeKey(keyWords(constantFilter, traits), geometry),
-    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)], machineOf(traits)),
+    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       const { steps, prepare, scratch, textures, outputBlocks } = convolutionSteps(task, form, traits);
       const statistics: Operand = { bytes: tensorBytes(outputBlocks, 3, channels), use: 'output', ofForm: true };

@@ -1,9 +1,10 @@
 import naiveText from '../../../kernels/conv2d_input_gradient_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import { planChosen } from '../choose.js';
-import { type Family, type FormRequest, rankForms } from '../forms.js';
+import type { Family, FormRequest } from '../forms.js';
+import { offer } from '../offers.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
-import { type DeviceTraits, machineOf } from '../traits.js';
+import type { DeviceTraits } from '../traits.js';
 import { filterTransposeStep } from './filterTranspose.js';
 import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './shape.js';
 import {
@@ -79,7 +80,7 @@ export function planConvolutionInputGradient(
   const request: FormRequest = {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...convolutionForms(task, traits), naiveForm(geometry)], machineOf(traits)),
+    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
     plan(form) {
       if (form.family === 'naive') {
         const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });

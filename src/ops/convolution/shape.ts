@@ -1,8 +1,8 @@
 import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
-import { checkFields, type Fields } from '../fields.js';
+import { checkShape } from '../fields.js';
 import { tensorBytes } from '../plan.js';
-import { type Pair, requireInteger, requirePair, windowOutput } from '../windows.js';
+import { type Pair, windowOutputs } from '../windows.js';
 
 /**
  * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
@@ -39,19 +39,6 @@ export interface ConvolutionShape {
 /** A convolution with nothing left to defaults. */
 export type CompleteConvolution = Required<ConvolutionShape>;
 
-const fields: Fields<ConvolutionShape> = {
-  batch: 'needed',
-  inHeight: 'needed',
-  inWidth: 'needed',
-  inChannels: 'needed',
-  outChannels: 'needed',
-  kernel: 'needed',
-  stride: 'optional',
-  padding: 'optional',
-  dilation: 'optional',
-  groups: 'optional',
-};
-
 /** A checked convolution with what follows from its shape. */
 export interface ConvolutionGeometry extends Required<ConvolutionShape> {
   /** Of the output, in pixels. */
@@ -80,29 +67,21 @@ export interface ConvolutionGeometry extends Required<ConvolutionShape> {
  * @throws ShapeError naming all fields that are missing or unknown, or the one that is no positive whole number or does not fit.
  */
 export function checkConvolution(operation: string, shape: ConvolutionShape): ConvolutionGeometry {
-  checkFields(operation, shape, fields);
-  const place = { operation, prefix: '' };
   const { batch, inHeight, inWidth, inChannels, outChannels, groups = 1 } = shape;
   const { kernel, stride = [1, 1], padding = [0, 0], dilation = [1, 1] } = shape;
   const counts = { batch, inHeight, inWidth, inChannels, outChannels, groups };
-  for (const [name, count] of Object.entries(counts)) requireInteger(count, 1, name, place);
   const windows = { kernel, stride, padding, dilation };
-  for (const [name, pair] of Object.entries(windows)) requirePair(pair, name, place);
-  for (const [name, channels] of [
-    ['inChannels', inChannels],
-    ['outChannels', outChannels],
-  ] as const) {
-    if (channels % groups !== 0) {
-      throw new ShapeError({
-        operation,
-        parameter: name,
-        expected: `a multiple of ${groups} groups`,
-        got: `${channels}`,
-      });
-    }
+  checkShape(operation, shape, counts, windows);
+  for (const parameter of ['inChannels', 'outChannels'] as const) {
+    if (counts[parameter] % groups === 0) continue;
+    throw new ShapeError({
+      operation,
+      parameter,
+      expected: `a multiple of ${groups} groups`,
+      got: `${counts[parameter]}`,
+    });
   }
-  const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], dilation[0], place);
-  const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], dilation[1], place);
+  const [outHeight, outWidth] = windowOutputs([inHeight, inWidth], windows, { operation, prefix: '' });
   const groupIn = inChannels / groups;
   return {
     ...counts,

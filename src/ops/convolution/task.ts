@@ -2,6 +2,7 @@ import naiveText from '../../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import { chooseByCost, planChosen } from '../choose.js';
 import { type Family, type Form, type FormRequest, type OfferedForm, rankForms } from '../forms.js';
+import { offer } from '../offers.js';
 import {
   type KernelStep,
   type Operand,
@@ -284,7 +285,7 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
   return {
     operation,
     key: shapeKey(operation, geometry),
-    forms: rankForms([...directForms(own, traits), naiveForm(geometry)], machineOf(traits)),
+    forms: offer(traits, own, () => [...directForms(own, traits), naiveForm(geometry)]),
     plan(form): OperationPlan {
       const { textures = 0 } = form.tile;
       const { input, filter, ...others } = operands;
