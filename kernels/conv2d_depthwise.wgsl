@@ -141,9 +141,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let first_row = i32(block.row * ROWS * STRIDE_HEIGHT / UP_HEIGHT) + FIRST_ROW;
   var z: Results;
   var sums: Results;
-  let end = min(u32(max(i32(IN_HEIGHT) - first_row, 0)), ROWS_IN);
-  for (var i = u32(max(-first_row, 0)); i < end; i++) {
-    let row_start = (block.image * IN_HEIGHT + u32(first_row + i32(i))) * IN_WIDTH * OUT_VECTORS;
+  for (var i = 0u; i < ROWS_IN; i++) {
+    let h = first_row + i32(i);
+    if (u32(h) >= IN_HEIGHT) {
+      continue;
+    }
+    let row_start = (block.image * IN_HEIGHT + u32(h)) * IN_WIDTH * OUT_VECTORS;
     var values: array<Vector, COLUMNS>;
     /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
       values[j] = select(Vector(), input[row_start + columns.offsets[j]], columns.inside[j]);

@@ -17,6 +17,7 @@
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 
 const OUT_VECTORS = CHANNELS / VECTOR;
+const COLUMN_BLOCKS = (OUT_WIDTH + PIXELS - 1u) / PIXELS;
 
 // The inputs under a block of output pixels.
 alias Values = array<Vector, COLUMNS>;
@@ -59,7 +60,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if (u32(h) >= IN_HEIGHT) {
       continue;
     }
-    for (var pixel = 0u; pixel < OUT_WIDTH; pixel += PIXELS) {
+    for (var block = 0u; block < COLUMN_BLOCKS; block++) {
+      let pixel = block * PIXELS;
       let values = load_values(row / OUT_HEIGHT * IN_HEIGHT + u32(h), pixel, k);
       multiply(&sums, values, row, pixel, k);
     }

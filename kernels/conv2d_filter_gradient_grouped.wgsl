@@ -22,6 +22,7 @@
 const GROUP_VECTORS = GROUP_OUT / VECTOR;
 const OUT_VECTORS = GROUPS * GROUP_VECTORS;
 const GROUP_READS = GROUP_IN / READ;
+const COLUMN_BLOCKS = (OUT_WIDTH + PIXELS - 1u) / PIXELS;
 const IN_READS = GROUPS * GROUP_READS;
 
 // The inputs under a block of output pixels.
@@ -72,7 +73,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if (u32(h) >= IN_HEIGHT) {
       continue;
     }
-    for (var pixel = 0u; pixel < OUT_WIDTH; pixel += PIXELS) {
+    for (var block = 0u; block < COLUMN_BLOCKS; block++) {
+      let pixel = block * PIXELS;
       let values = load_values(row / OUT_HEIGHT * IN_HEIGHT + u32(h), pixel, first_read);
       multiply(&sums, values, row, pixel, k);
     }

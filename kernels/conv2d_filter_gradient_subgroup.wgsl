@@ -1,4 +1,5 @@
-// Gradient of a convolution with respect to its filters by subgroup broadcast, the reduction split over slices of rows.
+// Gradient of a convolution with respect to its filters by values that pass from lane to lane, the reduction split over slices
+// of rows.
 //
 //   output[slice, r,s,c,k] = sum over the output rows (n,p) of the slice and over q of
 //                            input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * gradient[n,p,q,k]
@@ -6,16 +7,17 @@
 // A slice has its share of the rows in which filter row r meets the input; sum_slices adds the slices up. A workgroup is one
 // subgroup: its lanes are output channels, VECTOR each, and every lane holds TAPS filter columns x CHUNKS * SUBGROUP input
 // channels in registers. For PIXELS neighbouring output pixels it loads one input channel a lane and chunk, which passes from
-// lane to lane, and VECTOR gradients. Channels are broadcast, or in subgroups of four swapped, which takes an instruction
-// instead of many: lane l then sums up what lane l ^ j has loaded.
+// lane to lane, and VECTOR gradients. Channels are shuffled, all lanes reading one, or in subgroups of four swapped,
+// which takes an instruction instead of many: lane l then sums up what lane l ^ j has loaded.
 //
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
 // output    [SLICES, FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], overwritten
 // Grid: blocks of filter columns, filter rows, blocks of input channels, blocks of output channels, groups, slices.
-// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH; PIXELS <= OUT_WIDTH;
-// CHUNK is 4 in subgroups of four.
+// Limits: every subgroup has SUBGROUP invocations, by itself or with PINNED; VECTOR divides GROUP_OUT; TAPS divides FILTER_WIDTH;
+// PIXELS <= OUT_WIDTH; CHUNK is 4 in subgroups of four.
 enable subgroups;
+/* PINNED: enable subgroup_size_control; */
 @group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
@@ -125,7 +127,7 @@ fn multiply(sums: ptr<function, Sums>, gradients: Gradients, values: Values) {
               shared_value = quadSwapDiagonal(value);
             }
           } else {
-            shared_value = subgroupBroadcast(value, j);
+            shared_value = subgroupShuffle(value, j);
           }
           /* unroll */ for (var e = 0u; e < VECTOR; e++) {
             const place = ((t * CHUNKS + chunk) * CHUNK + j) * VECTOR + e;
@@ -153,7 +155,7 @@ fn store_results(block: Block, sums: Sums, k: u32, lane: u32) {
   }
 }
 
-@compute @workgroup_size(SUBGROUP)
+@compute @workgroup_size(SUBGROUP) /* PINNED: @subgroup_size(SUBGROUP) */
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let index = workgroup_index(workgroup);
   if (index >= WORKGROUPS) {

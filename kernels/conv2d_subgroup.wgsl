@@ -1,5 +1,5 @@
-// Convolution and IC convolution by subgroup broadcast, with the whole epilogue in registers; also the input gradient,
-// which is a convolution of the output gradient with the filters turned round.
+// Convolution and IC convolution by values that pass from lane to lane, with the whole epilogue in registers; also the input
+// gradient, which is a convolution of the output gradient with the filters turned round.
 //
 //   z[n,p,q,k] = sum over r,s,c of input[n, (p*STRIDE + r*DILATION - PADDING) / UP, ..., g,c] * filters[r,s,c,k]
 //   where the division leaves no rest: UP > 1 reads the input as if it had UP - 1 zeros between its pixels.
@@ -9,8 +9,9 @@
 // A workgroup is one subgroup. Its lanes are output channels, VECTORS vectors each; a lane holds PIXELS neighbouring output
 // pixels of ROWS neighbouring rows in registers. For each input pixel every lane of the first CHUNK loads READ input channels,
 // and these pass from lane to lane as they are multiplied: one load brings in as many values as the subgroup is wide. They are
-// broadcast, or in subgroups of four swapped, which takes an instruction instead of many: lane l then multiplies what lane
-// l ^ j has loaded. TAPS filter columns share the loaded row. The filters of HELD channels at a time are read ahead of the pixels.
+// shuffled, all lanes reading one, or in subgroups of four swapped, which takes an instruction instead of many: lane l then
+// multiplies what lane l ^ j has loaded. (Dawn checks the lane of a shuffle once, ahead of the loop, and that of a broadcast
+// each time.) TAPS filter columns share the loaded row. The filters of HELD channels at a time are read ahead of the pixels.
 // A chunk's lanes take TURNS turns of a loop, so that wide loads do not make long code.
 // With FOLD > 1 the FOLD neighbouring pixels under a filter row count as one pixel with as many more channels (GROUP_IN is
 // then the product), so that an image's three channels fill the lanes.
@@ -22,12 +23,13 @@
 // bindings are those of shared/convolution_output.wgsl.
 // Grid: blocks of PIXELS output columns, blocks of ROWS output rows of all images, UP_WIDTH x UP_HEIGHT phases, blocks of
 // channels, groups.
-// Limits: every subgroup has SUBGROUP invocations; VECTOR divides GROUP_OUT, READ GROUP_IN, TAPS FILTER_WIDTH, HELD
-// CHUNK / TURNS * READ; CHUNK is 4 in subgroups of four, which take one turn; READ divides HELD with TURNED; FOLD > 1 only with
-// GROUPS, FILTER_WIDTH, UP_* and READ 1 and without TURNED; UP_WIDTH > 1 only with a stride of 1 and TAPS 1; UP_HEIGHT > 1 only
-// with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT). Every ROW_TAPS-th filter row and every COLUMN_TAPS-th column
-// falls on a pixel of the input: UP / gcd(UP, DILATION).
+// Limits: every subgroup has SUBGROUP invocations, by itself or with PINNED; VECTOR divides GROUP_OUT, READ GROUP_IN, TAPS
+// FILTER_WIDTH, HELD CHUNK / TURNS * READ; CHUNK is 4 in subgroups of four, which take one turn; READ divides HELD with TURNED;
+// FOLD > 1 only with GROUPS, FILTER_WIDTH, UP_* and READ 1 and without TURNED; UP_WIDTH > 1 only with a stride of 1 and TAPS 1;
+// UP_HEIGHT > 1 only with a stride of 1. IMAGE_ROWS = ceil(OUT_HEIGHT / UP_HEIGHT). Every ROW_TAPS-th filter row and every
+// COLUMN_TAPS-th column falls on a pixel of the input: UP / gcd(UP, DILATION).
 enable subgroups;
+/* PINNED: enable subgroup_size_control; */
 
 const GROUP_READS = GROUP_IN / READ;
 const PIXEL_READS = GROUPS * GROUP_READS / FOLD;
@@ -285,10 +287,8 @@ fn multiply(z: ptr<function, Results>, values: Values, step: Step, columns: arra
                 } else if ((first + h) / READ == 3u) {
                   value = quadSwapDiagonal(own);
                 }
-              } else if (TURNS > 1u) {
-                value = subgroupShuffle(own, (turn * TURN_READS + first + h) / READ);
               } else {
-                value = subgroupBroadcast(own, (first + h) / READ);
+                value = subgroupShuffle(own, (turn * TURN_READS + first + h) / READ);
               }
               /* unroll */ for (var v = 0u; v < VECTORS; v++) {
                 /* unroll */ for (var e = 0u; e < VECTOR; e++) {
@@ -383,7 +383,7 @@ fn store_sums(block: Block, sums: array<f32, PIXELS>, row_pixel: u32, row_stores
   }
 }
 
-@compute @workgroup_size(SUBGROUP)
+@compute @workgroup_size(SUBGROUP) /* PINNED: @subgroup_size(SUBGROUP) */
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let index = workgroup_index(workgroup);
   if (index >= WORKGROUPS) {

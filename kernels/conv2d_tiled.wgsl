@@ -38,6 +38,8 @@ const DEPTH_STEPS = (GROUP_IN + BLOCK_DEPTH - 1u) / BLOCK_DEPTH;
 // Workgroup memory starts as zeros. Among many steps one that multiplies these costs less than a branch, behind which compilers
 // move the loads.
 const MULTIPLIES_ZEROS = TAPS * DEPTH_STEPS > 32u * SPLITS;
+// Of a tap in a split: a loop that ends at a constant needs no guard against going on for ever.
+const MOST_STEPS = min(DEPTH_STEPS, SPLIT_STEPS);
 const PHASE_HEIGHT = (OUT_HEIGHT + UP_HEIGHT - 1u) / UP_HEIGHT;
 const PHASE_WIDTH = (OUT_WIDTH + UP_WIDTH - 1u) / UP_WIDTH;
 const OUT_PIXELS = BATCH * OUT_HEIGHT * OUT_WIDTH;
@@ -234,12 +236,12 @@ fn store_results(block: Block, z: array<Vector, RESULTS>, row: u32, column: u32)
   }
 }
 
-// The input channels of a tap that a split multiplies, from x on, before y; `steps` are those of the taps before.
-fn split_channels(split: u32, steps: u32) -> vec2<u32> {
+// The steps of a tap that a split makes, from x on, before y; `steps` are those of the taps before.
+fn split_steps(split: u32, steps: u32) -> vec2<u32> {
   if (SPLITS > 1u) {
-    return (clamp(vec2(split, split + 1u) * SPLIT_STEPS, vec2(steps), vec2(steps + DEPTH_STEPS)) - steps) * BLOCK_DEPTH;
+    return clamp(vec2(split, split + 1u) * SPLIT_STEPS, vec2(steps), vec2(steps + DEPTH_STEPS)) - steps;
   } else {
-    return vec2(0u, GROUP_IN);
+    return vec2(0u, DEPTH_STEPS);
   }
 }
 
@@ -261,11 +263,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if ((place.x % i32(UP_WIDTH) != 0) | (place.y % i32(UP_HEIGHT) != 0)) {
       continue;
     }
-    let channels = split_channels(block.split, steps);
+    let own_steps = split_steps(block.split, steps);
     steps += DEPTH_STEPS;
     let pixels = pixels_under(block, place, local);
     let filter_offsets = filter_places(tap, block.group, block.channels, local);
-    for (var c = channels.x; c < channels.y; c += BLOCK_DEPTH) {
+    for (var step = 0u; step < MOST_STEPS; step++) {
+      if (SPLITS > 1u) {
+        if (own_steps.x + step >= own_steps.y) {
+          break;
+        }
+      }
+      let c = (own_steps.x + step) * BLOCK_DEPTH;
       let loads = load_step(block, pixels, filter_offsets, c, local);
       if (MULTIPLIES_ZEROS | filled) {
         multiply(&z, row, column);

@@ -9,10 +9,12 @@ import { cachedTuning } from './tuning.js';
 export async function info(flags: { readonly adapter: string }, output: Output): Promise<void> {
   const { device, adapter, features, limits, close } = await openForCommand(flags.adapter, output);
   const remembered = await cachedTuning(output).loadMachine(tuningScope(device));
-  const machine = remembered ?? machineOf(deviceTraits(device));
+  const traits = deviceTraits(device);
+  const machine = remembered ?? machineOf(traits);
   output.emit({ adapter, features, limits, machine: { ...machine, measured: remembered !== undefined } });
   if (!output.json) {
-    output.say(`Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}`);
+    const wanted = traits.pinned ? `, of which kernels ask for ${traits.subgroup}` : '';
+    output.say(`Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}${wanted}`);
     output.say(machineLine(machine, remembered !== undefined));
     output.say('');
     output.say(`Features: ${[...features].sort().join(', ')}`);

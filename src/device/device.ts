@@ -14,8 +14,11 @@ interface Watch {
   readonly lost: Promise<DeviceLoss>;
 }
 
+/** TypeScript's own types of WebGPU do not name it yet. */
+const sizeControl = 'subgroup-size-control' as GPUFeatureName;
+
 /** The features that a device is asked for with where its adapter has them. */
-export const usefulFeatures = ['subgroups', 'shader-f16', 'timestamp-query'] as const;
+export const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', sizeControl, 'shader-f16', 'timestamp-query'];
 
 /** How a device is asked for. */
 export interface RequestDeviceOptions {
@@ -45,7 +48,7 @@ function watch(device: GPUDevice): Watch {
 
 /**
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
- * `subgroups`, `shader-f16` and `timestamp-query` that the adapter has.
+ * `subgroups`, `subgroup-size-control`, `shader-f16` and `timestamp-query` that the adapter has.
  *
  * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
  */
@@ -53,10 +56,12 @@ export async function requestDevice(
   adapter: GPUAdapter,
   { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
 ): Promise<GPUDevice> {
+  // The control of their size would bring subgroups with it.
+  const missing = without.includes('subgroups') ? [...without, sizeControl] : without;
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature) && !without.includes(feature)),
+      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature) && !missing.includes(feature)),
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);
@@ -74,11 +79,34 @@ export async function requestDevice(
   }
 }
 
-/** The number of invocations in every subgroup, or undefined where the device has no subgroups or their size varies. */
-export function subgroupSize(device: GPUDevice): number | undefined {
-  if (!device.features.has('subgroups')) return undefined;
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
+/** The subgroups that kernels can count on. */
+export interface Subgroups {
+  /** Invocations of every one. */
+  readonly size: number;
+  /** Whether a kernel has to ask for that size, with the feature `subgroup-size-control`, since the device has others. */
+  readonly pinned: boolean;
+}
+
+/**
+ * The size to ask for, of those that a device has. 32 is what most GPUs are built for. A thread of an Intel GPU has 4 KB of
+ * registers for all its lanes (The Compute Architecture of Intel Processor Graphics, 2015), so 32 lanes have 32 registers each,
+ * too few for tiles; and not all of these GPUs run 8 lanes on request, though they name that size (the WebGPU proposal on the
+ * control of subgroup sizes).
+ */
+function wantedSize(vendor: string): number {
+  return vendor === 'intel' ? 16 : 32;
+}
+
+/**
+ * The subgroups of one size that kernels get on a device: its own, or where it has several sizes and the feature
+ * `subgroup-size-control` the one to ask for. Undefined where it has no subgroups or their size cannot be known.
+ */
+export function subgroupsOf({ features, adapterInfo }: GPUDevice): Subgroups | undefined {
+  const { vendor, subgroupMinSize: least, subgroupMaxSize: most } = adapterInfo;
+  if (!features.has('subgroups') || least === undefined || most === undefined) return undefined;
+  if (least === most) return { size: least, pinned: false };
+  if (!features.has(sizeControl)) return undefined;
+  return { size: Math.min(Math.max(wantedSize(vendor), least), most), pinned: true };
 }
 
 /** Resolves once the device is lost or destroyed; never rejects. */

@@ -1,13 +1,15 @@
 import { isSoftware } from '../device/adapter.js';
-import { subgroupSize } from '../device/device.js';
+import { subgroupsOf } from '../device/device.js';
 import type { ChooseForm, RankedForm } from './forms.js';
 import type { Machine } from './machine.js';
 import { machineByName, softwareMachine, unknownMachine } from './machineTable.js';
 
 /** What of a device decides which kernel an operation takes. */
 export interface DeviceTraits {
-  /** Invocations of every subgroup, where the device has subgroups of one size. */
+  /** Invocations of every subgroup, where kernels can count on one size. */
   readonly subgroup?: number;
+  /** Whether they have to ask for that size, which needs the feature `subgroup-size-control`; false where left out. */
+  readonly pinned?: boolean;
   /** Whether a processor does the work of a GPU: loads are dear there, and barriers dearer. */
   readonly software?: boolean;
   /** What runs side by side, and how fast; by the other traits where left out. */
@@ -28,8 +30,6 @@ export interface DeviceTraits {
   readonly offers?: Map<string, readonly RankedForm[]>;
 }
 
-/** Lanes of llvmpipe's subgroups; SwiftShader has 4, and reads textures no faster. */
-const llvmpipeLanes = 8;
 /** On llvmpipe, which compiles several times as long as SwiftShader. */
 const llvmpipeBody = 190;
 
@@ -43,15 +43,15 @@ export function knowMachine(device: GPUDevice, machine: Machine): void {
 /** The traits of a device: subgroups of one size, whether it is software, what was measured of it or it is taken for; `choose` is
  * passed on. */
 export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
-  const subgroup = subgroupSize(device);
+  const subgroups = subgroupsOf(device);
   const software = isSoftware(device.adapterInfo);
-  const llvmpipe = software && subgroup === llvmpipeLanes;
+  const own = { software, ...(subgroups && { subgroup: subgroups.size, pinned: subgroups.pinned }) };
+  const llvmpipe = subgroups !== undefined && processorOf(own) === 'llvmpipe';
   return {
-    software,
+    ...own,
     machine: measured.get(device) ?? (software ? softwareMachine : machineByName(device.adapterInfo)),
     textures: llvmpipe,
     ...(llvmpipe && { largestBody: llvmpipeBody }),
-    ...(subgroup !== undefined && { subgroup }),
     ...(choose && { choose }),
   };
 }
@@ -59,6 +59,18 @@ export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTrai
 /** The traits of a device for planning the same operations several times. */
 export function planningTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   return { ...deviceTraits(device, choose), offers: new Map() };
+}
+
+/** What kernels run on, by what is dear there. */
+export type Processor = 'gpu' | 'swiftShader' | 'llvmpipe';
+
+/**
+ * What kernels run on: a GPU, whatever the size of its subgroups, unless a processor plays one. Of those SwiftShader has four
+ * lanes; llvmpipe has eight, and is what another one is taken for.
+ */
+export function processorOf({ software, subgroup }: DeviceTraits): Processor {
+  if (!software) return 'gpu';
+  return subgroup !== undefined && subgroup <= 4 ? 'swiftShader' : 'llvmpipe';
 }
 
 /** The machine that costs are counted for. */

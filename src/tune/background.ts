@@ -34,6 +34,8 @@ export interface KeptForm {
 
 /** How forms are measured while the device is in use, and what happens then. */
 export interface BackgroundTuningOptions extends TuneOptions {
+  /** As of `tune`; 300 where left out, since the text of a large form keeps the host busy. */
+  readonly largestBody?: number;
   /** Of the time, for measuring, while the device is in use; 0.1 where left out. An idle device is used all the time. */
   readonly share?: number;
   /** Called as an operation of a network takes another form. */
@@ -91,6 +93,8 @@ export interface BackgroundTuner {
 }
 
 const operation = 'backgroundTuner';
+/** Writing out the loops of a larger one keeps the host busy for too long. */
+const quickBody = 300;
 
 /**
  * Measures the forms of networks that are in use already, and gives them the faster ones: compile any number of networks of a
@@ -106,7 +110,7 @@ export async function backgroundTuner(
   options: BackgroundTuningOptions = {},
 ): Promise<BackgroundTuner> {
   const { share = 0.1, signal, onProgress, onSwap, onKept } = options;
-  const measuring = measuringOptions(device, options);
+  const measuring = measuringOptions(device, { largestBody: quickBody, ...options });
   const { store } = measuring;
   if (!(share > 0 && share <= 1)) {
     throw new ShapeError({ operation, parameter: 'share', expected: 'above 0, 1 at most', got: String(share) });

@@ -28,6 +28,8 @@ const mostRounds = 8;
 const mostWorkgroups = 4096;
 const doubled = 1.7;
 const mostDoublings = 4;
+/** A chain takes as long as so many dispatches, so that its start does not count. */
+const chainDispatches = 32;
 /** Of multiply-adds, where they are not told from the dispatch around them. */
 const mostChainRounds = 2 ** 14;
 const copiedValues = 4 * 2 ** 20;
@@ -152,9 +154,8 @@ export async function machineFrom(
   await settle(short);
   await settle(copy);
   if (!Number.isFinite(empty.seconds + short.seconds)) return guess;
-  // As long as some dispatches, so that their start does not count.
   const perRound = Math.max(short.seconds - empty.seconds, empty.seconds / 8) / 64;
-  const rounds = Math.min(mostChainRounds, Math.max(64, Math.ceil((8 * empty.seconds) / perRound)));
+  const rounds = Math.min(mostChainRounds, Math.max(64, Math.ceil((chainDispatches * empty.seconds) / perRound)));
   const chains: Probe[] = [];
   for (let workgroups = 1, doublings = 0; workgroups <= mostWorkgroups; workgroups *= 2) {
     const chain = await chainsOf(workgroups, rounds);

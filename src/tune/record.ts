@@ -1,10 +1,10 @@
 import packageText from '../../package.json?raw';
+import { subgroupsOf } from '../device/device.js';
 import { FormatError } from '../errors.js';
 import { requireReadable } from '../io/checks.js';
 import { parseJson } from '../io/json.js';
 import type { Form } from '../ops/forms.js';
 import type { Machine } from '../ops/machine.js';
-import { deviceTraits } from '../ops/traits.js';
 
 /** What results of measuring hold for. */
 export interface TuningScope {
@@ -43,8 +43,8 @@ export const { version } = JSON.parse(packageText) as { readonly version: string
 /** What measurements on a device hold for. */
 export function tuningScope(device: GPUDevice): TuningScope {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
-  const { subgroup } = deviceTraits(device);
-  const traits = subgroup === undefined ? 'no subgroups' : `subgroups of ${subgroup}`;
+  const subgroups = subgroupsOf(device);
+  const traits = subgroups ? `subgroups ${subgroups.pinned ? 'pinned to' : 'of'} ${subgroups.size}` : 'no subgroups';
   const names = [vendor, architecture, name, description].filter((part) => part !== '');
   return { adapter: `${names.join(' ')}, ${traits}`, version };
 }

@@ -3,18 +3,25 @@ import type { KernelSource } from './kernelSource.js';
 import { withVariables } from './variables.js';
 import { writeOut } from './writeOut.js';
 
+/** Text for where a constant is true. */
+const optional = /\/\* ([A-Z_]+): ([^*]*) \*\//g;
+
 /**
  * The WGSL module of a kernel for one set of constants: directives first, then the constants, the shared text and the
- * kernel, with the loops marked `/* unroll *\/` written out and the branches that constants decide dropped.
+ * kernel, with the loops marked `/* unroll *\/` written out and the branches that constants decide dropped. What cannot stand in
+ * a branch stands in a comment: `/* PINNED: @subgroup_size(SUBGROUP) *\/` is part of the module where `PINNED` is true.
  *
  * @throws ShapeError for a constant that is not a finite number of its type.
  */
 export function assemble(kernel: KernelSource, constants: Constants): string {
   const directives: string[] = [];
-  const body = [...(kernel.shared ?? []), kernel.text].join('\n').replace(/^enable [^;]+;$/gm, (line) => {
-    directives.push(line);
-    return '';
-  });
+  const body = [...(kernel.shared ?? []), kernel.text]
+    .join('\n')
+    .replace(optional, (_, name: string, text: string) => (constants[name] === true ? text : ''))
+    .replace(/^enable [^;]+;$/gm, (line) => {
+      directives.push(line);
+      return '';
+    });
   const { variables = [] } = kernel;
   const fixed = Object.fromEntries(Object.entries(constants).filter(([name]) => !variables.includes(name)));
   const lines = Object.entries(fixed).map(([name, value]) => constantLine(kernel.name, name, value));

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createBuffer, destroyBuffer, readBuffer, writeBuffer } from '../../src/device/buffers.js';
-import { assertAlive, requestDevice, subgroupSize, whenLost } from '../../src/device/device.js';
+import { assertAlive, requestDevice, subgroupsOf, whenLost } from '../../src/device/device.js';
 import { guard } from '../../src/device/errorScopes.js';
 import { type NodeDevice, openDevice } from '../../src/device/node.js';
 import { DeviceLostError, DisposedError } from '../../src/errors.js';
@@ -85,20 +85,20 @@ describe('requestDevice', () => {
   });
 });
 
-describe('subgroupSize', () => {
+describe('subgroupsOf', () => {
   it('is the size where it is fixed', async () => {
     const device = await open();
     expect(device.adapterInfo.subgroupMinSize).toBe(device.adapterInfo.subgroupMaxSize);
-    expect(subgroupSize(device)).toBe(device.adapterInfo.subgroupMinSize);
+    expect(subgroupsOf(device)).toEqual({ size: device.adapterInfo.subgroupMinSize, pinned: false });
   });
 
   it('is unknown where it varies or there are no subgroups', async () => {
     await open();
     const plain = await (await opened.gpu.requestAdapter())!.requestDevice();
-    expect(subgroupSize(plain)).toBeUndefined();
+    expect(subgroupsOf(plain)).toBeUndefined();
     plain.destroy();
 
     const varying = { features: new Set(['subgroups']), adapterInfo: { subgroupMinSize: 8, subgroupMaxSize: 32 } };
-    expect(subgroupSize(varying as unknown as GPUDevice)).toBeUndefined();
+    expect(subgroupsOf(varying as unknown as GPUDevice)).toBeUndefined();
   });
 });

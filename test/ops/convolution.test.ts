@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { subgroupSize } from '../../src/device/device.js';
+import { subgroupsOf } from '../../src/device/device.js';
 import type { Pair } from '../../src/graph/network.js';
 import type { Family } from '../../src/ops/forms.js';
 import { loadGolden, nchwToNhwc, oihwToHwio } from '../golden/load.js';
@@ -122,7 +122,7 @@ describe('random convolutions, forward and backward, agree with float64', () => 
     await closeTestDevice();
     ({ device } = await testDevice());
     process.stdout.write(`random convolutions: seed ${firstSeed + part}\n`);
-    const hasSubgroups = subgroupSize(device) !== undefined;
+    const hasSubgroups = subgroupsOf(device) !== undefined;
     await fc.assert(
       fc.asyncProperty(convolutionShapes, async ({ shape, mode, bias, family, seed }) => {
         const { smooth } = awayFromKink(randomCase(shape, mode, bias, seed));

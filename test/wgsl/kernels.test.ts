@@ -71,6 +71,15 @@ describe.each(names)('%s', (name) => {
       expect(comment).toMatch(new RegExp(`^//.*\\b${binding.name}\\b`, 'm'));
   });
 
+  it('asks for the size of its subgroups where it uses any', () => {
+    const pins = [
+      '/* PINNED: enable subgroup_size_control; */\n',
+      '@workgroup_size(SUBGROUP) /* PINNED: @subgroup_size(SUBGROUP) */',
+    ];
+    const uses = /\benable subgroups;|\b(subgroup|quad)[A-Z]\w+\(/.test(text);
+    expect(pins.filter((pin) => text.includes(pin))).toEqual(uses ? pins : []);
+  });
+
   it('marks its loops so that they are unrolled', () => {
     const marked = text.match(/\/\* unroll \*\//g) ?? [];
     const read = text.match(/\/\* unroll \*\/ for \(var (\w+) = [^;]+; \1 < [^;]+; \1(\+\+| \+= [^)]+)\) \{/g) ?? [];

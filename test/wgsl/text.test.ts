@@ -196,6 +196,22 @@ describe('assemble', () => {
     expect(assemble(kernel, { COUNT: 3 }).match(/const i = /g)).toHaveLength(7);
   });
 
+  it('takes what a comment holds where its constant is true', () => {
+    const pinned: KernelSource = {
+      name: 'pinned',
+      text: '/* PINNED: enable control; */\n@compute /* PINNED: @size(4) */ fn main() { /* other */ }',
+    };
+    expect(assemble(pinned, { PINNED: true }).split('\n')).toEqual([
+      'enable control;',
+      'const PINNED = true;',
+      '',
+      '@compute @size(4) fn main() { /* other */ }',
+    ]);
+    for (const constants of [{ PINNED: false }, { PINNED: 1 }, {}]) {
+      expect(assemble(pinned, constants)).not.toMatch(/enable|size/);
+    }
+  });
+
   it('gives every constant its type', () => {
     const constants: Constants = {
       A: 3,

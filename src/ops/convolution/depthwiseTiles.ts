@@ -1,11 +1,11 @@
 import type { Constants } from '../../wgsl/constants.js';
 import type { OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
-import type { DeviceTraits } from '../traits.js';
+import { type DeviceTraits, processorOf } from '../traits.js';
 import type { VectorWidth } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import type { ConvolutionGeometry } from './shape.js';
-import { costsFor } from './subgroup.js';
+import { subgroupCosts } from './subgroup.js';
 
 /** Output pixels of a thread. */
 export interface BlockTile {
@@ -49,7 +49,7 @@ export function blockTiles(
 ): OfferedTile<BlockTile>[] {
   const { outHeight, outWidth, kernel } = geometry;
   const [height, width] = kernel;
-  const { load } = costsFor(traits.subgroup ?? 32);
+  const { load } = subgroupCosts[processorOf(traits)];
   return sizesUpTo(rowCounts, outHeight, up[0]).flatMap((rows) =>
     sizesUpTo(pixelCounts, outWidth, up[1]).flatMap((pixels) => {
       const tile = { rows, pixels };
@@ -106,7 +106,7 @@ export function sliceTiles(
   traits: DeviceTraits,
 ): OfferedTile<SliceTile>[] {
   const { batch, outHeight, outWidth, outChannels, kernel } = geometry;
-  const { load } = costsFor(traits.subgroup ?? 32);
+  const { load } = subgroupCosts[processorOf(traits)];
   const rowThreads = (outChannels / vector) * reads * kernel[0];
   const rows = batch * outHeight;
   const longest = Math.max(1, Math.floor(longestSlice / outWidth));

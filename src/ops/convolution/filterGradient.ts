@@ -74,7 +74,7 @@ interface Reduction {
   step(output: string): KernelStep;
 }
 
-function reductionOf(geometry: ConvolutionGeometry, form: Form, { subgroup }: DeviceTraits): Reduction {
+function reductionOf(geometry: ConvolutionGeometry, form: Form, traits: DeviceTraits): Reduction {
   switch (form.family) {
     case 'depthwise': {
       const tile = form.tile as unknown as SliceTile;
@@ -93,7 +93,7 @@ function reductionOf(geometry: ConvolutionGeometry, form: Form, { subgroup }: De
       const tile = form.tile as unknown as SubgroupGradientTile;
       return {
         slices: subgroupGradientSlices(geometry, tile),
-        step: (output) => subgroupGradientStep(geometry, tile, subgroup!, output),
+        step: (output) => subgroupGradientStep(geometry, tile, traits, output),
       };
     }
     default:

@@ -5,7 +5,7 @@ import read4 from '../../../kernels/shared/read_4.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import type { Form, OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
-import type { DeviceTraits } from '../traits.js';
+import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import { type OutputStep, outputTexts } from './output.js';
@@ -52,14 +52,20 @@ export interface SubgroupCosts {
   readonly workgroup: number;
 }
 
-/** What the cost model takes for subgroups of a size. */
-export function costsFor(subgroup: number): SubgroupCosts {
-  return subgroup <= 4
-    ? { address: 28, load: 14, texel: 100, store: 14, exchange: 1, carry: 4, workgroup: 300 }
-    : { address: 0, load: 25, texel: 30, store: 25, exchange: 1.5, carry: 0, workgroup: 300 };
-}
+const wide: SubgroupCosts = { address: 0, load: 25, texel: 30, store: 25, exchange: 1.5, carry: 0, workgroup: 300 };
 
-/** Lanes whose reads make up a chunk: all where lanes swap, else those that have channels. */
+/** What the cost model takes. */
+export const subgroupCosts: Readonly<Record<Processor, SubgroupCosts>> = {
+  gpu: wide,
+  // It works an address out lane by lane, and keeps in memory what a loop carries.
+  swiftShader: { address: 28, load: 14, texel: 100, store: 14, exchange: 1, carry: 4, workgroup: 300 },
+  llvmpipe: wide,
+};
+
+/**
+ * Lanes whose reads make up a chunk: in subgroups of four all, which swap, as that takes an instruction everywhere; else those
+ * that have channels.
+ */
 export function chunkLanes(subgroup: number, reads: number): number {
   return subgroup === 4 ? subgroup : Math.min(subgroup, reads);
 }
@@ -88,7 +94,7 @@ export function subgroupForms(
     return tilesOf(geometry, fold, traits, subgroup, up).map((tile) => ({
       family: 'subgroup' as const,
       tile: { ...tile },
-      work: [...textureWork(given, tile, textures), tileWork(geometry, subgroup, up, tile, turned)],
+      work: [...textureWork(given, tile, textures), tileWork(geometry, traits, up, tile, turned)],
       body: tileBody(geometry, subgroup, tile),
     }));
   });
@@ -103,13 +109,13 @@ export function subgroupStep(
   flags: Constants,
   operands: Readonly<Record<string, string>>,
   form: Form,
-  { subgroup }: DeviceTraits,
+  traits: DeviceTraits,
   up: Pair,
   turned: boolean,
 ): OutputStep {
   const tile = form.tile as unknown as SubgroupTile;
   const geometry = reshape(given, up, tile.fold);
-  const lanes = subgroup!;
+  const lanes = traits.subgroup!;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
   const { columnBlocks, imageRows, rowBlocks, channelBlocks } = blocksOf(geometry, lanes, up, tile);
   const chunk = chunkLanes(lanes, geometry.groupIn / tile.read);
@@ -134,13 +140,14 @@ export function subgroupStep(
       ROW_TAPS: tapStep(up[0], geometry.dilation[0]),
       COLUMN_TAPS: tapStep(up[1], geometry.dilation[1]),
       SUBGROUP: lanes,
+      PINNED: traits.pinned ?? false,
       CHUNK: chunk,
       FOLD: tile.fold,
       TURNS: turns,
       TURNED: inPlace,
       WHOLE_CHUNKS: (geometry.groupIn / tile.read) % chunk === 0,
       WHOLE_VECTORS: geometry.groupOut % (tile.vector * tile.vectors * lanes) === 0,
-      HELD: Math.max(heldFilters(lanes, (chunk / turns) * tile.read), inPlace ? tile.read : 1),
+      HELD: Math.max(heldFilters(processorOf(traits), (chunk / turns) * tile.read), inPlace ? tile.read : 1),
       VECTORS: tile.vectors,
       PIXELS: tile.pixels,
       ROWS: tile.rows,
@@ -180,11 +187,11 @@ function turnsOf({ textures }: SubgroupTile, chunk: number, subgroup: number): n
 }
 
 /**
- * Filter rows read ahead of the pixels. Eight lanes keep them near (measured: up to 1.4 times faster), four have no
- * registers for it, and wide subgroups would fill theirs.
+ * Filter rows read ahead of the pixels. llvmpipe keeps them near (measured: up to 1.4 times faster), SwiftShader has no
+ * registers for it, and on a GPU more would fill them.
  */
-function heldFilters(subgroup: number, channels: number): number {
-  const wanted = subgroup <= 4 ? 1 : subgroup <= 8 ? Math.min(8, channels) : 4;
+function heldFilters(processor: Processor, channels: number): number {
+  const wanted = { gpu: 4, swiftShader: 1, llvmpipe: Math.min(8, channels) }[processor];
   return channels % wanted === 0 ? wanted : 1;
 }
 
@@ -201,21 +208,23 @@ function reshape(geometry: ConvolutionGeometry, up: Pair, fold: number): Convolu
   return isPointwise(geometry) && up.every((size) => size === 1) ? asOneRow(geometry) : geometry;
 }
 
-/** Wider loads where they are cheaper by the value: four lanes, all of which have channels to read. */
-function readsOf({ groupIn }: ConvolutionGeometry, fold: number, subgroup: number): VectorWidth[] {
-  const wide = subgroup === 4 && fold === 1;
-  return vectorWidths.filter((size) => size === 1 || (wide && groupIn % size === 0 && groupIn >= size * subgroup));
+/** Wider loads where they are cheaper by the value, as addresses are dear, and all lanes have channels to read. */
+function readsOf({ groupIn }: ConvolutionGeometry, fold: number, traits: DeviceTraits): VectorWidth[] {
+  const wide = processorOf(traits) === 'swiftShader' && fold === 1;
+  return vectorWidths.filter((size) => {
+    return size === 1 || (wide && groupIn % size === 0 && groupIn >= size * traits.subgroup!);
+  });
 }
 
 /** Where filters and input may lie, with how wide the input is read from there. */
 function sourcesOf(
   geometry: ConvolutionGeometry,
   fold: number,
-  subgroup: number,
-  { textures = false, scratch = Number.POSITIVE_INFINITY }: DeviceTraits,
+  traits: DeviceTraits,
 ): Pick<SubgroupTile, 'read' | 'textures'>[] {
+  const { textures = false, scratch = Number.POSITIVE_INFINITY } = traits;
   const { filterBytes, inputBytes, groupIn } = geometry;
-  const buffers = readsOf(geometry, fold, subgroup).map((read) => ({ read, textures: 0 as const }));
+  const buffers = readsOf(geometry, fold, traits).map((read) => ({ read, textures: 0 as const }));
   if (!textures || filterBytes > scratch || !fitsTexture(filterBytes / 4)) return buffers;
   const filters = { read: 1, textures: 1 } as const;
   const fits = filterBytes + inputBytes <= scratch && fitsTexture(inputBytes / 4);
@@ -232,7 +241,7 @@ function tilesOf(
 ): SubgroupTile[] {
   const width = Math.ceil(geometry.outWidth / up[1]);
   const rows = Math.ceil(geometry.outHeight / up[0]) * geometry.batch;
-  const sources = sourcesOf(geometry, fold, subgroup, traits);
+  const sources = sourcesOf(geometry, fold, traits);
   const tiles: SubgroupTile[] = [];
   for (const [vector, vectors] of channelTiles(geometry.groupOut, subgroup)) {
     for (const pixels of pixelCounts.filter((size) => size < width + 2)) {
@@ -273,14 +282,15 @@ function tileBody(geometry: ConvolutionGeometry, subgroup: number, tile: Subgrou
 /** What the dispatch of a tile has to do: {@link SubgroupCosts} count for all lanes of a subgroup. */
 function tileWork(
   geometry: ConvolutionGeometry,
-  subgroup: number,
+  traits: DeviceTraits,
   up: Pair,
   tile: SubgroupTile,
   turned: boolean,
 ): DispatchWork {
   const { read, vector, vectors, pixels, rows, taps, textures } = tile;
   const { kernel, groupIn, groups, inputBytes, filterBytes, outputBytes } = geometry;
-  const { address, load, texel, store, exchange, carry, workgroup } = costsFor(subgroup);
+  const { address, load, texel, store, exchange, carry, workgroup } = subgroupCosts[processorOf(traits)];
+  const subgroup = traits.subgroup!;
   const channels = chunkLanes(subgroup, groupIn / read) * read;
   const steps = (kernel[0] / up[0]) * (kernel[1] / taps / up[1]) * Math.ceil(groupIn / channels);
   const outputs = rows * pixels * vectors * vector;

@@ -3,10 +3,10 @@ import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import type { OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
 import type { KernelStep } from '../plan.js';
-import type { DeviceTraits } from '../traits.js';
+import { type DeviceTraits, processorOf } from '../traits.js';
 import { type VectorWidth, vectorText, vectorWidths } from '../vectors.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
-import { chunkLanes, costsFor, tileColumns } from './subgroup.js';
+import { chunkLanes, subgroupCosts, tileColumns } from './subgroup.js';
 
 /** Tile of the split reduction: what one lane holds and loads. */
 export interface SubgroupGradientTile {
@@ -55,7 +55,7 @@ export function subgroupGradientForms(given: ConvolutionGeometry, traits: Device
           forms.push({
             family: 'subgroup',
             tile,
-            work: tileWork(geometry, tile, subgroup),
+            work: tileWork(geometry, tile, traits),
             body,
           });
         }
@@ -88,10 +88,11 @@ function blocksOf(
   return (kernel[1] / taps) * kernel[0] * inBlocks * Math.ceil(groupOut / (vector * subgroup)) * groups;
 }
 
-function tileWork(geometry: ConvolutionGeometry, tile: SubgroupGradientTile, subgroup: number): DispatchWork[] {
+function tileWork(geometry: ConvolutionGeometry, tile: SubgroupGradientTile, traits: DeviceTraits): DispatchWork[] {
   const { vector, pixels, taps, chunks, sliceRows } = tile;
   const { inputBytes, outputBytes, filterBytes } = geometry;
-  const { address, load, exchange, carry, workgroup } = costsFor(subgroup);
+  const { address, load, exchange, carry, workgroup } = subgroupCosts[processorOf(traits)];
+  const subgroup = traits.subgroup!;
   const accumulators = taps * chunks * chunkLanes(subgroup, geometry.groupIn);
   const { columns } = tileColumns(geometry, pixels, taps);
   const loads = pixels * (address + vector * load) + chunks * columns * (address + load);
@@ -121,12 +122,13 @@ export function subgroupGradientSlices(given: ConvolutionGeometry, { sliceRows }
 export function subgroupGradientStep(
   given: ConvolutionGeometry,
   tile: SubgroupGradientTile,
-  subgroup: number,
+  traits: DeviceTraits,
   output: string,
 ): KernelStep {
   const geometry = oneRowWhere(given);
   const { groups, groupIn, groupOut, kernel } = geometry;
   const { columns, columnStep, pixelStep } = tileColumns(geometry, tile.pixels, tile.taps);
+  const subgroup = traits.subgroup!;
   const chunk = chunkLanes(subgroup, groupIn);
   const inBlocks = Math.ceil(groupIn / (chunk * tile.chunks));
   const outBlocks = Math.ceil(groupOut / (tile.vector * subgroup));
@@ -140,6 +142,7 @@ export function subgroupGradientStep(
     constants: {
       ...geometryConstants(geometry),
       SUBGROUP: subgroup,
+      PINNED: traits.pinned ?? false,
       CHUNK: chunk,
       CHUNKS: tile.chunks,
       PIXELS: tile.pixels,

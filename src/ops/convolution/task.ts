@@ -11,7 +11,7 @@ import {
   type TextureOperand,
   threadGroups,
 } from '../plan.js';
-import { type DeviceTraits, machineOf } from '../traits.js';
+import { type DeviceTraits, machineOf, processorOf } from '../traits.js';
 import { vectorText } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import { depthwiseForms, depthwiseStep } from './depthwise.js';
@@ -125,9 +125,9 @@ export function naiveForm({ multiplyAdds, outputBytes, inputBytes, filterBytes }
   return { family: 'naive', tile: {}, work: [{ ...work, bytes: inputBytes + outputBytes + filterBytes }], body: 1 };
 }
 
-/** Whether a form reads turned filters in place. Threads that share a load of filters want them side by side. */
-export function readsTurned(family: Family, { subgroup }: DeviceTraits): boolean {
-  return family !== 'subgroup' || subgroup! <= 8;
+/** Whether a form reads turned filters in place. The lanes of a GPU share a load of filters, and want them side by side. */
+export function readsTurned(family: Family, traits: DeviceTraits): boolean {
+  return family !== 'subgroup' || processorOf(traits) !== 'gpu';
 }
 
 /** The dispatches of a task in a form of {@link convolutionForms} or, without `up`, the naive one. */

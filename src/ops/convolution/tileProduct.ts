@@ -6,7 +6,7 @@ import half4Text from '../../../kernels/shared/tile_f16_4.wgsl?raw';
 import fullText from '../../../kernels/shared/tile_f32.wgsl?raw';
 import productText from '../../../kernels/shared/tile_product.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
-import type { DeviceTraits } from '../traits.js';
+import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
 import { type VectorWidth, vectorText } from '../vectors.js';
 
 /** Tile of a product in workgroup memory: kernels/shared/tile_product.wgsl. */
@@ -88,12 +88,12 @@ interface TileCosts {
 }
 
 /** In multiply-adds of a thread: counted in the machine code of a GPU, and measured where a processor plays one. */
-function costsFor({ software, subgroup = 8 }: DeviceTraits): TileCosts {
-  if (!software) return { read: 2, load: 10, step: 20, output: 6 };
-  return subgroup <= 4
-    ? { read: 300, load: 400, step: 3000, output: 14 }
-    : { read: 60, load: 160, step: 200, output: 25 };
-}
+const tileCosts: Readonly<Record<Processor, TileCosts>> = {
+  gpu: { read: 2, load: 10, step: 20, output: 6 },
+  // A barrier ends a thread's turn: what it holds goes to memory and back.
+  swiftShader: { read: 300, load: 400, step: 3000, output: 14 },
+  llvmpipe: { read: 60, load: 160, step: 200, output: 25 },
+};
 
 /** The multiply-adds of a workgroup in so many steps, and what it does besides. */
 export function tileWork(
@@ -103,7 +103,7 @@ export function tileWork(
 ): { readonly threads: number; readonly products: number; readonly overhead: number } {
   const { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half } = tile;
   const threads = tileThreads(tile);
-  const costs = costsFor(traits);
+  const costs = tileCosts[processorOf(traits)];
   const results = threadRows * threadColumns;
   const products = blockDepth * (half ? results / 2 : results);
   const reads = (blockDepth * (threadRows + threadColumns)) / (half ? 8 : 4);

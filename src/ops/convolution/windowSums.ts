@@ -1,7 +1,7 @@
 import pixelSumsText from '../../../kernels/pixel_sums.wgsl?raw';
 import { type KernelStep, type Operand, tensorBytes, threadGroups } from '../plan.js';
 import { windowSumStep } from '../pool.js';
-import type { DeviceTraits } from '../traits.js';
+import { type DeviceTraits, processorOf } from '../traits.js';
 import { vectorText, widestVector } from '../vectors.js';
 import type { ConvolutionGeometry } from './shape.js';
 
@@ -14,14 +14,12 @@ export interface WindowSums {
 }
 
 /**
- * Whether window sums are made ahead of a Winograd convolution instead of by its product. Where four lanes play a GPU, what a
+ * Whether window sums are made ahead of a Winograd convolution instead of by its product. On SwiftShader, what a
  * loop carries to its next turn is dear, and the product's short turns carry a sum for each pixel besides.
  */
-export function sumsApart(
-  geometry: ConvolutionGeometry,
-  { subgroup, software = false, scratch = Number.POSITIVE_INFINITY }: DeviceTraits,
-): boolean {
-  return software && subgroup === 4 && pixelSumBytes(geometry) + geometry.windowSumBytes <= scratch;
+export function sumsApart(geometry: ConvolutionGeometry, traits: DeviceTraits): boolean {
+  const { scratch = Number.POSITIVE_INFINITY } = traits;
+  return processorOf(traits) === 'swiftShader' && pixelSumBytes(geometry) + geometry.windowSumBytes <= scratch;
 }
 
 function pixelSumBytes({ batch, inHeight, inWidth, groups }: ConvolutionGeometry): number {
