@@ -1,7 +1,7 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
 import { tensorBytes } from '../ops/plan.js';
 import { type Precision, storedBytes } from '../ops/precision.js';
-import { type ErrorPlace, requireInteger, windowOutput } from '../ops/windows.js';
+import { type ErrorPlace, requireInteger, windowOutputs } from '../ops/windows.js';
 import type {
   AddLayer,
   ConcatLayer,
@@ -94,27 +94,20 @@ export function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): S
 
 function convolutionShape(layer: ConvolutionLayer, [batch, height, width, channels]: Shape): Shape {
   const place = placeOf(layer);
-  const { outChannels, groups, kernel, stride, padding, dilation } = layer;
+  const { outChannels, groups } = layer;
   requireInteger(outChannels, 1, 'outChannels', place);
   requireInteger(groups, 1, 'groups', place);
   if (channels % groups !== 0 || outChannels % groups !== 0) {
     const expected = `a divisor of ${channels} input and ${outChannels} output channels`;
     throw layerError(layer, 'groups', expected, `${groups}`);
   }
-  return [
-    batch,
-    windowOutput(height, kernel[0], stride[0], padding[0], dilation[0], place),
-    windowOutput(width, kernel[1], stride[1], padding[1], dilation[1], place),
-    outChannels,
-  ];
+  return [batch, ...windowOutputs([height, width], layer, place), outChannels];
 }
 
 function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): Shape {
-  const place = placeOf(layer);
   const kernel = layer.kernel === 'global' ? ([height, width] as const) : layer.kernel;
   const { stride, padding } = layer;
-  const outHeight = windowOutput(height, kernel[0], stride[0], padding[0], 1, place);
-  const outWidth = windowOutput(width, kernel[1], stride[1], padding[1], 1, place);
+  const [outHeight, outWidth] = windowOutputs([height, width], { kernel, stride, padding }, placeOf(layer));
   if (layer.kernel === 'global' && (padding[0] !== 0 || padding[1] !== 0)) {
     throw layerError(layer, 'padding', '[0, 0] with a global kernel', list(padding));
   }

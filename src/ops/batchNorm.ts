@@ -3,7 +3,7 @@ import finishText from '../../kernels/batch_norm_finish.wgsl?raw';
 import foldText from '../../kernels/batch_norm_fold.wgsl?raw';
 import statisticsText from '../../kernels/batch_norm_statistics.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { fitsText, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
 import { type ReluOptions, reluConstants, reluText } from './relu.js';
@@ -18,8 +18,6 @@ export interface BatchNormShape {
   /** One mean and variance each. */
   readonly channels: number;
 }
-
-const fields: Fields<BatchNormShape> = { pixels: 'needed', channels: 'needed' };
 
 /** How a batch normalisation in training goes about it. */
 export interface BatchNormOptions extends BehindNorm {
@@ -41,11 +39,8 @@ export interface BehindNorm extends ReluOptions {
 }
 
 export function checkBatchNorm(operation: string, shape: BatchNormShape, epsilon = 1e-5): void {
-  checkFields(operation, shape, fields);
   const { pixels, channels } = shape;
-  const place = { operation, prefix: '' };
-  requireInteger(pixels, 1, 'pixels', place);
-  requireInteger(channels, 1, 'channels', place);
+  checkShape(operation, shape, { pixels, channels });
   if (!(epsilon > 0 && Number.isFinite(epsilon))) {
     throw new ShapeError({ operation, parameter: 'epsilon', expected: 'a positive number', got: String(epsilon) });
   }

@@ -1,6 +1,6 @@
 import text from '../../kernels/copy_channels.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkFields } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { type Precision, type PrecisionOptions, storedOperand, storedTexts } from './precision.js';
 import { vectorWidths } from './vectors.js';
@@ -13,8 +13,6 @@ export interface ConcatShape {
   /** Channels of every input, in order. */
   readonly channels: readonly number[];
 }
-
-const fields: Fields<ConcatShape> = { pixels: 'needed', channels: 'needed' };
 
 /** Concatenation. Operands: input0, input1, ... [pixels, channels[i]], output [pixels, sum of the channels]. */
 export function planConcat(shape: ConcatShape, { precision = 'float32' }: PrecisionOptions = {}): OperationPlan {
@@ -115,8 +113,8 @@ function offsetOf({ channels }: ConcatShape, index: number): number {
 }
 
 function checkConcat(operation: string, shape: ConcatShape): number {
-  checkFields(operation, shape, fields);
   const { pixels, channels } = shape;
+  checkFields(operation, shape, { pixels, channels });
   const place = { operation, prefix: '' };
   requireInteger(pixels, 1, 'pixels', place);
   if (channels.length === 0) {

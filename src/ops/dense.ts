@@ -2,11 +2,10 @@ import { planConvolutionFilterGradient } from './convolution/filterGradient.js';
 import { planConvolution } from './convolution/forward.js';
 import { planConvolutionInputGradient } from './convolution/inputGradient.js';
 import type { ConvolutionShape } from './convolution/shape.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import type { OperationPlan } from './plan.js';
 import type { Precision, PrecisionOptions } from './precision.js';
 import type { DeviceTraits } from './traits.js';
-import { requireInteger } from './windows.js';
 
 /** A fully connected layer: the 1x1 convolution of a row of `batch` pixels. */
 export interface DenseShape {
@@ -17,8 +16,6 @@ export interface DenseShape {
   /** Columns of the output. */
   readonly outFeatures: number;
 }
-
-const fields: Fields<DenseShape> = { batch: 'needed', inFeatures: 'needed', outFeatures: 'needed' };
 
 /** What a fully connected layer does besides multiplying. */
 export interface DenseOptions extends PrecisionOptions {
@@ -59,10 +56,7 @@ export function planDenseWeightGradient(shape: DenseShape, traits: DeviceTraits)
 }
 
 function denseAsConvolution(operation: string, shape: DenseShape): ConvolutionShape {
-  checkFields(operation, shape, fields);
   const { batch, inFeatures, outFeatures } = shape;
-  for (const [name, size] of Object.entries({ batch, inFeatures, outFeatures })) {
-    requireInteger(size, 1, name, { operation, prefix: '' });
-  }
+  checkShape(operation, shape, { batch, inFeatures, outFeatures });
   return { batch: 1, inHeight: 1, inWidth: batch, inChannels: inFeatures, outChannels: outFeatures, kernel: [1, 1] };
 }

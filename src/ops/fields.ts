@@ -1,28 +1,37 @@
 import { ShapeError } from '../errors.js';
-
-/** Every field of a shape: those that it has to have, and those that stand for a value where they are left out. */
-export type Fields<Shape> = {
-  readonly [Name in keyof Shape]-?: object extends Pick<Shape, Name> ? 'optional' : 'needed';
-};
+import { type Pair, requireInteger } from './windows.js';
 
 /**
  * Refuses a shape that lacks fields or has others, and names all of them at once.
  *
+ * @param fields - all that a shape has, with what stands for it where it is left out
  * @throws ShapeError
  */
-export function checkFields<Shape extends object>(operation: string, shape: Shape, fields: Fields<Shape>): void {
-  const given: Readonly<Record<string, unknown>> = Object(shape);
-  const named = (use: string): string[] => Object.keys(fields).filter((name) => fields[name as keyof Shape] === use);
-  const [needed, optional] = [named('needed'), named('optional')];
-  const faults = {
-    no: needed.filter((name) => given[name] === undefined),
-    unknown: Object.keys(given).filter((name) => !Object.hasOwn(fields, name)),
-  };
-  const got = Object.entries(faults).filter(([, names]) => names.length > 0);
-  if (got.length === 0) return;
-  throw new ShapeError({
-    ...{ operation, parameter: 'shape' },
-    expected: needed.join(', ') + (optional.length > 0 ? ` and perhaps ${optional.join(', ')}` : ''),
-    got: got.map(([fault, names]) => `${fault} ${names.join(', ')}`).join('; '),
-  });
+export function checkFields(operation: string, shape: object, fields: Readonly<Record<string, unknown>>): void {
+  const names = Object.keys(fields);
+  const missing = names.filter((name) => fields[name] === undefined);
+  const unknown = Object.keys(shape).filter((name) => !names.includes(name));
+  if (missing.length + unknown.length === 0) return;
+  const list = (some: readonly string[]): string => some.join(', ') || 'none';
+  const got = `missing: ${list(missing)}; unknown: ${list(unknown)}`;
+  throw new ShapeError({ operation, parameter: 'shape', expected: list(names), got });
+}
+
+/**
+ * Refuses a shape that is not made of these fields, positive integers and pairs; the numbers of a pair are left to its use.
+ *
+ * @throws ShapeError
+ */
+export function checkShape(
+  operation: string,
+  shape: object,
+  counts: Readonly<Record<string, number>>,
+  pairs: Readonly<Record<string, Pair>> = {},
+): void {
+  checkFields(operation, shape, { ...counts, ...pairs });
+  for (const name in counts) requireInteger(counts[name]!, 1, name, { operation, prefix: '' });
+  for (const parameter in pairs) {
+    if (pairs[parameter]!.length === 2) continue;
+    throw new ShapeError({ operation, parameter, expected: 'a pair [height, width]', got: `${pairs[parameter]}` });
+  }
 }

@@ -4,10 +4,9 @@ import resampleText from '../../kernels/shared/resample.wgsl?raw';
 import outputText from '../../kernels/tensor_to_image.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
-import { requireInteger } from './windows.js';
 
 /** A picture and the tensor [height, width, channels] that it becomes. */
 export interface ImageToTensorShape {
@@ -23,18 +22,8 @@ export interface ImageToTensorShape {
   readonly channels: 1 | 3 | 4;
 }
 
-const pictureFields: Fields<ImageToTensorShape> = {
-  imageWidth: 'needed',
-  imageHeight: 'needed',
-  width: 'needed',
-  height: 'needed',
-  channels: 'needed',
-};
-
 /** A tensor [height, width, channels] that becomes a picture. */
 export type TensorToImageShape = Pick<ImageToTensorShape, 'width' | 'height' | 'channels'>;
-
-const tensorFields: Fields<TensorToImageShape> = { width: 'needed', height: 'needed', channels: 'needed' };
 
 /** A rectangle of a picture, in pixels that need not be whole. */
 export interface ImageRegion {
@@ -84,15 +73,12 @@ export interface ImageToTensorOptions extends ChannelNormalisation, PrecisionOpt
  */
 export function planImageToTensor(shape: ImageToTensorShape, options: ImageToTensorOptions = {}): OperationPlan {
   const operation = 'imageToTensor';
-  checkFields(operation, shape, pictureFields);
-  for (const name of ['imageWidth', 'imageHeight', 'width', 'height'] as const) {
-    requireInteger(shape[name], 1, name, { operation, prefix: '' });
-  }
+  const { imageWidth, imageHeight, width, height, channels } = shape;
+  checkShape(operation, shape, { imageWidth, imageHeight, width, height, channels });
   const { mean, deviation } = checkNormalisation(operation, shape.channels, options);
   const { source, precision = 'float32' } = options;
   const external = source === 'external';
   const shared = [elementText(precision), resampleText];
-  const { imageWidth, imageHeight, width, height, channels } = shape;
   return {
     operation,
     operands: { output: storedOperand(precision, 'output', height, width, channels) },
@@ -133,10 +119,8 @@ export function planImageToTensor(shape: ImageToTensorShape, options: ImageToTen
  */
 export function planTensorToImage(shape: TensorToImageShape, options: ChannelNormalisation = {}): OperationPlan {
   const operation = 'tensorToImage';
-  checkFields(operation, shape, tensorFields);
   const { width, height, channels } = shape;
-  requireInteger(width, 1, 'width', { operation, prefix: '' });
-  requireInteger(height, 1, 'height', { operation, prefix: '' });
+  checkShape(operation, shape, { width, height, channels });
   const { mean, deviation } = checkNormalisation(operation, channels, options);
   return {
     operation,

@@ -5,7 +5,7 @@ import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import lossText from '../../kernels/softmax_cross_entropy.wgsl?raw';
 import stepText from '../../kernels/step_metrics.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
 
@@ -16,8 +16,6 @@ export interface LogitsShape {
   /** Columns. */
   readonly classes: number;
 }
-
-const fields: Fields<LogitsShape> = { batch: 'needed', classes: 'needed' };
 
 /** Bytes of the {@link StepState} uniform. */
 export const stepStateBytes = 16;
@@ -209,8 +207,6 @@ export function planEvaluationMetrics(batch: number, top: number): OperationPlan
 
 /** Refuses sizes that are no positive integers. */
 export function checkLogits(operation: string, shape: LogitsShape): void {
-  checkFields(operation, shape, fields);
   const { batch, classes } = shape;
-  requireInteger(batch, 1, 'batch', { operation, prefix: '' });
-  requireInteger(classes, 1, 'classes', { operation, prefix: '' });
+  checkShape(operation, shape, { batch, classes });
 }

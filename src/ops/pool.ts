@@ -5,10 +5,10 @@ import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
 import type { ConvolutionGeometry } from './convolution/shape.js';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { elementText, type Precision, type PrecisionOptions, storedOperand } from './precision.js';
-import { type Pair, requireInteger, requirePair, windowOutput } from './windows.js';
+import { type Pair, windowOutputs } from './windows.js';
 
 /** What mean pooling divides by. */
 export interface MeanPoolOptions {
@@ -33,16 +33,6 @@ export interface PoolShape {
   /** Pixels ahead of and behind each axis: height, width; at most half the window; [0, 0] where left out. */
   readonly padding?: Pair;
 }
-
-const fields: Fields<PoolShape> = {
-  batch: 'needed',
-  inHeight: 'needed',
-  inWidth: 'needed',
-  channels: 'needed',
-  kernel: 'needed',
-  stride: 'optional',
-  padding: 'optional',
-};
 
 /** Max pooling. Operands: input [N, H, W, C], output [N, P, Q, C]; winners [N, P, Q, C] (u32) with `storeWinners`. */
 export function planMaxPool(
@@ -189,15 +179,11 @@ function windowConstants(
 }
 
 function checkPool(operation: string, shape: PoolShape): CheckedPool {
-  checkFields(operation, shape, fields);
   const { batch, inHeight, inWidth, channels, kernel, stride = [1, 1], padding = [0, 0] } = shape;
-  const place = { operation, prefix: '' };
   const counts = { batch, inHeight, inWidth, channels };
-  for (const [name, count] of Object.entries(counts)) requireInteger(count, 1, name, place);
   const windows = { kernel, stride, padding };
-  for (const [name, pair] of Object.entries(windows)) requirePair(pair, name, place);
-  const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], 1, place);
-  const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], 1, place);
+  checkShape(operation, shape, counts, windows);
+  const [outHeight, outWidth] = windowOutputs([inHeight, inWidth], windows, { operation, prefix: '' });
   if (padding[0] * 2 > kernel[0] || padding[1] * 2 > kernel[1]) {
     const expected = `at most half the window of ${kernel.join(' x ')}`;
     throw new ShapeError({ operation, parameter: 'padding', expected, got: padding.join(' x ') });

@@ -1,8 +1,7 @@
 import text from '../../kernels/transpose.wgsl?raw';
-import { checkFields, type Fields } from './fields.js';
+import { checkShape } from './fields.js';
 import { type OperationPlan, threadGroups } from './plan.js';
 import { elementText, type PrecisionOptions, storedOperand } from './precision.js';
-import { requireInteger } from './windows.js';
 
 /** Matrices that are turned round, each by itself. */
 export interface TransposeShape {
@@ -13,8 +12,6 @@ export interface TransposeShape {
   /** Of the input. */
   readonly columns: number;
 }
-
-const fields: Fields<TransposeShape> = { batch: 'needed', rows: 'needed', columns: 'needed' };
 
 /**
  * Matrices turned round: images [N, H W, C] into rows [N, C H W] and back, each the other's gradient. Operands: input
@@ -27,11 +24,8 @@ export function planTranspose(
   options: { readonly accumulate?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'transpose';
-  checkFields(operation, shape, fields);
   const { batch, rows, columns } = shape;
-  for (const [name, size] of Object.entries({ batch, rows, columns })) {
-    requireInteger(size, 1, name, { operation, prefix: '' });
-  }
+  checkShape(operation, shape, { batch, rows, columns });
   const { accumulate = false, precision = 'float32' } = options;
   const count = batch * rows * columns;
   return {

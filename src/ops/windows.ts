@@ -20,18 +20,6 @@ export function requireInteger(value: number, minimum: 0 | 1, parameter: string,
   });
 }
 
-/** Throws ShapeError unless `value` is a pair; its numbers are left to {@link windowOutput}. */
-export function requirePair(value: Pair, parameter: string, place: ErrorPlace): void {
-  if (Array.isArray(value) && value.length === 2) return;
-  const expected = 'a pair [height, width]';
-  throw new ShapeError({
-    operation: place.operation,
-    parameter: `${place.prefix}${parameter}`,
-    expected,
-    got: `${value}`,
-  });
-}
-
 /**
  * How many positions a sliding window has along one axis:
  * `floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1`.
@@ -67,4 +55,16 @@ export function windowOutput(
     });
   }
   return Math.floor((padded - span) / stride) + 1;
+}
+
+/** {@link windowOutput} along height and width. */
+export function windowOutputs(
+  size: Pair,
+  windows: { readonly kernel: Pair; readonly stride: Pair; readonly padding: Pair; readonly dilation?: Pair },
+  place: ErrorPlace,
+): [height: number, width: number] {
+  const { kernel, stride, padding, dilation = [1, 1] } = windows;
+  const along = (axis: 0 | 1): number =>
+    windowOutput(size[axis], kernel[axis], stride[axis], padding[axis], dilation[axis], place);
+  return [along(0), along(1)];
 }

@@ -1,9 +1,9 @@
 import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
-import { checkFields, type Fields } from '../fields.js';
+import { checkShape } from '../fields.js';
 import { tensorBytes } from '../plan.js';
 import { type Precision, storedBytes } from '../precision.js';
-import { type Pair, requireInteger, requirePair, windowOutput } from '../windows.js';
+import { type Pair, windowOutputs } from '../windows.js';
 
 /**
  * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
@@ -50,19 +50,6 @@ const allFloat32: ConvolutionPrecision = { precision: 'float32', outputPrecision
 /** A convolution with nothing left to defaults. */
 export type CompleteConvolution = Required<ConvolutionShape>;
 
-const fields: Fields<ConvolutionShape> = {
-  batch: 'needed',
-  inHeight: 'needed',
-  inWidth: 'needed',
-  inChannels: 'needed',
-  outChannels: 'needed',
-  kernel: 'needed',
-  stride: 'optional',
-  padding: 'optional',
-  dilation: 'optional',
-  groups: 'optional',
-};
-
 /** A checked convolution with what follows from its shape. */
 export interface ConvolutionGeometry extends Required<ConvolutionShape>, ConvolutionPrecision {
   /** Of the output, in pixels. */
@@ -95,29 +82,21 @@ export function checkConvolution(
   shape: ConvolutionShape,
   precisions: ConvolutionPrecision = allFloat32,
 ): ConvolutionGeometry {
-  checkFields(operation, shape, fields);
-  const place = { operation, prefix: '' };
   const { batch, inHeight, inWidth, inChannels, outChannels, groups = 1 } = shape;
   const { kernel, stride = [1, 1], padding = [0, 0], dilation = [1, 1] } = shape;
   const counts = { batch, inHeight, inWidth, inChannels, outChannels, groups };
-  for (const [name, count] of Object.entries(counts)) requireInteger(count, 1, name, place);
   const windows = { kernel, stride, padding, dilation };
-  for (const [name, pair] of Object.entries(windows)) requirePair(pair, name, place);
-  for (const [name, channels] of [
-    ['inChannels', inChannels],
-    ['outChannels', outChannels],
-  ] as const) {
-    if (channels % groups !== 0) {
-      throw new ShapeError({
-        operation,
-        parameter: name,
-        expected: `a multiple of ${groups} groups`,
-        got: `${channels}`,
-      });
-    }
+  checkShape(operation, shape, counts, windows);
+  for (const parameter of ['inChannels', 'outChannels'] as const) {
+    if (counts[parameter] % groups === 0) continue;
+    throw new ShapeError({
+      operation,
+      parameter,
+      expected: `a multiple of ${groups} groups`,
+      got: `${counts[parameter]}`,
+    });
   }
-  const outHeight = windowOutput(inHeight, kernel[0], stride[0], padding[0], dilation[0], place);
-  const outWidth = windowOutput(inWidth, kernel[1], stride[1], padding[1], dilation[1], place);
+  const [outHeight, outWidth] = windowOutputs([inHeight, inWidth], windows, { operation, prefix: '' });
   const groupIn = inChannels / groups;
   const { precision, outputPrecision } = precisions;
   return {
