@@ -1,4 +1,5 @@
 /** Networks as data: the families, plain and IC, plain networks made into IC networks, initial values, counting. Browser-safe. */
+export type {} from './device/webgpu.js';
 export { type DenseNetDepth, type DenseNetOptions, denseNet } from './models/denseNet.js';
 export type { NetworkOptions } from './models/icForm.js';
 export { inheritedParameters, initialParameters } from './models/initialise.js';

@@ -14,11 +14,11 @@ interface Watch {
   readonly lost: Promise<DeviceLoss>;
 }
 
+/** The features that a device is asked for with where its adapter has them. */
+export const usefulFeatures = ['subgroups', 'subgroup-size-control', 'shader-f16', 'timestamp-query'] as const;
+
 /** TypeScript's own types of WebGPU do not name it yet. */
 const sizeControl = 'subgroup-size-control' as GPUFeatureName;
-
-/** The features that a device is asked for with where its adapter has them. */
-export const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', sizeControl, 'shader-f16', 'timestamp-query'];
 
 /** How a device is asked for. */
 export interface RequestDeviceOptions {
@@ -26,6 +26,10 @@ export interface RequestDeviceOptions {
   readonly label?: string | undefined;
   /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
   readonly without?: readonly (typeof usefulFeatures)[number][] | undefined;
+}
+
+function usable(adapter: GPUAdapter): GPUFeatureName[] {
+  return (usefulFeatures as readonly string[] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
 }
 
 const watches = new WeakMap<GPUDevice, Watch>();
@@ -57,11 +61,11 @@ export async function requestDevice(
   { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
 ): Promise<GPUDevice> {
   // The control of their size would bring subgroups with it.
-  const missing = without.includes('subgroups') ? [...without, sizeControl] : without;
+  const missing: readonly string[] = without.includes('subgroups') ? [...without, sizeControl] : without;
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature) && !missing.includes(feature)),
+      requiredFeatures: usable(adapter).filter((feature) => !missing.includes(feature)),
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);
@@ -101,7 +105,8 @@ function wantedSize(vendor: string): number {
  * The subgroups of one size that kernels get on a device: its own, or where it has several sizes and the feature
  * `subgroup-size-control` the one to ask for. Undefined where it has no subgroups or their size cannot be known.
  */
-export function subgroupsOf({ features, adapterInfo }: GPUDevice): Subgroups | undefined {
+export function subgroupsOf(device: GPUDevice): Subgroups | undefined {
+  const { features, adapterInfo } = device;
   const { vendor, subgroupMinSize: least, subgroupMaxSize: most } = adapterInfo;
   if (!features.has('subgroups') || least === undefined || most === undefined) return undefined;
   if (least === most) return { size: least, pinned: false };

@@ -28,7 +28,8 @@ function replace(path: string): void {
 
 /** The same terminal or pipe under another number, and the folder that it was found in. */
 function openAgain(descriptor: number): { readonly descriptor: number; readonly folder: string } | undefined {
-  const status = fstatSync(descriptor);
+  // In whole numbers: with the others Node 20 takes what it looks at next for a pipe, too, and leaves links in its path.
+  const status = fstatSync(descriptor, { bigint: true });
   if (!status.isFIFO() && !status.isCharacterDevice()) return undefined;
   for (const folder of ownDescriptors) {
     try {

@@ -108,7 +108,7 @@ describe('icnet inspect', () => {
 
   it('tells of every layer how often it fires and how adjust is spread, and draws maps', async () => {
     const ended = await icnet.run(['inspect', ic, ...flags, '--index', '7', '--output', 'maps', '--json']);
-    expect(ended).toMatchObject(fine);
+    expect(ended, ended.stderr).toMatchObject(fine);
     const layers = eventsOf(ended, 'layer');
     expect(layers).toHaveLength(6);
     for (const { share, filterShares, filters, adjust } of layers) {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,8 +32,8 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function shell(command: string): Promise<string> {
-  const environment = { ...process.env, NODE: process.execPath, PROGRAM: program };
+async function shell(command: string, text = program): Promise<string> {
+  const environment = { ...process.env, NODE: process.execPath, PROGRAM: text };
   const { stdout } = await run('sh', ['-c', command], { cwd: folder, env: environment });
   return stdout;
 }
@@ -47,6 +47,20 @@ it('keeps what native code writes off a pipe, within the call alone', async () =
 it('leaves a file as it is, whose place others share', async () => {
   await shell(`${node} >log 2>&1`);
   expect(await readFile(join(folder, 'log'), 'utf8')).toBe('before native failing thrown after 7');
+});
+
+it('leaves packages that are links to be found behind a pipe', async () => {
+  await mkdir(join(folder, 'elsewhere/node_modules/inner'), { recursive: true });
+  await mkdir(join(folder, 'elsewhere/node_modules/linked'), { recursive: true });
+  await mkdir(join(folder, 'node_modules'), { recursive: true });
+  await symlink(join(folder, 'elsewhere/node_modules/linked'), join(folder, 'node_modules/linked'));
+  await writeFile(join(folder, 'elsewhere/node_modules/inner/index.js'), 'module.exports = 1;');
+  await writeFile(join(folder, 'elsewhere/node_modules/linked/index.js'), "module.exports = require('inner') + 1;");
+  const linked = `
+    const { withoutNativeMessages } = await import('./nativeMessages.mjs');
+    withoutNativeMessages(() => {});
+    console.log((await import('linked')).default);`;
+  expect(await shell(`${node} 2>&1 | cat`, linked)).toBe('2\n');
 });
 
 it('leaves an error output that is closed', async () => {
