@@ -3,6 +3,7 @@ import type { Layer, Network } from '../graph/network.js';
 import { finished, type NetworkOptions } from './icForm.js';
 import { batchNorm, convolution, dense, globalMean, nameOfLast, pool, relu } from './layers.js';
 
+/** Layers with weights of the published DenseNets. */
 export type DenseNetDepth = 121 | 161 | 169 | 201;
 
 export interface DenseNetOptions extends NetworkOptions {

@@ -12,6 +12,7 @@ import { importNode } from './operators.js';
 import { operatorOf } from './signatures.js';
 import { typeRefusal } from './tensorValues.js';
 
+/** How an ONNX file is read. */
 export interface DecodeOnnxOptions {
   /** The file's name, for errors. */
   readonly name?: string;
