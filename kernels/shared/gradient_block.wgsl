@@ -1,6 +1,7 @@
 // A row's gradients in blocks of PIXELS neighbouring output pixels, for filter gradients. The last block ends with the row; pixels
 // that the block before had count as zeros. A pixel behind the row would multiply inputs that its tap never meets, and NaN times
 // 0 is NaN.
+
 // The first pixel of the block for those from `pixel` on.
 fn block_start(pixel: u32) -> u32 {
   return min(pixel, OUT_WIDTH - PIXELS);

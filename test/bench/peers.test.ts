@@ -253,17 +253,7 @@ describe('jax-js', () => {
     }
   });
 
-  it('computes the network that ours computes', async () => {
-    const network = small(true);
-    const values = seededState(network, 1);
-    const images = uniformValues(2 * 9 * 8 * 3, 5);
-    const ours = await oursInference({ device }, network, 2, values, images);
-    const theirs = await jax.inference!(network, 2, values, images);
-    ours.submit(1);
-    const logits = await ours.output();
-    checkSame(logits, await theirs.output(), 1e-5 * magnitude(logits));
-    for (const one of [ours, theirs]) one.dispose();
-  });
+  it('computes the network that ours computes', () => expectSameNetwork(jax));
 
   it('learns as ours does', async () => {
     const network = small(false);
@@ -282,6 +272,19 @@ describe('jax-js', () => {
     for (const one of [ours, theirs]) one.dispose();
   });
 });
+
+/** Holds a network of a peer to the same one of ours. */
+async function expectSameNetwork(peer: Peer): Promise<void> {
+  const network = small(true);
+  const values = seededState(network, 1);
+  const images = uniformValues(2 * 9 * 8 * 3, 5);
+  const ours = await oursInference({ device }, network, 2, values, images);
+  const theirs = await peer.inference!(network, 2, values, images);
+  ours.submit(1);
+  const logits = await ours.output();
+  checkSame(logits, await theirs.output(), 1e-5 * magnitude(logits));
+  for (const one of [ours, theirs]) one.dispose();
+}
 
 describe('ONNX Runtime', () => {
   // The package for browsers, which has the interface of the one for Node.
@@ -310,15 +313,5 @@ describe('ONNX Runtime', () => {
     }
   });
 
-  it('computes the network that ours computes', async () => {
-    const network = small(true);
-    const values = seededState(network, 1);
-    const images = uniformValues(2 * 9 * 8 * 3, 5);
-    const ours = await oursInference({ device }, network, 2, values, images);
-    const theirs = await peer.inference!(network, 2, values, images);
-    ours.submit(1);
-    const logits = await ours.output();
-    checkSame(logits, await theirs.output(), 1e-5 * magnitude(logits));
-    for (const one of [ours, theirs]) one.dispose();
-  });
+  it('computes the network that ours computes', () => expectSameNetwork(peer));
 });
