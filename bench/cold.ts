@@ -1,7 +1,7 @@
-import { createOutput } from '../src/cli/output.js';
+import { seededState, uniformValues, type Values } from '../src/compare/values.js';
 import { elementCount } from '../src/graph/parameters.js';
 import { networkByName } from '../src/models/networkByName.js';
-import { seededState, uniformValues, type Values } from './values.js';
+import { createOutput } from '../src/terminal/output.js';
 
 /** The one inference of a cold start. */
 export const coldNetwork = networkByName('ic-resnet50');

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { checkSame, magnitude, networkTolerance } from './check.js';
+import { checkSame, magnitude, networkTolerance } from '../src/compare/check.js';
+import type { Row } from '../src/compare/rows.js';
+import { sumLengths } from '../src/compare/suites/model.js';
+import { type Bench, rowOf, type Task } from '../src/compare/tasks.js';
 import { coldNetwork } from './cold.js';
-import type { Row } from './rows.js';
-import { sumLengths } from './suites/model.js';
-import { type Bench, rowOf, type Task } from './tasks.js';
 
 const pairs = 3;
 const note = 'cold: from the start of a process to the first logits, kernels chosen by rule.';
@@ -19,14 +19,18 @@ export function coldTasks(adapter: string, peerNaps: boolean): Task[] {
   const head = { suite: 'cold', name: `${coldNetwork.name} b1`, pass: 'forward' } as const;
   return [{ ...head, covers: ({ inference, sharesDevice }) => sharesDevice && inference !== undefined, run }];
 
-  async function run({ peer }: Bench): Promise<Row> {
+  async function run({ ours: { precision = 'float32' }, peer }: Bench): Promise<Row> {
     const samples = { ours: [] as number[], peer: [] as number[] };
     for (let pair = 0; pair < pairs; pair++) {
-      const ours = await coldStart('coldOurs', [adapter]);
+      const ours = await coldStart('coldOurs', [adapter, precision]);
       samples.ours.push(ours.milliseconds);
       if (!peer) continue;
       const theirs = await coldStart('coldPeer', [adapter, peerNaps ? 'naps' : 'awake', peer.library, peer.name]);
-      checkSame(ours.logits, theirs.logits, networkTolerance(sumLengths(coldNetwork)) * magnitude(ours.logits));
+      checkSame(
+        ours.logits,
+        theirs.logits,
+        networkTolerance(sumLengths(coldNetwork), precision) * magnitude(ours.logits),
+      );
       samples.peer.push(theirs.milliseconds);
     }
     return rowOf(head, samples, { peer, family: 'network', note });

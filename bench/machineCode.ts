@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { createOutput } from '../src/cli/output.js';
 import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../src/ops/convolution/inputGradient.js';
@@ -11,6 +10,7 @@ import type { CompleteConvolution } from '../src/ops/convolution/shape.js';
 import type { FormRequest, RankedForm } from '../src/ops/forms.js';
 import { type KernelStep, kernelOf, type OperationPlan } from '../src/ops/plan.js';
 import type { DeviceTraits } from '../src/ops/traits.js';
+import { createOutput } from '../src/terminal/output.js';
 import { assemble } from '../src/wgsl/assemble.js';
 
 /*

@@ -1,18 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { reportFailure } from '../src/cli/failure.js';
-import { interruptSignal } from '../src/cli/interrupt.js';
-import { choice, withShortErrors } from '../src/cli/options.js';
-import { createOutput, sayApart } from '../src/cli/output.js';
-import { requireWritable, writeResult } from '../src/cli/writing.js';
+import { type SuiteName, suiteNames } from '../src/compare/rows.js';
 import type { RequestDeviceOptions } from '../src/device/device.js';
 import { usefulFeatures } from '../src/device/device.js';
+import type { Precision } from '../src/ops/precision.js';
+import { reportFailure } from '../src/terminal/failure.js';
+import { interruptSignal } from '../src/terminal/interrupt.js';
+import { choice, withShortErrors } from '../src/terminal/options.js';
+import { createOutput, sayApart } from '../src/terminal/output.js';
+import { requireWritable, writeResult } from '../src/terminal/writing.js';
 import { occupancies, occupancyLines, occupancySuite } from './occupancy.js';
 import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
 import { reportPage } from './report/page.js';
 import { reportLines } from './report/table.js';
-import { type SuiteName, suiteNames } from './rows.js';
 import { runBench } from './run.js';
 
 interface Flags {
@@ -22,6 +23,7 @@ interface Flags {
   readonly adapter: string;
   readonly without: NonNullable<RequestDeviceOptions['without']>;
   readonly tune: boolean;
+  readonly precision: Precision;
   readonly peer: readonly PeerLibrary[] | false;
   readonly peerNaps: boolean;
   readonly json?: string;
@@ -50,6 +52,9 @@ const program = new Command('bench')
   )
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')
+  .addOption(
+    choice('--precision <name>', "in which ours' tensors lie in memory", ['float32', 'float16']).default('float32'),
+  )
   .addOption(
     choice('--peer <name...>', 'whom to compare with; bench/README.md says what each takes', peerLibraries).default([
       'tensorflow',

@@ -1,4 +1,5 @@
-import { table } from '../src/cli/output.js';
+import type { ConvolutionPass } from '../src/compare/ours.js';
+import { namedShapes } from '../src/compare/shapes.js';
 import { chooseByCost } from '../src/ops/choose.js';
 import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../src/ops/convolution/forward.js';
@@ -7,8 +8,7 @@ import { type CompleteConvolution, checkConvolution } from '../src/ops/convoluti
 import type { FormRequest, RankedForm } from '../src/ops/forms.js';
 import { dispatchTime, type Machine } from '../src/ops/machine.js';
 import type { DeviceTraits } from '../src/ops/traits.js';
-import type { ConvolutionPass } from './ours.js';
-import { namedShapes } from './shapes.js';
+import { table } from '../src/terminal/output.js';
 
 /** The suite that needs no device. */
 export const occupancySuite = 'occupancy';

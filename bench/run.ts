@@ -1,21 +1,23 @@
-import { openForCommand } from '../src/cli/adapter.js';
-import type { Output } from '../src/cli/output.js';
-import { progressBar } from '../src/cli/progress.js';
+import type { Ours } from '../src/compare/ours.js';
+import type { Peer } from '../src/compare/peers/peer.js';
+import { type Failure, type Report, type Row, type SuiteName, suiteNames } from '../src/compare/rows.js';
+import { convolutionTasks } from '../src/compare/suites/conv.js';
+import { encodeTasks } from '../src/compare/suites/encode.js';
+import { icTasks } from '../src/compare/suites/ic.js';
+import { modelTasks } from '../src/compare/suites/model.js';
+import { peaksOf, rooflineShares, rooflineTasks } from '../src/compare/suites/roofline.js';
+import { trainTasks } from '../src/compare/suites/train.js';
+import { type Bench, inFull, type Task } from '../src/compare/tasks.js';
 import type { RequestDeviceOptions } from '../src/device/device.js';
 import { UnsupportedError } from '../src/errors.js';
+import { checkPrecision, type Precision } from '../src/ops/precision.js';
+import { openForCommand } from '../src/terminal/adapter.js';
+import type { Output } from '../src/terminal/output.js';
+import { progressBar } from '../src/terminal/progress.js';
 import { coldTasks } from './coldStart.js';
 import { openOurs } from './openOurs.js';
 import { openPeers, type PeerLibrary } from './peers/libraries.js';
-import type { Peer } from './peers/peer.js';
 import { currentCommit, versionsOf } from './provenance.js';
-import { type Failure, type Report, type Row, type SuiteName, suiteNames } from './rows.js';
-import { convolutionTasks } from './suites/conv.js';
-import { encodeTasks } from './suites/encode.js';
-import { icTasks } from './suites/ic.js';
-import { modelTasks } from './suites/model.js';
-import { peaksOf, rooflineShares, rooflineTasks } from './suites/roofline.js';
-import { trainTasks } from './suites/train.js';
-import type { Bench, Task } from './tasks.js';
 
 export interface RunOptions {
   readonly suites: readonly SuiteName[];
@@ -26,6 +28,8 @@ export interface RunOptions {
   /** Features that the device shall not have. */
   readonly without: NonNullable<RequestDeviceOptions['without']>;
   readonly tune: boolean;
+  /** In which ours' tensors lie in memory. */
+  readonly precision: Precision;
   /** Whom to compare with, ours alone where there are none. */
   readonly peers: readonly PeerLibrary[];
   /** Whether peers on ours' device wait as it does. */
@@ -42,11 +46,12 @@ export async function runBench(options: RunOptions, output: Output, signal: Abor
   const tasks = chosenTasks(options);
   const { device, adapter, close } = await openForCommand(options.adapter, output, options.without);
   try {
-    const ours = openOurs(device, options.tune);
+    checkPrecision(device, 'bench', options.precision);
+    const ours = openOurs(device, options.tune, options.precision);
     const peers = await openPeers(options.peers, { device, naps: options.peerNaps });
     const found = await runTasks(tasks, peers, { device, ours, seconds: options.seconds }, output, signal);
     const { rows } = found;
-    const peaks = peaksOf(rows);
+    const peaks = peaksOf(rows, options.precision);
     return {
       adapter,
       driver: adapter.description,
@@ -55,9 +60,10 @@ export async function runBench(options: RunOptions, output: Output, signal: Abor
       date: new Date().toISOString(),
       without: options.without,
       tuned: options.tune,
+      precision: options.precision,
       ...found,
       ...(peaks && { peaks }),
-      roofline: peaks ? rooflineShares(rows, peaks) : [],
+      roofline: peaks ? rooflineShares(rows, peaks, options.precision) : [],
     };
   } finally {
     close();
@@ -72,7 +78,7 @@ export async function runTasks(
   output: Output,
   signal: AbortSignal,
 ): Promise<Pick<Report, 'rows' | 'failures' | 'leftOut' | 'incomparable'>> {
-  const comparisons = tasks.map((task) => opponents(task, peers).map((peer) => ({ task, peer })));
+  const comparisons = tasks.map((task) => opponents(task, peers, given.ours).map((peer) => ({ task, peer })));
   const planned = comparisons.flat();
   const kept: { dispose(): void }[] = [];
   const keep: Bench['keep'] = (one) => {
@@ -104,9 +110,10 @@ export async function runTasks(
 }
 
 /** Beside whom a task runs; undefined is nobody. */
-function opponents(task: Task, peers: readonly Peer[]): (Peer | undefined)[] {
+function opponents(task: Task, peers: readonly Peer[], ours: Ours): (Peer | undefined)[] {
   const covering = peers.filter((peer) => task.covers(peer));
-  return peers.length === 0 || task.alone ? [undefined, ...covering] : covering;
+  // In another precision than float32 ours stands beside itself, too.
+  return peers.length === 0 || task.alone || !inFull(ours) ? [undefined, ...covering] : covering;
 }
 
 /** The rows asked for, and with them the peaks: they belong to whatever convolutions are timed. */
@@ -118,7 +125,10 @@ function chosenTasks({ suites, filter = '', ...options }: RunOptions): Task[] {
   throw new UnsupportedError({ operation: 'bench', parameter: 'filter', expected, got: filter });
 }
 
-function tasksOf(suite: SuiteName, { adapter, peerNaps }: Pick<RunOptions, 'adapter' | 'peerNaps'>): Task[] {
+function tasksOf(
+  suite: SuiteName,
+  { adapter, peerNaps, precision }: Pick<RunOptions, 'adapter' | 'peerNaps' | 'precision'>,
+): Task[] {
   switch (suite) {
     case 'conv':
       return convolutionTasks();
@@ -133,6 +143,6 @@ function tasksOf(suite: SuiteName, { adapter, peerNaps }: Pick<RunOptions, 'adap
     case 'cold':
       return coldTasks(adapter, peerNaps);
     case 'roofline':
-      return rooflineTasks();
+      return rooflineTasks(precision);
   }
 }

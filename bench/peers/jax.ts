@@ -1,16 +1,16 @@
 import * as jax from '@jax-js/jax';
 // The package does not export this file, and what is bundled here is what runs.
 import jaxPackage from '../../node_modules/@jax-js/jax/package.json' with { type: 'json' };
+import type { ConvolutionPass } from '../../src/compare/ours.js';
+import { lendDevice } from '../../src/compare/peers/lendDevice.js';
+import { type OpenPeers, type PeerOperation, waitingOnDevice } from '../../src/compare/peers/peer.js';
+import type { Values } from '../../src/compare/values.js';
 import { toMemory } from '../../src/graph/stateLayout.js';
 import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
-import type { ConvolutionPass } from '../ours.js';
-import type { Values } from '../values.js';
 import { jaxInference } from './jax/inference.js';
 import { convolution, jaxOperation, tensor } from './jax/operation.js';
 import { jaxTraining } from './jax/training.js';
 import { convolutionState, filterPlace, fromPlanes, toPlanes } from './layouts.js';
-import { lendDevice } from './lendDevice.js';
-import { type OpenPeers, type PeerOperation, waitingOnDevice } from './peer.js';
 
 /** jax-js with its WebGPU backend on the bench's device. */
 export const open: OpenPeers = async (setting) => {

@@ -1,7 +1,7 @@
+import type { Values } from '../../src/compare/values.js';
 import type { Network } from '../../src/graph/network.js';
 import { fromMemory, layoutState, type PlacedParameter } from '../../src/graph/stateLayout.js';
 import type { Adjust, CompleteConvolution } from '../../src/ops/convolution/shape.js';
-import type { Values } from '../values.js';
 
 /** [images, pixels, channels] as [images, channels, pixels], the layout of PyTorch and ONNX. */
 export function toPlanes(values: ArrayLike<number>, images: number, channels: number): Values {

@@ -1,4 +1,4 @@
-import type { OpenPeers, Peer, PeerSetting } from './peer.js';
+import type { OpenPeers, Peer, PeerSetting } from '../../src/compare/peers/peer.js';
 
 /** What `--peer` knows: a file each, loaded where it is asked for. */
 const libraries = {

@@ -9,6 +9,8 @@ import {
 } from 'onnx-buf';
 // The package for Node has the same interface.
 import type * as OnnxRuntime from 'onnxruntime-web';
+import type { OpenPeers, Peer, PeerOperation } from '../../src/compare/peers/peer.js';
+import type { Values } from '../../src/compare/values.js';
 import type { AdapterDescription } from '../../src/device/adapter.js';
 import { openDevice } from '../../src/device/node.js';
 import { driversWereChosen, withDrivers } from '../../src/device/vulkanDrivers.js';
@@ -16,10 +18,8 @@ import { UnsupportedError } from '../../src/errors.js';
 import type { Network } from '../../src/graph/network.js';
 import { inferShapes } from '../../src/graph/shapes.js';
 import { encodeOnnx } from '../../src/onnx/encode.js';
-import type { Values } from '../values.js';
 import { convolutionNetwork, convolutionState, fromPlanes, toPlanes } from './layouts.js';
 import { loadOptionalPackage } from './optionalPackage.js';
-import type { OpenPeers, Peer, PeerOperation } from './peer.js';
 
 type Runtime = typeof OnnxRuntime;
 type Session = OnnxRuntime.InferenceSession;

@@ -1,9 +1,9 @@
 import { version_core } from '@tensorflow/tfjs-core';
-import { type OpenPeers, waitingOnDevice } from './peer.js';
-import { openBackend } from './tensorflow/backend.js';
-import { makeConvolution } from './tensorflow/convolution.js';
-import { makeInference } from './tensorflow/network.js';
-import { makeTraining } from './tensorflow/training.js';
+import { type OpenPeers, waitingOnDevice } from '../../src/compare/peers/peer.js';
+import { openBackend } from '../../src/compare/peers/tensorflow/backend.js';
+import { makeConvolution } from '../../src/compare/peers/tensorflow/convolution.js';
+import { makeInference } from '../../src/compare/peers/tensorflow/network.js';
+import { makeTraining } from '../../src/compare/peers/tensorflow/training.js';
 
 /** TensorFlow.js with its WebGPU backend on the bench's device. */
 export const open: OpenPeers = async (setting) => {

@@ -1,5 +1,5 @@
-import type { Counterpart, Pass, Row, SuiteName } from '../rows.js';
-import { geometricMean } from '../statistics.js';
+import type { Counterpart, Pass, Row, SuiteName } from '../../src/compare/rows.js';
+import { geometricMean } from '../../src/measure/statistics.js';
 
 /** The ratios of a suite's rows of one pass beside one peer in one number. */
 export interface SuiteMean {

@@ -2,9 +2,9 @@ import { BarChart, CustomChart } from 'echarts/charts';
 import { GridComponent, TitleComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import { adapterName } from '../../src/cli/adapter.js';
-import type { Report, Row, SuiteName } from '../rows.js';
-import { plainConvolution } from '../tasks.js';
+import type { Report, Row, SuiteName } from '../../src/compare/rows.js';
+import { plainConvolution } from '../../src/compare/tasks.js';
+import { adapterName } from '../../src/terminal/adapter.js';
 import { escaped, htmlPage, htmlTable } from './html.js';
 import { suiteMeans } from './means.js';
 import { milliseconds, titled, waitingLines } from './table.js';
@@ -34,6 +34,7 @@ export function reportPage(report: Report): string {
     date,
     without,
     tuned,
+    precision,
     rows,
     failures,
     leftOut,
@@ -53,6 +54,7 @@ export function reportPage(report: Report): string {
     ['Commit', commit],
     ['Date', date],
     ...(without.length > 0 ? [['Device', `without ${without.join(', ')}`]] : []),
+    ['Precision', precision],
     ['Kernels', tuned ? 'chosen by measuring' : 'chosen by rule'],
     ['Waiting', waitingLines(report).join(' ')],
     ...(leftOut > 0 ? [['Interrupted', `${leftOut} rows are left out`]] : []),

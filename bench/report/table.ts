@@ -1,5 +1,5 @@
-import { table } from '../../src/cli/output.js';
-import type { Counterpart, Report, Row } from '../rows.js';
+import type { Counterpart, Report, Row } from '../../src/compare/rows.js';
+import { table } from '../../src/terminal/output.js';
 import { suiteMeans } from './means.js';
 
 const barWidth = 20;

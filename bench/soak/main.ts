@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { reportFailure } from '../../src/cli/failure.js';
-import { choice, withShortErrors } from '../../src/cli/options.js';
-import { printLine } from '../../src/cli/terminal.js';
 import { type BufferUsage, bufferUsage } from '../../src/device/buffers.js';
 import { openDevice } from '../../src/device/node.js';
+import { reportFailure } from '../../src/terminal/failure.js';
+import { choice, withShortErrors } from '../../src/terminal/options.js';
+import { printLine } from '../../src/terminal/terminal.js';
 import { stepsOfTurn, tasks } from './tasks.js';
 
 /*

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { reportFailure } from '../../src/cli/failure.js';
-import { choice, withShortErrors } from '../../src/cli/options.js';
-import { createOutput } from '../../src/cli/output.js';
+import { reportFailure } from '../../src/terminal/failure.js';
+import { choice, withShortErrors } from '../../src/terminal/options.js';
+import { createOutput } from '../../src/terminal/output.js';
 import { writeReports } from './report.js';
 import { runStudy } from './run.js';
 import { presets, type StudySettings } from './settings.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { grouped } from '../../src/cli/output.js';
 import { fileName } from '../../src/io/fileName.js';
 import { writeAtomically } from '../../src/io/writeAtomically.js';
+import { grouped } from '../../src/terminal/output.js';
 import { escaped, htmlPage, htmlTable } from '../report/html.js';
 import { drawCurves, drawErrors } from './charts.js';
 import type { StartRecord, StudyRecord } from './records.js';

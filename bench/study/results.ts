@@ -1,4 +1,4 @@
-import { median } from '../statistics.js';
+import { median } from '../../src/measure/statistics.js';
 import { type EndRecord, type RunKey, type StretchRecord, type StudyRecord, sameRun } from './records.js';
 import type { StudySettings } from './settings.js';
 import { allVariants, mainVariants } from './variants.js';

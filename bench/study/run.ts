@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adapterName, openForCommand } from '../../src/cli/adapter.js';
-import { loadKnownData } from '../../src/cli/data.js';
-import { interruptSignal } from '../../src/cli/interrupt.js';
-import type { Output } from '../../src/cli/output.js';
 import { UnsupportedError } from '../../src/errors.js';
+import { adapterName, openForCommand } from '../../src/terminal/adapter.js';
+import { loadKnownData } from '../../src/terminal/data.js';
+import { interruptSignal } from '../../src/terminal/interrupt.js';
+import type { Output } from '../../src/terminal/output.js';
 import { currentCommit, versionsOf } from '../provenance.js';
 import { cutData, type Job, type StudyData, workOf } from './jobs.js';
 import { type RunKey, readRecords, type StudyRecord, sameRun, writeRecords } from './records.js';

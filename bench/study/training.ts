@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { percent } from '../../src/cli/output.js';
 import { createState, type NetworkState, writeState } from '../../src/graph/state.js';
 import type { ImageDataset } from '../../src/io/dataset.js';
 import { writeAtomically } from '../../src/io/writeAtomically.js';
+import { percent } from '../../src/terminal/output.js';
 import { encodeCheckpoint, restoreState, restoreTrainer } from '../../src/train/checkpoint.js';
 import type { DistillationOptions } from '../../src/train/distillation.js';
 import { compileEvaluation } from '../../src/train/evaluation.js';

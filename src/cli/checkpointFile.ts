@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileError } from '../io/fileError.js';
+import type { Output } from '../terminal/output.js';
 import type { Checkpoint } from '../train/checkpoint.js';
 import { loadCheckpoint } from '../train/files.js';
-import type { Output } from './output.js';
 
 /** What a training calls the checkpoint in its folder. */
 export const checkpointName = 'checkpoint.safetensors';

@@ -9,12 +9,12 @@ import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
 import { type DecodeOnnxOptions, decodeOnnx, type OnnxModel } from '../onnx/decode.js';
 import { encodeOnnx } from '../onnx/encode.js';
+import { grouped, type Output } from '../terminal/output.js';
+import { requireWritable, writeResult } from '../terminal/writing.js';
 import { encodeNetwork } from '../train/checkpoint.js';
 import { readWeights } from '../weights/read.js';
 import { checkpointFile } from './checkpointFile.js';
 import { addressOf, isMoment, type ModelFlags, openModel } from './model.js';
-import { grouped, type Output } from './output.js';
-import { requireWritable, writeResult } from './writing.js';
 
 /** What a network can be converted to, with the end of its files' names. */
 export const conversions = { onnx: '.onnx', safetensors: '.safetensors' } as const;

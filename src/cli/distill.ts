@@ -5,9 +5,9 @@ import type { NetworkState } from '../graph/state.js';
 import { likelyCause } from '../graph/stateFaults.js';
 import { inheritedParameters } from '../models/initialise.js';
 import { listNames } from '../names.js';
+import type { Output } from '../terminal/output.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { readCheckpoint } from './checkpointFile.js';
-import type { Output } from './output.js';
 import { type TrainFlags, train } from './train.js';
 
 /** How a teacher teaches. */

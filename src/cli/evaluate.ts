@@ -5,17 +5,17 @@ import { checkDecoder } from '../io/decodePicture.js';
 import { testSplits } from '../io/folderNames.js';
 import { findPictureFolders, findSplit, type PictureFolders } from '../io/pictureFiles.js';
 import type { PrecisionOptions } from '../ops/precision.js';
+import { adapterName, openForCommand } from '../terminal/adapter.js';
+import { isMnist, loadKnownData, type ReadLimits, sayLeftOut } from '../terminal/data.js';
+import { grouped, type Output, percent, rounded } from '../terminal/output.js';
+import { progressBar } from '../terminal/progress.js';
+import { skipCounter } from '../terminal/skips.js';
 import { compileEvaluation, type EvaluationBatch, type EvaluationResult } from '../train/evaluation.js';
-import { adapterName, openForCommand } from './adapter.js';
 import { usualEvaluationBatch } from './batchSize.js';
 import { checkpointFile } from './checkpointFile.js';
-import { isMnist, loadKnownData, type ReadLimits, sayLeftOut } from './data.js';
 import { folderLabels } from './folderLabels.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
-import { grouped, type Output, percent, rounded } from './output.js';
 import { firstBatchMade, pictureBatches } from './pictures.js';
-import { progressBar } from './progress.js';
-import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
 export interface EvaluateFlags extends ModelFlags, ReadLimits, Required<PrecisionOptions> {

@@ -1,8 +1,8 @@
 import { UnsupportedError } from '../errors.js';
 import { imageNetClasses } from '../io/imageNetClasses.js';
 import type { PictureFolders } from '../io/pictureFiles.js';
+import type { Output } from '../terminal/output.js';
 import type { Model } from './model.js';
-import type { Output } from './output.js';
 
 /**
  * Which class of a model each folder of pictures holds: by its name where that is the name, WordNet number or number of a class,

@@ -1,8 +1,8 @@
 import type { Machine } from '../ops/machine.js';
 import { deviceTraits, machineOf } from '../ops/traits.js';
+import { openForCommand } from '../terminal/adapter.js';
+import { grouped, type Output, rounded, table } from '../terminal/output.js';
 import { tuningScope } from '../tune/record.js';
-import { openForCommand } from './adapter.js';
-import { grouped, type Output, rounded, table } from './output.js';
 import { cachedTuning } from './tuning.js';
 
 /** `icnet info`. */

@@ -10,13 +10,13 @@ import { decodePicture } from '../io/decodePicture.js';
 import { encodePng } from '../io/encodePng.js';
 import { fileName } from '../io/fileName.js';
 import { pictureInput } from '../io/picture.js';
+import { openForCommand } from '../terminal/adapter.js';
+import { loadData, type ReadLimits } from '../terminal/data.js';
+import { type Output, percent, table } from '../terminal/output.js';
+import { requireWritable, writeResult } from '../terminal/writing.js';
 import { type Checkpoint, restoreState } from '../train/checkpoint.js';
 import { drawActivity } from './activityMap.js';
-import { openForCommand } from './adapter.js';
 import { readCheckpoint } from './checkpointFile.js';
-import { loadData, type ReadLimits } from './data.js';
-import { type Output, percent, table } from './output.js';
-import { requireWritable, writeResult } from './writing.js';
 
 export interface InspectFlags extends ReadLimits {
   readonly adapter: string;

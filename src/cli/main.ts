@@ -2,15 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { networkNames } from '../models/networkByName.js';
+import { reportFailure } from '../terminal/failure.js';
+import { endUnread } from '../terminal/interrupt.js';
+import { choice, withShortErrors } from '../terminal/options.js';
+import { createOutput } from '../terminal/output.js';
 import { type ConvertFlags, conversions, convert } from './convert.js';
 import { type DistillFlags, distill } from './distill.js';
 import { evaluate } from './evaluate.js';
-import { reportFailure } from './failure.js';
 import { info } from './info.js';
 import { inspect } from './inspect.js';
-import { endUnread } from './interrupt.js';
-import { choice, withShortErrors } from './options.js';
-import { createOutput } from './output.js';
 import { type PredictFlags, predict } from './predict.js';
 import { summary } from './summary.js';
 import { type TrainFlags, train } from './train.js';
@@ -308,6 +308,7 @@ program.addCommand(
     .addOption(classesOption())
     .option('--batch <images>', 'images a step', count, 64)
     .option('--training', 'the operations of a training step instead of inference', false)
+    .addOption(precisionOption())
     .option('--export <file>', 'write what is remembered for the adapter as JSON')
     .option('--import <file>', 'remember what --export wrote')
     .action((flags: TuneFlags & { readonly json: boolean }) => tune(flags, createOutput(flags.json))),

@@ -1,7 +1,7 @@
 import { activationBytes, type Footprint, inferenceFootprint, trainingFootprint } from '../graph/footprint.js';
 import type { Network } from '../graph/network.js';
 import type { Precision } from '../ops/precision.js';
-import { type Output, percent, table } from './output.js';
+import { type Output, percent, table } from '../terminal/output.js';
 
 const rows: readonly (readonly [keyof Footprint, string])[] = [
   ['state', 'Parameters and statistics'],

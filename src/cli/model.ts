@@ -13,13 +13,13 @@ import { openFile } from '../io/openFile.js';
 import { imageNetNormalisation, imageNetTransform, type PictureTransform } from '../io/picture.js';
 import type { ResampleFilter } from '../io/resample.js';
 import { networkByName } from '../models/networkByName.js';
+import type { Output } from '../terminal/output.js';
+import { progressBar } from '../terminal/progress.js';
 import { type CheckpointRecord, momentPrefix, readRecord } from '../train/checkpointRecord.js';
 import { identifyNetworks } from '../weights/identify.js';
 import { type LoadWeightsOptions, loadWeights } from '../weights/load.js';
 import { matchWeights, type Names } from '../weights/match.js';
 import { openWeights, type WeightsFile } from '../weights/weightsFile.js';
-import type { Output } from './output.js';
-import { progressBar } from './progress.js';
 
 export interface ModelFlags {
   /** The network that the weights are of; a checkpoint of this package says so itself. */

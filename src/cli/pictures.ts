@@ -3,8 +3,8 @@ import type { Normalisation } from '../io/dataset.js';
 import { decodePicture, isUnreadable } from '../io/decodePicture.js';
 import { inOrder } from '../io/inOrder.js';
 import { type PictureTransform, pictureInput } from '../io/picture.js';
-import type { ReadLimits } from './data.js';
-import type { SkipCounter } from './skips.js';
+import type { ReadLimits } from '../terminal/data.js';
+import type { SkipCounter } from '../terminal/skips.js';
 
 /** A batch of pictures, ready for a network. */
 export interface PictureBatch<Item> {

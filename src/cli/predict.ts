@@ -3,13 +3,13 @@ import { compileInference } from '../graph/inference.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
 import type { PrecisionOptions } from '../ops/precision.js';
-import { adapterName, openForCommand } from './adapter.js';
+import { adapterName, openForCommand } from '../terminal/adapter.js';
+import type { ReadLimits } from '../terminal/data.js';
+import { grouped, type Output } from '../terminal/output.js';
+import { skipCounter } from '../terminal/skips.js';
 import { checkpointFile } from './checkpointFile.js';
-import type { ReadLimits } from './data.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
-import { grouped, type Output } from './output.js';
 import { firstBatchMade, pictureBatches } from './pictures.js';
-import { skipCounter } from './skips.js';
 import { measuringBar, tuningOptions } from './tuning.js';
 
 export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'>, Required<PrecisionOptions> {

@@ -5,10 +5,10 @@ import { networkByName } from '../models/networkByName.js';
 import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
 import type { PrecisionOptions } from '../ops/precision.js';
+import { grouped, type Output, table } from '../terminal/output.js';
 import { loadCheckpoint } from '../train/files.js';
 import { findCheckpoint } from './checkpointFile.js';
 import { reportMemory } from './memory.js';
-import { grouped, type Output, table } from './output.js';
 
 export interface SummaryFlags extends PrecisionOptions {
   readonly width: number;

@@ -1,30 +1,33 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UnsupportedError } from '../errors.js';
-import { planInference } from '../graph/inferencePlan.js';
+import { planInferenceIn } from '../graph/half.js';
 import type { Network } from '../graph/network.js';
 import { planTraining } from '../graph/trainingPlan.js';
 import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
+import { geometricMean } from '../measure/statistics.js';
 import { chooseByCost } from '../ops/choose.js';
 import type { ChooseForm, Form } from '../ops/forms.js';
+import { checkPrecision, type Precision } from '../ops/precision.js';
 import { type DeviceTraits, deviceTraits, machineOf } from '../ops/traits.js';
+import { openForCommand } from '../terminal/adapter.js';
+import { interruptSignal } from '../terminal/interrupt.js';
+import { type Output, rounded, sayApart, table } from '../terminal/output.js';
+import { requireWritable, writeResult } from '../terminal/writing.js';
 import { sameForm, type TunedForm, tuningScope } from '../tune/record.js';
 import { exportTuning, importTuning, type TuningStore } from '../tune/store.js';
 import { type TuneProgress, tune as tuneForms } from '../tune/tune.js';
-import { openForCommand } from './adapter.js';
 import { machineLine } from './info.js';
-import { interruptSignal } from './interrupt.js';
-import { type Output, rounded, sayApart, table } from './output.js';
 import { findNetwork, type SummaryFlags } from './summary.js';
 import { cachedTuning, measuringBar } from './tuning.js';
-import { requireWritable, writeResult } from './writing.js';
 
 export interface TuneFlags extends SummaryFlags {
   readonly adapter: string;
   readonly network?: string;
   readonly batch: number;
   readonly training: boolean;
+  readonly precision: Precision;
   readonly export?: string;
   readonly import?: string;
 }
@@ -72,11 +75,14 @@ async function tuneNetwork(
   device: GPUDevice,
   store: TuningStore,
   network: Network,
-  { batch, training }: TuneFlags,
+  { batch, training, precision }: TuneFlags,
   output: Output,
 ): Promise<void> {
+  checkPrecision(device, 'tune', precision);
   const planner: Planner = (traits) =>
-    training ? planTraining(network, batch, {}, traits) : planInference(network, batch, { memory: 'fastest' }, traits);
+    training
+      ? planTraining(network, batch, {}, traits)
+      : planInferenceIn(network, batch, { memory: 'fastest', precision }, traits);
   const interrupt = interruptSignal(() => sayApart('Stopping; what was measured is remembered.', output));
   const bar = measuringBar(output);
   const dropped: string[] = [];
@@ -91,9 +97,15 @@ async function tuneNetwork(
     bar.stop();
     output.say(machineLine(machineOf(deviceTraits(device)), true));
     const known = await store.load(tuningScope(device));
-    report(choicesOf(device, planner, choose, known), output);
+    const choices = choicesOf(device, planner, choose, known);
+    report(choices, output);
+    const ratios = choices.flatMap(({ tuned }) => ratioOf(tuned) ?? []);
+    const mean = ratios.length === 0 ? null : geometricMean(ratios);
+    if (mean !== null)
+      output.say(`By cost: ${mean.toFixed(2)} times as long, in the mean of ${ratios.length} operations`);
     for (const line of dropped) output.say(line);
-    output.emit({ event: 'done', network: network.name, batch, training, measured });
+    const head = { event: 'done', network: network.name, batch, training, precision };
+    output.emit({ ...head, measured, heuristicRatio: mean });
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
   } finally {
@@ -136,6 +148,11 @@ function choicesOf(
   return [...choices.values()];
 }
 
+/** How many times as long as the fastest form the cost model's takes, where both were measured. */
+function ratioOf(tuned: TunedForm | undefined): number | undefined {
+  return tuned?.heuristicMilliseconds && tuned.heuristicMilliseconds / tuned.milliseconds;
+}
+
 function report(choices: readonly Choice[], output: Output): void {
   for (const { key, operation, form, heuristic, tuned } of choices) {
     const plain = ({ family, tile }: Form): Form => ({ family, tile });
@@ -151,16 +168,17 @@ function report(choices: readonly Choice[], output: Output): void {
   }
   if (output.json) return;
   const time = (milliseconds: number | undefined): string => (milliseconds === undefined ? '-' : rounded(milliseconds));
-  const rows = choices.map(({ key, form, heuristic, tuned }) => [
-    ...operationAndShape(key),
-    formName(heuristic),
-    time(tuned?.heuristicMilliseconds),
-    formName(form),
-    time(tuned?.milliseconds),
-    tuned?.heuristicMilliseconds === undefined
-      ? '-'
-      : `${(tuned.heuristicMilliseconds / tuned.milliseconds).toFixed(2)} x`,
-  ]);
+  const rows = choices.map(({ key, form, heuristic, tuned }) => {
+    const ratio = ratioOf(tuned);
+    return [
+      ...operationAndShape(key),
+      formName(heuristic),
+      time(tuned?.heuristicMilliseconds),
+      formName(form),
+      time(tuned?.milliseconds),
+      ratio === undefined ? '-' : `${ratio.toFixed(2)} x`,
+    ];
+  });
   const head = ['Operation', 'Shape', 'By cost', 'ms', 'By measurement', 'ms', 'Speed-up'];
   for (const line of table([head, ...rows])) output.say(line);
 }

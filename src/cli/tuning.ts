@@ -1,10 +1,10 @@
 import type { CompileOptions } from '../graph/compile.js';
+import type { Output } from '../terminal/output.js';
+import { type Progress, progressBar } from '../terminal/progress.js';
 import { type BackgroundTuner, backgroundTuner } from '../tune/background.js';
 import { fileTuningStore } from '../tune/fileStore.js';
 import type { TuningStore } from '../tune/store.js';
 import type { TuneProgress } from '../tune/tune.js';
-import type { Output } from './output.js';
-import { type Progress, progressBar } from './progress.js';
 
 /** The store in the user's cache folder; what it cannot read or write is said. */
 export function cachedTuning(output: Output): TuningStore {

@@ -7,16 +7,16 @@ import { channelStatistics } from '../io/dataset.js';
 import { hasICConvolutions } from '../models/icForm.js';
 import { inheritedParameters } from '../models/initialise.js';
 import { summarise } from '../models/summary.js';
+import { adapterName, openForCommand } from '../terminal/adapter.js';
+import { checkClassNames, loadData } from '../terminal/data.js';
+import { grouped, type Output, percent, table } from '../terminal/output.js';
+import { requireWritable } from '../terminal/writing.js';
 import { restoreState } from '../train/checkpoint.js';
 import { loadCheckpoint } from '../train/files.js';
-import { adapterName, openForCommand } from './adapter.js';
 import { checkpointFile, checkpointName } from './checkpointFile.js';
-import { checkClassNames, loadData } from './data.js';
 import { type TeachingFlags, teachingOptions } from './distill.js';
-import { grouped, type Output, percent, table } from './output.js';
 import { asIC } from './summary.js';
 import { compileTrainer, type TrainFlags, test, trainerOptions, trainToTheEnd } from './train.js';
-import { requireWritable } from './writing.js';
 
 export type UpgradeFlags = Omit<TrainFlags, 'network' | 'resume' | 'width' | 'stemStride'> & TeachingFlags;
 

@@ -1,6 +1,7 @@
 import copyText from '../../kernels/copy.wgsl?raw';
 import multiplyAddsText from '../../kernels/multiply_adds.wgsl?raw';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { type Precision, storedBytes, storedTexts } from './precision.js';
 
 /*
  * Operations that compute nothing anybody needs: what a device takes for them tells how fast it is.
@@ -12,14 +13,23 @@ const repeats = 4;
 /** Independent ones, as many as hide the latency and fit the registers of a CPU. */
 const chains = 12;
 
-/** Multiply-adds on registers alone. Operand: output, overwritten. */
-export function planMultiplyAdds(workgroups: number, rounds: number): OperationPlan {
+/** How many values a multiply-add takes at a time: 4 bytes of them. */
+const lanes = { float32: 1, float16: 2 } as const;
+
+/** Multiply-adds on registers alone, in float16 two at a time. Operand: output, overwritten. */
+export function planMultiplyAdds(workgroups: number, rounds: number, precision: Precision = 'float32'): OperationPlan {
+  const width = lanes[precision];
   return {
     operation: 'multiplyAdds',
-    operands: { output: { bytes: tensorBytes(workgroups, threads), use: 'output' } },
+    operands: { output: { bytes: storedBytes(precision, workgroups, threads, width), use: 'output' } },
     steps: [
       {
-        kernel: { name: 'multiply_adds', text: multiplyAddsText, variables: ['ROUNDS'] },
+        kernel: {
+          name: 'multiply_adds',
+          text: multiplyAddsText,
+          shared: storedTexts(width, precision),
+          variables: ['ROUNDS'],
+        },
         constants: { ROUNDS: rounds, REPEATS: repeats, CHAINS: chains, THREADS: threads },
         workgroups,
         operands: { output: 'output' },
@@ -29,8 +39,8 @@ export function planMultiplyAdds(workgroups: number, rounds: number): OperationP
 }
 
 /** Multiply-adds of a workgroup of {@link planMultiplyAdds}. */
-export function multiplyAddsOf(rounds: number): number {
-  return threads * rounds * repeats * chains;
+export function multiplyAddsOf(rounds: number, precision: Precision = 'float32'): number {
+  return threads * rounds * repeats * chains * lanes[precision];
 }
 
 /** A copy of `count` values, a multiple of 4. Operands: input, output [count]. */

@@ -1,11 +1,11 @@
 import { createBuffer, destroyBuffer } from '../device/buffers.js';
 import { guard } from '../device/errorScopes.js';
+import { clockStep, createStopwatch, isPlausible, type Stopwatch } from '../measure/stopwatch.js';
 import type { Machine } from '../ops/machine.js';
 import { type BoundPlan, bindPlan, compilePlan, type OperationPlan } from '../ops/plan.js';
 import { multiplyAddsOf, planCopy, planMultiplyAdds } from '../ops/probes.js';
 import { deviceTraits, knowMachine, machineOf } from '../ops/traits.js';
 import { atOnce, type Pace } from './pace.js';
-import { clockStep, createStopwatch, isPlausible, type Stopwatch } from './stopwatch.js';
 
 /** How a device is measured. */
 export interface CalibrateOptions {

@@ -1,6 +1,6 @@
+import { createStopwatch, isPlausible, type Reading } from '../measure/stopwatch.js';
 import type { BoundPlan } from '../ops/plan.js';
 import type { Pace } from './pace.js';
-import { createStopwatch, isPlausible, type Reading } from './stopwatch.js';
 
 export interface RaceOptions {
   /** Of measuring, once every contestant has its first time. */

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Report } from '../../bench/rows.js';
+import type { Report } from '../../src/compare/rows.js';
+import { closeTestDevice, testDevice } from '../support/device.js';
 import { interruptsItself } from '../support/interrupts.js';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -18,7 +19,10 @@ beforeAll(async () => {
   await build({ root, configFile: join(root, 'bench/vite.config.ts'), logLevel: 'error' });
 });
 
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await closeTestDevice();
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** Runs the built bench, with variables added to the environment. */
 function bench(
@@ -94,6 +98,26 @@ it('keeps the rows that it has when it is interrupted', async () => {
   expect(found.rows.length).toBeGreaterThan(0);
   expect(found.leftOut).toBeGreaterThan(0);
   expect(ended.stdout).toContain(`Interrupted: ${found.leftOut} rows are left out.`);
+});
+
+it('holds float16 to float32, and times them beside each other', async () => {
+  const json = join(folder, 'half.json');
+  const filter = 'resnet20 b32 1x1/2 16x16 32->64 forward';
+  const words = ['--precision', 'float16', '--suite', 'conv', 'ic', '--filter', filter, '--seconds', '0.05'];
+  const ended = await bench([...words, '--no-peer', '--json', json]);
+  const { device } = await testDevice();
+  if (!device.features.has('shader-f16')) {
+    expect(ended).toMatchObject({ code: 1, stdout: '' });
+    expect(ended.stderr).toMatch(/^bench: bench: precision: .*shader-f16/m);
+    return;
+  }
+  expect(ended.code, ended.stdout + ended.stderr).toBe(0);
+  const { precision, failures, rows } = JSON.parse(await readFile(json, 'utf8')) as Report;
+  expect({ precision, failures }).toEqual({ precision: 'float16', failures: [] });
+  expect(rows.map(({ suite, peer }) => [suite, peer!.name])).toEqual([
+    ['conv', 'this package in float32'],
+    ['ic', 'plain convolution'],
+  ]);
 });
 
 it('says in one sentence that a filter leaves nothing', async () => {

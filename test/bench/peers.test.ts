@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-web';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkSame, magnitude } from '../../bench/check.js';
+import { convolutionNetwork, convolutionState, fromPlanes, toPlanes } from '../../bench/peers/layouts.js';
+import { openPeers } from '../../bench/peers/libraries.js';
+import { cpuPeer } from '../../bench/peers/onnxRuntime.js';
+import { loadOptionalPackage } from '../../bench/peers/optionalPackage.js';
+import { versionIn, versionsOf } from '../../bench/provenance.js';
+import { reportLines } from '../../bench/report/table.js';
+import { runTasks } from '../../bench/run.js';
+import { checkSame, magnitude } from '../../src/compare/check.js';
 import {
   bindOperation,
   type ConvolutionPass,
@@ -11,22 +18,15 @@ import {
   oursInference,
   oursTraining,
   planPass,
-} from '../../bench/ours.js';
-import { convolutionNetwork, convolutionState, fromPlanes, toPlanes } from '../../bench/peers/layouts.js';
-import { openPeers } from '../../bench/peers/libraries.js';
-import { cpuPeer } from '../../bench/peers/onnxRuntime.js';
-import { loadOptionalPackage } from '../../bench/peers/optionalPackage.js';
-import type { Peer } from '../../bench/peers/peer.js';
-import { versionIn, versionsOf } from '../../bench/provenance.js';
-import { reportLines } from '../../bench/report/table.js';
-import { runTasks } from '../../bench/run.js';
-import { convolutionTasks } from '../../bench/suites/conv.js';
-import { icTasks } from '../../bench/suites/ic.js';
-import { seededState, uniformValues } from '../../bench/values.js';
-import { createOutput } from '../../src/cli/output.js';
+} from '../../src/compare/ours.js';
+import type { Peer } from '../../src/compare/peers/peer.js';
+import { convolutionTasks } from '../../src/compare/suites/conv.js';
+import { icTasks } from '../../src/compare/suites/ic.js';
+import { seededState, uniformValues } from '../../src/compare/values.js';
 import { UnsupportedError } from '../../src/errors.js';
 import type { ConvolutionLayer, Network } from '../../src/graph/network.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
+import { createOutput } from '../../src/terminal/output.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { report } from './rows.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { reportPage } from '../../bench/report/page.js';
 import { bar, reportLines } from '../../bench/report/table.js';
-import { namedShapes } from '../../bench/shapes.js';
-import { peaksOf, rooflineShares } from '../../bench/suites/roofline.js';
-import { plainConvolution, rowOf } from '../../bench/tasks.js';
+import { namedShapes } from '../../src/compare/shapes.js';
+import { peaksOf, rooflineShares } from '../../src/compare/suites/roofline.js';
+import { plainConvolution, rowOf } from '../../src/compare/tasks.js';
 import { report, row } from './rows.js';
 
 describe('rowOf', () => {
@@ -104,8 +104,8 @@ describe('the roofline', () => {
   it('needs both peaks', () => {
     const fma = row({ suite: 'roofline', name: 'multiply-adds', samples: { ours: [4, 2], peer: [] } });
     const copy = row({ suite: 'roofline', name: 'copy of 64 MiB', samples: { ours: [50, 64], peer: [] } });
-    expect(peaksOf([fma])).toBeUndefined();
-    const found = peaksOf([fma, copy])!;
+    expect(peaksOf([fma], 'float32')).toBeUndefined();
+    const found = peaksOf([fma, copy], 'float32')!;
     // 64 MiB read and written in 50 ms.
     expect(found.copyGigabytesPerSecond).toBeCloseTo(2.684, 3);
     expect(found.fmaGflops).toBeCloseTo((2 * 64 * 4096 * 64 * 4 * 12) / 2e6, 6);
@@ -113,7 +113,7 @@ describe('the roofline', () => {
 
   it('is the memory for a convolution that computes little', () => {
     const { name } = namedShapes().find((candidate) => candidate.name === 'resnet50 b1 1x1 7x7 512->2048')!;
-    const [share] = rooflineShares([row({ name, gflops: 10 }), row({ name: 'unknown' })], peaks);
+    const [share] = rooflineShares([row({ name, gflops: 10 }), row({ name: 'unknown' })], peaks, 'float32');
     const operations = 2 * 49 * 512 * 2048;
     const bytes = 4 * (49 * 512 + 512 * 2048 + 49 * 2048);
     expect(share!.attainableGflops).toBeCloseTo(operations / bytes, 9);
@@ -122,14 +122,12 @@ describe('the roofline', () => {
 
   it('holds a convolution to it once, beside however many peers it ran', () => {
     const own = row({ name: 'resnet50 b1 3x3 56x56 64->64' });
-    expect(rooflineShares([own, { ...own, peer: null }], peaks)).toHaveLength(1);
+    expect(rooflineShares([own, { ...own, peer: null }], peaks, 'float32')).toHaveLength(1);
   });
 
   it('is the arithmetic for one that computes much', () => {
-    const [share] = rooflineShares([row({ name: 'resnet50 b1 3x3 56x56 64->64', gflops: 50 })], {
-      ...peaks,
-      copyGigabytesPerSecond: 10,
-    });
+    const rows = [row({ name: 'resnet50 b1 3x3 56x56 64->64', gflops: 50 })];
+    const [share] = rooflineShares(rows, { ...peaks, copyGigabytesPerSecond: 10 }, 'float32');
     expect(share).toMatchObject({ attainableGflops: 100, share: 0.5 });
   });
 });

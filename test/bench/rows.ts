@@ -1,4 +1,4 @@
-import type { Report, Row } from '../../bench/rows.js';
+import type { Report, Row } from '../../src/compare/rows.js';
 
 /** A row of a comparison, with what the test is about. */
 export function row(more: Partial<Row> = {}): Row {
@@ -36,6 +36,7 @@ export function report(more: Partial<Report> = {}): Report {
     commit: 'abc',
     date: '2026-01-01T00:00:00.000Z',
     without: [],
+    precision: 'float32',
     tuned: false,
     rows: [row()],
     failures: [],

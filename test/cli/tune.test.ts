@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeTuning, encodeTuning, version } from '../../src/tune/record.js';
-import { adapter, type Installed, installCommand, objects, writeIdxFolder } from '../cli/icnet.js';
 import { stripes } from '../train/smallTraining.js';
+import { adapter, type Installed, installCommand, objects, writeIdxFolder } from './icnet.js';
 
 let icnet: Installed;
 let cache: string;
@@ -61,6 +61,7 @@ describe('icnet tune', () => {
     const done = lines.find(({ event }) => event === 'done')!;
     expect(done).toMatchObject({ network: 'ic-resnet8', batch: 2, training: false });
     expect(done.measured).toBeGreaterThan(0);
+    expect(done.heuristicRatio).toBeGreaterThanOrEqual(1);
     expect(await readdir(join(cache, 'ic-networks', 'tuning'))).toHaveLength(1);
     const exported = decodeTuning(await readFile(join(icnet.folder, 'tuning.json'), 'utf8'), 'tuning.json');
     expect(exported).toMatchObject({ version });
@@ -71,6 +72,7 @@ describe('icnet tune', () => {
     expect(second.stdout).not.toContain('Measuring');
     expect(second.stdout).toMatch(/^Operation +Shape +By cost +ms +By measurement +ms +Speed-up$/m);
     expect(second.stdout).toMatch(/^conv2d constant +2x3x3x1 to 4 k3x3 .+ x$/m);
+    expect(second.stdout).toMatch(/^By cost: \d\.\d\d times as long, in the mean of \d+ operations$/m);
   });
 
   it('imports what was exported, and refuses anything else in a line', async () => {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { createOutput } from '../../src/cli/output.js';
-import { progressBar } from '../../src/cli/progress.js';
+import { createOutput } from '../../src/terminal/output.js';
+import { progressBar } from '../../src/terminal/progress.js';
 import { type FuzzReport, fuzz } from './fuzz.js';
 import { readers } from './readers.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chosenForm } from '../../bench/occupancy.js';
-import { namedShapes } from '../../bench/shapes.js';
+import { namedShapes } from '../../src/compare/shapes.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
 
 /** A GPU with subgroups of one size, one without or with several sizes, half of it, and processors that play one. */

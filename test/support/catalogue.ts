@@ -149,7 +149,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMaxPoolGradient: [planMaxPoolGradient(pool)],
     planMeanPool: [planMeanPool(pool)],
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
-    planMultiplyAdds: [planMultiplyAdds(2, 3)],
+    planMultiplyAdds: [planMultiplyAdds(2, 3), planMultiplyAdds(2, 3, 'float16')],
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],

@@ -21,9 +21,9 @@ import { expectClose } from '../support/tolerance.js';
 import { clock } from './favouringStopwatch.js';
 import { sumRequest } from './sumRequest.js';
 
-vi.mock('../../src/tune/stopwatch.js', async (load) => {
+vi.mock('../../src/measure/stopwatch.js', async (load) => {
   const { favouring } = await import('./favouringStopwatch.js');
-  return favouring(await load<typeof import('../../src/tune/stopwatch.js')>());
+  return favouring(await load<typeof import('../../src/measure/stopwatch.js')>());
 });
 const network: Network = {
   name: 'small',

@@ -12,9 +12,9 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { disposeAll, freshTrainer, smallOptions, snapshot } from '../train/smallTraining.js';
 import { clock } from './favouringStopwatch.js';
 
-vi.mock('../../src/tune/stopwatch.js', async (load) => {
+vi.mock('../../src/measure/stopwatch.js', async (load) => {
   const { favouring } = await import('./favouringStopwatch.js');
-  return favouring(await load<typeof import('../../src/tune/stopwatch.js')>());
+  return favouring(await load<typeof import('../../src/measure/stopwatch.js')>());
 });
 let device: GPUDevice;
 let store: TuningStore;

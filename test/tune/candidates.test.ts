@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { isPlausible } from '../../src/measure/stopwatch.js';
 import { chooseByCost } from '../../src/ops/choose.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import type { Family, FormRequest, RankedForm } from '../../src/ops/forms.js';
 import { pickCandidates } from '../../src/tune/candidates.js';
 import { allowedError, faultOf } from '../../src/tune/check.js';
 import { winnerOf } from '../../src/tune/race.js';
-import { isPlausible } from '../../src/tune/stopwatch.js';
 import { randomArray } from '../support/random.js';
 
 const form = (family: Family, cost: number, body = 100, tile = {}): RankedForm => ({

@@ -1,4 +1,4 @@
-type Stopwatches = typeof import('../../src/tune/stopwatch.js');
+type Stopwatches = typeof import('../../src/measure/stopwatch.js');
 
 /** What the stopwatch finds twice as fast as the rest: kernels whose name has this in it. And what comes ahead of every sample. */
 export const clock = { favoured: 'naive', samples: 0, onSample() {} };

@@ -19,8 +19,8 @@ import { expectClose } from '../support/tolerance.js';
 import { type SumForm, sumRequest } from './sumRequest.js';
 
 /** Runs what is timed, and tells a millisecond a dispatch: which form is fastest does not depend on the machine. */
-vi.mock('../../src/tune/stopwatch.js', async (load) => {
-  const own = await load<typeof import('../../src/tune/stopwatch.js')>();
+vi.mock('../../src/measure/stopwatch.js', async (load) => {
+  const own = await load<typeof import('../../src/measure/stopwatch.js')>();
   const createStopwatch: typeof own.createStopwatch = (device) => {
     const stopwatch = own.createStopwatch(device);
     return {

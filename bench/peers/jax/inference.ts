@@ -1,10 +1,10 @@
 import * as jax from '@jax-js/jax';
+import type { MakeInference, PeerOperation } from '../../../src/compare/peers/peer.js';
 import { isBatchNorm } from '../../../src/graph/fusion.js';
 import type { BatchNormLayer } from '../../../src/graph/network.js';
 import { networkParameters } from '../../../src/graph/parameters.js';
 import { inferShapes } from '../../../src/graph/shapes.js';
 import { fromPlanes, toPlanes } from '../layouts.js';
-import type { MakeInference, PeerOperation } from '../peer.js';
 import { forward, perChannel, type Tensors } from './network.js';
 import { jaxOperation, tensor } from './operation.js';
 

@@ -1,5 +1,5 @@
 import * as jax from '@jax-js/jax';
-import type { PeerOperation } from '../peer.js';
+import type { PeerOperation } from '../../../src/compare/peers/peer.js';
 
 /** Sizes of windows along height and width. */
 interface Geometry {

@@ -1,8 +1,8 @@
 import * as jax from '@jax-js/jax';
+import type { MakeTraining, PeerTraining } from '../../../src/compare/peers/peer.js';
 import type { BatchNormLayer } from '../../../src/graph/network.js';
 import { networkParameters } from '../../../src/graph/parameters.js';
 import { toPlanes } from '../layouts.js';
-import type { MakeTraining, PeerTraining } from '../peer.js';
 import { forward, perChannel, type Tensors } from './network.js';
 import { submit, tensor } from './operation.js';
 

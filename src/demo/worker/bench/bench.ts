@@ -1,12 +1,12 @@
-import { type Ours, oursInference } from '../../../../bench/ours.js';
-import type { Peaks, Row } from '../../../../bench/rows.js';
-import { median } from '../../../../bench/statistics.js';
-import { icTasks } from '../../../../bench/suites/ic.js';
-import { peaksOf, rooflineShares, rooflineTasks } from '../../../../bench/suites/roofline.js';
-import type { Bench, Task } from '../../../../bench/tasks.js';
-import { timePair } from '../../../../bench/timing.js';
-import { seededState, uniformValues } from '../../../../bench/values.js';
+import { type Ours, oursInference } from '../../../compare/ours.js';
+import type { Peaks, Row } from '../../../compare/rows.js';
+import { icTasks } from '../../../compare/suites/ic.js';
+import { peaksOf, rooflineShares, rooflineTasks } from '../../../compare/suites/roofline.js';
+import type { Bench, Task } from '../../../compare/tasks.js';
+import { seededState, uniformValues } from '../../../compare/values.js';
 import { assertAlive } from '../../../device/device.js';
+import { timePair } from '../../../measure/samples.js';
+import { median } from '../../../measure/statistics.js';
 import { networkByName } from '../../../models/networkByName.js';
 import { chooseByCost } from '../../../ops/choose.js';
 import type { Form, FormRequest } from '../../../ops/forms.js';
@@ -52,7 +52,7 @@ async function measure(options: BenchOptions, signal: AbortSignal): Promise<Benc
   const { ours, choices } = observed(device, options.tune, signal);
   const rows: Row[] = [];
   const convolutions: BenchRow[] = [];
-  const tasks = [...rooflineTasks(), ...icTasks().filter(({ name }) => shapeNames.includes(name))];
+  const tasks = [...rooflineTasks('float32'), ...icTasks().filter(({ name }) => shapeNames.includes(name))];
   for (const task of tasks) {
     signal.throwIfAborted();
     tell('benching', { row: task.name });
@@ -61,7 +61,7 @@ async function measure(options: BenchOptions, signal: AbortSignal): Promise<Benc
     rows.push(row);
     if (row.suite === 'ic') convolutions.push(convolutionRow(row, choices.first()));
   }
-  const peaks = peaksOf(rows);
+  const peaks = peaksOf(rows, 'float32');
   const networks = options.networks ? await timeNetworks(ours, options, signal) : [];
   const { vendor, architecture, device: name, description } = device.adapterInfo;
   return {
@@ -147,6 +147,7 @@ function withShares(convolutions: readonly BenchRow[], rows: readonly Row[], pea
   const shares = rooflineShares(
     rows.map((row) => (row.suite === 'ic' ? { ...row, suite: 'conv' as const } : row)),
     peaks,
+    'float32',
   );
   return convolutions.map((row) => {
     const share = shares.find(({ name }) => name === row.name)?.share;

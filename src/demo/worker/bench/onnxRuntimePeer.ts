@@ -1,6 +1,6 @@
 import wasmAddress from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import * as ort from 'onnxruntime-web/webgpu';
-import { median } from '../../../../bench/statistics.js';
+import { median } from '../../../measure/statistics.js';
 import { encodeOnnx } from '../../../onnx/encode.js';
 import type { PeerRunner } from './peers.js';
 

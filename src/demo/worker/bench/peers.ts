@@ -1,4 +1,4 @@
-import type { Values } from '../../../../bench/values.js';
+import type { Values } from '../../../compare/values.js';
 import type { Network } from '../../../graph/network.js';
 import type { PeerTimes } from '../../protocol.js';
 

@@ -1,7 +1,7 @@
-import { type Backend, openBackend } from '../../../../bench/peers/tensorflow/backend.js';
-import { makeInference } from '../../../../bench/peers/tensorflow/network.js';
-import { median } from '../../../../bench/statistics.js';
-import { timePair } from '../../../../bench/timing.js';
+import { type Backend, openBackend } from '../../../compare/peers/tensorflow/backend.js';
+import { makeInference } from '../../../compare/peers/tensorflow/network.js';
+import { timePair } from '../../../measure/samples.js';
+import { median } from '../../../measure/statistics.js';
 import type { PeerRunner } from './peers.js';
 
 let opened: { readonly device: GPUDevice; readonly backend: Backend } | undefined;

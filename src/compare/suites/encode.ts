@@ -1,8 +1,8 @@
-import { networkByName } from '../../src/models/networkByName.js';
+import type { Contender } from '../../measure/samples.js';
+import { networkByName } from '../../models/networkByName.js';
 import { oursInference } from '../ours.js';
 import type { Row } from '../rows.js';
 import { type Bench, rowOf, type Task } from '../tasks.js';
-import type { Contender } from '../timing.js';
 import { seededState } from '../values.js';
 import { imagesFor } from './model.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { namedShapes, shapeFileOf, shapeFiles } from '../../bench/shapes.js';
-import { windowSums } from '../../bench/suites/ic.js';
-import { uniformValues } from '../../bench/values.js';
+import { namedShapes, shapeFileOf, shapeFiles } from '../../src/compare/shapes.js';
+import { windowSums } from '../../src/compare/suites/ic.js';
+import { uniformValues } from '../../src/compare/values.js';
 import { networkByName } from '../../src/models/networkByName.js';
 import { summarise } from '../../src/models/summary.js';
 import { checkConvolution } from '../../src/ops/convolution/shape.js';

@@ -1,4 +1,6 @@
-import type { AdapterDescription } from '../src/device/adapter.js';
+import type { AdapterDescription } from '../device/adapter.js';
+import type { Samples } from '../measure/samples.js';
+import type { Precision } from '../ops/precision.js';
 
 export const suiteNames = ['conv', 'ic', 'model', 'train', 'encode', 'cold', 'roofline'] as const;
 
@@ -6,12 +8,6 @@ export type SuiteName = (typeof suiteNames)[number];
 
 /** What of an operation or network is run. */
 export type Pass = 'forward' | 'inputGradient' | 'filterGradient' | 'step';
-
-/** Times of single runs, in milliseconds, in the order in which they were taken; both sides in turn. */
-export interface Samples {
-  readonly ours: readonly number[];
-  readonly peer: readonly number[];
-}
 
 /** Whom a row compares with. */
 export interface Counterpart {
@@ -55,7 +51,7 @@ export interface Failure {
   readonly message: string;
 }
 
-/** What the adapter reaches at best, measured. */
+/** What the adapter reaches at best in the precision of the rows, measured. */
 export interface Peaks {
   readonly fmaGflops: number;
   readonly copyGigabytesPerSecond: number;
@@ -80,6 +76,8 @@ export interface Report {
   /** Features that the device did not have though its adapter has them. */
   readonly without: readonly string[];
   readonly tuned: boolean;
+  /** In which ours' tensors lay in memory. */
+  readonly precision: Precision;
   readonly rows: readonly Row[];
   readonly failures: readonly Failure[];
   /** Rows that were not timed, as the bench was interrupted. */

@@ -1,13 +1,13 @@
-import type { Network } from '../../src/graph/network.js';
-import { elementCount, networkParameters } from '../../src/graph/parameters.js';
-import { inferShapes } from '../../src/graph/shapes.js';
-import { networkByName } from '../../src/models/networkByName.js';
-import { summarise } from '../../src/models/summary.js';
+import type { Network } from '../../graph/network.js';
+import { elementCount, networkParameters } from '../../graph/parameters.js';
+import { inferShapes } from '../../graph/shapes.js';
+import { timePair } from '../../measure/samples.js';
+import { networkByName } from '../../models/networkByName.js';
+import { summarise } from '../../models/summary.js';
 import { checkSame, magnitude, networkTolerance } from '../check.js';
-import { oursInference } from '../ours.js';
+import { type Operation, type Ours, oursInference } from '../ours.js';
 import type { Row } from '../rows.js';
-import { type Bench, rowOf, type Task } from '../tasks.js';
-import { timePair } from '../timing.js';
+import { type Bench, fullCounterpart, inFloat32, rowOf, type Task } from '../tasks.js';
 import { seededState, uniformValues, type Values } from '../values.js';
 
 /** Inference of whole networks, beside the same networks in another library. */
@@ -24,17 +24,19 @@ function modelTask(network: Network, batch: number): Task {
   async function run({ device, ours: side, peer, seconds, keep }: Bench): Promise<Row> {
     const values = seededState(network, 1);
     const images = imagesFor(network, batch);
-    const ours = keep(await oursInference(side, network, batch, values, images));
+    const make = async (on: Ours): Promise<Operation> => keep(await oursInference(on, network, batch, values, images));
+    const ours = await make(side);
+    const full = await fullCounterpart(side, make);
     const theirs = peer && keep(await peer.inference!(network, batch, values, images));
-    ours.submit(1);
-    if (theirs) {
-      const logits = await ours.output();
-      const tolerance = networkTolerance(sumLengths(network)) * magnitude(logits);
-      checkSame(logits, await theirs.output(), tolerance);
+    for (const one of [ours, full]) one?.submit(1);
+    const logits = await ours.output();
+    const tolerance = networkTolerance(sumLengths(network), side.precision) * magnitude(logits);
+    for (const other of [full, theirs]) {
+      if (other) checkSame(logits, await other.output(), tolerance);
     }
-    const samples = await timePair(device, ours, theirs, { seconds });
+    const samples = await timePair(device, ours, theirs ?? full, { seconds });
     const { multiplyAdds } = summarise(network, batch);
-    return rowOf(head, samples, { peer, family: ours.family, multiplyAdds });
+    return rowOf(head, samples, { peer: peer ?? (full && inFloat32), family: ours.family, multiplyAdds });
   }
 }
 

@@ -1,9 +1,9 @@
-import { isSoftware } from '../../src/device/adapter.js';
-import type { Network } from '../../src/graph/network.js';
-import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
+import { isSoftware } from '../../device/adapter.js';
+import type { Network } from '../../graph/network.js';
+import type { Contender } from '../../measure/samples.js';
+import type { CompleteConvolution } from '../../ops/convolution/shape.js';
 import type { ConvolutionPass, TrainingSettings } from '../ours.js';
 import type { Counterpart } from '../rows.js';
-import type { Contender } from '../timing.js';
 import type { Values } from '../values.js';
 
 /** An operation or network of a peer with its inputs. */

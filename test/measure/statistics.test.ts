@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { suiteMeans } from '../../bench/report/means.js';
-import { geometricMean, median, ratioOfMedians } from '../../bench/statistics.js';
-import { row } from './rows.js';
+import { geometricMean, median, ratioOfMedians } from '../../src/measure/statistics.js';
+import { row } from '../bench/rows.js';
 
 describe('median', () => {
   it('is the middle value, in whatever order', () => {

@@ -1,4 +1,4 @@
-import { randomStream } from '../src/models/random.js';
+import { randomStream } from '../io/random.js';
 
 /** The middle value; the mean of the two middle ones of an even number. */
 export function median(values: readonly number[]): number {
@@ -25,7 +25,7 @@ const resamples = 2000;
  */
 export function ratioOfMedians(numerator: readonly number[], denominator: readonly number[]): RatioEstimate {
   const pairs = numerator.length;
-  const random = randomStream(1, 'bootstrap');
+  const random = randomStream(1);
   const ratios = Array.from({ length: resamples }, () => {
     const drawn = Array.from({ length: pairs }, () => Math.floor(random.uniform() * pairs));
     return median(drawn.map((pair) => numerator[pair]!)) / median(drawn.map((pair) => denominator[pair]!));

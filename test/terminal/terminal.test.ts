@@ -2,8 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
-import { createOutput, table } from '../../src/cli/output.js';
-import { printLine, terminalText } from '../../src/cli/terminal.js';
+import { createOutput, table } from '../../src/terminal/output.js';
+import { printLine, terminalText } from '../../src/terminal/terminal.js';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -59,7 +59,7 @@ it('lays tables out by what is shown', () => {
 
 it('is the only place where the command line and the bench print', async () => {
   const root = resolve(import.meta.dirname, '../..');
-  for (const folder of ['src/cli', 'bench']) {
+  for (const folder of ['src/cli', 'src/terminal', 'bench']) {
     for (const file of await readdir(join(root, folder), { recursive: true })) {
       if (!file.endsWith('.ts') || file === 'terminal.ts') continue;
       const text = await readFile(join(root, folder, file), 'utf8');

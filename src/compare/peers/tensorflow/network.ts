@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type FusedLayers, fuseLayers, isConvolution } from '../../../src/graph/fusion.js';
+import { type FusedLayers, fuseLayers, isConvolution } from '../../../graph/fusion.js';
 import type {
   BatchNormLayer,
   ConvolutionLayer,
@@ -7,9 +7,9 @@ import type {
   Network,
   PoolLayer,
   ReluLayer,
-} from '../../../src/graph/network.js';
-import { inferShapes, type Shape } from '../../../src/graph/shapes.js';
-import { layoutState, toMemory } from '../../../src/graph/stateLayout.js';
+} from '../../../graph/network.js';
+import { inferShapes, type Shape } from '../../../graph/shapes.js';
+import { layoutState, toMemory } from '../../../graph/stateLayout.js';
 import type { Values } from '../../values.js';
 import type { PeerOperation } from '../peer.js';
 import { type Backend, backendOperation, paddingOf } from './backend.js';

@@ -1,10 +1,10 @@
-import { networkByName } from '../../src/models/networkByName.js';
-import { summarise } from '../../src/models/summary.js';
+import { timePair } from '../../measure/samples.js';
+import { networkByName } from '../../models/networkByName.js';
+import { summarise } from '../../models/summary.js';
 import { checkSame, networkTolerance } from '../check.js';
 import { oursTraining, type TrainingSettings } from '../ours.js';
 import type { Row } from '../rows.js';
 import { type Bench, rowOf, type Task } from '../tasks.js';
-import { timePair } from '../timing.js';
 import { seededState } from '../values.js';
 import { imagesFor, sumLengths } from './model.js';
 

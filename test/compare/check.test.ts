@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkSame, MismatchError, magnitude, sumTolerance } from '../../bench/check.js';
+import { checkSame, MismatchError, magnitude, sumTolerance } from '../../src/compare/check.js';
 
 describe('checkSame', () => {
   it('takes what lies within the tolerance', () => {

@@ -1,5 +1,10 @@
-import { stayAwake } from '../src/device/naps.js';
-import type { Samples } from './rows.js';
+import { stayAwake } from '../device/naps.js';
+
+/** Times of single runs, in milliseconds, in the order in which they were taken; both sides in turn. */
+export interface Samples {
+  readonly ours: readonly number[];
+  readonly peer: readonly number[];
+}
 
 /** One side of a comparison. */
 export interface Contender {

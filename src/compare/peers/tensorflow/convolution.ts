@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isDepthwise } from '../../../src/ops/convolution/depthwise.js';
-import { type CompleteConvolution, checkConvolution } from '../../../src/ops/convolution/shape.js';
+import { isDepthwise } from '../../../ops/convolution/depthwise.js';
+import { type CompleteConvolution, checkConvolution } from '../../../ops/convolution/shape.js';
 import type { ConvolutionPass } from '../../ours.js';
 import type { Values } from '../../values.js';
 import type { PeerOperation } from '../peer.js';

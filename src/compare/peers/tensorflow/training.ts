@@ -1,8 +1,8 @@
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchNormLayer, ConvolutionLayer, Layer, Network } from '../../../src/graph/network.js';
-import { inferShapes } from '../../../src/graph/shapes.js';
-import { layoutState } from '../../../src/graph/stateLayout.js';
+import type { BatchNormLayer, ConvolutionLayer, Layer, Network } from '../../../graph/network.js';
+import { inferShapes } from '../../../graph/shapes.js';
+import { layoutState } from '../../../graph/stateLayout.js';
 import type { TrainingSettings } from '../../ours.js';
 import type { Values } from '../../values.js';
 import type { PeerTraining } from '../peer.js';

@@ -1,5 +1,5 @@
-import type { Network } from '../src/graph/network.js';
-import { elementCount, networkParameters, type ParameterSpec } from '../src/graph/parameters.js';
+import type { Network } from '../graph/network.js';
+import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
 
 export type Values = Float32Array<ArrayBuffer>;
 

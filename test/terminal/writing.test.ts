@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { requireWritable, writeResult } from '../../src/cli/writing.js';
 import { ICError, UnsupportedError } from '../../src/errors.js';
+import { requireWritable, writeResult } from '../../src/terminal/writing.js';
 
 let folder: string;
 let lines: string[];

@@ -1,8 +1,9 @@
-import { version } from '../src/tune/record.js';
+import type { Samples } from '../measure/samples.js';
+import { median, ratioOfMedians } from '../measure/statistics.js';
+import { version } from '../tune/record.js';
 import type { Ours } from './ours.js';
 import type { Peer } from './peers/peer.js';
-import type { Counterpart, Pass, Row, Samples, SuiteName } from './rows.js';
-import { median, ratioOfMedians } from './statistics.js';
+import type { Counterpart, Pass, Row, SuiteName } from './rows.js';
 
 /** What a task runs on. */
 export interface Bench {
@@ -39,6 +40,27 @@ export const plainConvolution: Counterpart = {
   version,
   waiting: 'as ours',
 };
+
+/** In float16: this package in float32, beside which a row stands that has no peer. */
+export const inFloat32: Counterpart = {
+  name: 'this package in float32',
+  version,
+  waiting: 'as ours',
+};
+
+/**
+ * What a precision below float32 is held to: the same in float32. Undefined where that is the precision.
+ *
+ * @param make - the same on another side
+ */
+export function fullCounterpart<T>(ours: Ours, make: (full: Ours) => Promise<T>): Promise<T> | undefined {
+  return inFull(ours) ? undefined : make({ ...ours, precision: 'float32' });
+}
+
+/** Whether ours computes in float32. */
+export function inFull({ precision = 'float32' }: Ours): boolean {
+  return precision === 'float32';
+}
 
 /** A row out of its samples; `multiplyAdds` of one run where there are such. */
 export function rowOf(

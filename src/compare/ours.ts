@@ -1,23 +1,25 @@
-import { createBuffer, destroyBuffer, readBuffer } from '../src/device/buffers.js';
-import { guard } from '../src/device/errorScopes.js';
-import { compileInference } from '../src/graph/inference.js';
-import { planInference } from '../src/graph/inferencePlan.js';
-import type { Network } from '../src/graph/network.js';
-import { createState, writeState } from '../src/graph/state.js';
-import { compileTraining } from '../src/graph/training.js';
-import { planTraining } from '../src/graph/trainingPlan.js';
-import { planConvolutionFilterGradient } from '../src/ops/convolution/filterGradient.js';
-import { planConvolution } from '../src/ops/convolution/forward.js';
-import { planConvolutionInputGradient } from '../src/ops/convolution/inputGradient.js';
-import { type Adjust, type CompleteConvolution, checkConvolution } from '../src/ops/convolution/shape.js';
-import type { ChooseForm } from '../src/ops/forms.js';
-import { statusBytes, stepStateBytes } from '../src/ops/loss.js';
-import { createOperation, type Operation as PlannedOperation } from '../src/ops/operation.js';
-import type { OperationPlan } from '../src/ops/plan.js';
-import { type DeviceTraits, deviceTraits } from '../src/ops/traits.js';
-import { compileOptimiser } from '../src/train/optimiser.js';
+import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
+import { guard } from '../device/errorScopes.js';
+import { planInferenceIn } from '../graph/half.js';
+import { compileInference } from '../graph/inference.js';
+import type { Network } from '../graph/network.js';
+import { createState, writeState } from '../graph/state.js';
+import { compileTraining } from '../graph/training.js';
+import { planTraining } from '../graph/trainingPlan.js';
+import { decodeFloats, encodeFloats } from '../io/floats.js';
+import type { Contender } from '../measure/samples.js';
+import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient.js';
+import { planConvolution } from '../ops/convolution/forward.js';
+import { planConvolutionInputGradient } from '../ops/convolution/inputGradient.js';
+import { type Adjust, type CompleteConvolution, checkConvolution } from '../ops/convolution/shape.js';
+import type { ChooseForm } from '../ops/forms.js';
+import { statusBytes, stepStateBytes } from '../ops/loss.js';
+import { createOperation, type Operation as PlannedOperation } from '../ops/operation.js';
+import type { OperationPlan } from '../ops/plan.js';
+import type { Precision } from '../ops/precision.js';
+import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { compileOptimiser } from '../train/optimiser.js';
 import type { Pass } from './rows.js';
-import type { Contender } from './timing.js';
 import { uniformValues, type Values } from './values.js';
 
 /*
@@ -33,6 +35,8 @@ export interface Ours {
   readonly device: GPUDevice;
   /** The cost model chooses where left out. */
   readonly tune?: Tune;
+  /** In which tensors lie in memory; float32 where left out. */
+  readonly precision?: Precision;
 }
 
 export type ConvolutionPass = Exclude<Pass, 'step'>;
@@ -50,7 +54,7 @@ export interface Operation extends Contender {
 
 /** The plan of a convolution's pass on a device; the filters of a forward pass are constant, as in inference. */
 export async function planPass(
-  { device, tune }: Ours,
+  { device, tune, precision = 'float32' }: Ours,
   shape: CompleteConvolution,
   pass: ConvolutionPass,
   adjust: Adjust = 'none',
@@ -58,7 +62,7 @@ export async function planPass(
   const planner = (traits: DeviceTraits): OperationPlan => {
     switch (pass) {
       case 'forward':
-        return planConvolution(shape, { adjust, constantFilter: true }, traits);
+        return planConvolution(shape, { adjust, constantFilter: true, precision }, traits);
       case 'inputGradient':
         return planConvolutionInputGradient(shape, {}, traits);
       case 'filterGradient':
@@ -82,12 +86,12 @@ export async function bindOperation(
   };
   try {
     await guard(device, plan.operation, () => {
-      for (const [label, { bytes, use }] of Object.entries(plan.operands)) {
+      for (const [label, { bytes, use, precision }] of Object.entries(plan.operands)) {
         if (use === 'scratch' || use === 'prepared') continue;
         const buffer = createBuffer(device, { label, size: bytes, usage: 0x80 | 0x08 | 0x04 });
         buffers.set(label, buffer);
         const data = values[label];
-        if (data) device.queue.writeBuffer(buffer, 0, data);
+        if (data) device.queue.writeBuffer(buffer, 0, stored(data, precision));
       }
     });
     bound = await createOperation(device, plan, Object.fromEntries(buffers));
@@ -101,9 +105,19 @@ export async function bindOperation(
     family: familyOf(plan),
     prepared: (plan.prepare ?? []).length > 0,
     submit: (runs) => submitRuns(device, runs, encode),
-    output: async () => new Float32Array(await readBuffer(device, buffers.get('output')!)),
+    output: async () => {
+      const bytes = await readBuffer(device, buffers.get('output')!);
+      return decodeFloats(storedTypes[plan.operands.output!.precision ?? 'float32'], new Uint8Array(bytes));
+    },
     dispose,
   };
+}
+
+const storedTypes = { float32: 'F32', float16: 'F16' } as const;
+
+/** Values as they lie in memory. */
+function stored(values: Values, precision: Precision = 'float32'): Uint8Array<ArrayBuffer> {
+  return encodeFloats(storedTypes[precision], values) as Uint8Array<ArrayBuffer>;
 }
 
 /** Encodes a number of runs into one compute pass and submits it. */
@@ -154,7 +168,7 @@ export interface TrainingSettings {
 
 /** A network of this package compiled for inference, its input in place. */
 export async function oursInference(
-  { device, tune }: Ours,
+  { device, tune, precision = 'float32' }: Ours,
   network: Network,
   batch: number,
   values: ReadonlyMap<string, Float32Array>,
@@ -163,8 +177,8 @@ export async function oursInference(
 ): Promise<Operation> {
   const state = createState(device, network);
   writeState(state, values);
-  const choose = await tune?.(device, (traits) => planInference(network, batch, { memory }, traits));
-  const compiled = await compileInference(state, { batch, memory, ...(choose && { choose }) });
+  const choose = await tune?.(device, (traits) => planInferenceIn(network, batch, { memory, precision }, traits));
+  const compiled = await compileInference(state, { batch, memory, precision, ...(choose && { choose }) });
   const { input, output, encode } = compiled;
   device.queue.writeBuffer(input.buffer, input.offset, images);
   return {

@@ -1,10 +1,10 @@
-import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { timePair } from '../../measure/samples.js';
+import { type CompleteConvolution, checkConvolution } from '../../ops/convolution/shape.js';
 import { checkSame, sumTolerance } from '../check.js';
 import { bindOperation, convolutionCase, planPass } from '../ours.js';
 import type { Row } from '../rows.js';
 import { type NamedShape, namedShapes } from '../shapes.js';
 import { type Bench, plainConvolution, preparedNote, rowOf, type Task } from '../tasks.js';
-import { timePair } from '../timing.js';
 import { uniformValues, type Values } from '../values.js';
 
 /** What the IC unit costs: IC convolutions beside plain ones of this package, and beside IC convolutions of other libraries. */
@@ -27,9 +27,10 @@ function icTask({ name, shape }: NamedShape): Task {
     plain.submit(1);
     const expected = icOutput(await plain.output(), windowSums(shape, values.input!), adjust, shape.groups);
     // z twice, and adjust times the window sum.
-    checkSame(await ic.output(), expected, 3 * sumTolerance(terms));
+    const tolerance = 3 * sumTolerance(terms, ours.precision);
+    checkSame(await ic.output(), expected, tolerance);
     const theirs = peer && keep(await peer.icConvolution!(shape, { ...values, adjust }));
-    if (theirs) checkSame(await ic.output(), await theirs.output(), 3 * sumTolerance(terms));
+    if (theirs) checkSame(await ic.output(), await theirs.output(), tolerance);
     const samples = await timePair(device, ic, theirs ?? plain, { seconds });
     const { multiplyAdds } = checkConvolution('bench', shape);
     return rowOf(head, samples, {

@@ -1,10 +1,10 @@
-import { isConvolution } from '../src/graph/fusion.js';
-import { convolutionShape } from '../src/graph/layerShapes.js';
-import type { ConvolutionLayer, Network } from '../src/graph/network.js';
-import { inferShapes } from '../src/graph/shapes.js';
-import { isDepthwise } from '../src/ops/convolution/depthwise.js';
-import type { CompleteConvolution } from '../src/ops/convolution/shape.js';
-import type { Pair } from '../src/ops/windows.js';
+import { isConvolution } from '../graph/fusion.js';
+import { convolutionShape } from '../graph/layerShapes.js';
+import type { ConvolutionLayer, Network } from '../graph/network.js';
+import { inferShapes } from '../graph/shapes.js';
+import { isDepthwise } from '../ops/convolution/depthwise.js';
+import type { CompleteConvolution } from '../ops/convolution/shape.js';
+import type { Pair } from '../ops/windows.js';
 import mobilenetBatch1 from './shapes/mobilenet-v2-batch1.json' with { type: 'json' };
 import resnet20Batch32 from './shapes/resnet20-batch32.json' with { type: 'json' };
 import resnet50Batch1 from './shapes/resnet50-batch1.json' with { type: 'json' };

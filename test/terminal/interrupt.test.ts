@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'interrupt-'));
-  const entryPoints = [resolve('src/cli/interrupt.ts')];
+  const entryPoints = [resolve('src/terminal/interrupt.ts')];
   await build({ entryPoints, outfile: join(folder, 'interrupt.mjs'), bundle: true, platform: 'node', format: 'esm' });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
