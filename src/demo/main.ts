@@ -3,7 +3,6 @@ import { setUpAdapter } from './page/adapter.js';
 import { setUpDrop } from './page/drop.js';
 import { setUpTabs } from './page/tabs.js';
 import { setUpTheme } from './page/theme.js';
-import { setUpTraining } from './page/train.js';
 import { showError } from './page/trouble.js';
 
 /** A part that is made when it is first shown, and told each time it is shown. */
@@ -12,6 +11,7 @@ interface Part {
 }
 
 const makers: Readonly<Record<string, (section: HTMLElement) => Promise<Part>>> = {
+  train: async (section) => (await import('./page/train.js')).setUpTrain(section),
   try: async (section) => (await import('./page/try.js')).setUpTry(section),
   see: async (section) => (await import('./page/see.js')).setUpSee(section),
   bench: async (section) => (await import('./page/bench.js')).setUpBench(section),
@@ -19,7 +19,6 @@ const makers: Readonly<Record<string, (section: HTMLElement) => Promise<Part>>> 
 const parts = new Map<string, Promise<Part>>();
 
 setUpTheme();
-setUpTraining();
 setUpDrop();
 setUpTabs(showPart);
 setUpAdapter().catch(showError);

@@ -37,7 +37,7 @@ afterAll(async () => {
 
 it('The development server knows all dependencies at once, and trains on MNIST', async () => {
   const { page, complaints } = await openPage(browser);
-  await page.goto(address);
+  await page.goto(`${address}#train`);
   // As text, whose imports are the page's own. They wait for dependencies that the server learns of by them, and it says so.
   await page.evaluate(`(async () => {
     for (const peer of ['tensorflow', 'onnxRuntime']) await import('/worker/bench/' + peer + 'Peer.ts');

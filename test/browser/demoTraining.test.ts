@@ -49,7 +49,7 @@ describe('Training', () => {
     'halves the loss, pauses, goes on, saves, survives losses of the device, and loads what it saved',
     async () => {
       const { page, complaints } = await openPage(browser, { acceptDownloads: true });
-      await page.goto(`${demo.address}?test-hooks`);
+      await page.goto(`${demo.address}?test-hooks#train`);
       await chooseSmallTraining(page, 2000);
       await page.click('#start');
       await untilPhase(page, 'training');
@@ -131,7 +131,7 @@ describe('Training', () => {
       const labels = Array.from({ length: 80 }, (_, index) => [index % 10]);
       await writeFile(join(folder, 'data_batch_1.bin'), cifarFile(labels));
       const { page, complaints } = await openPage(browser, { acceptDownloads: true });
-      await page.goto(demo.address);
+      await page.goto(`${demo.address}#train`);
       await drop(page, join(folder, 'data_batch_1.bin'));
       await untilText(page, '#data-status', '1 file, read when you start');
       await chooseSmallTraining(page, steps);
@@ -210,7 +210,7 @@ describe('Training', () => {
         await writeFile(join(folder, `${half}-labels-idx1-ubyte`), idxFile([9], new Uint8Array(9)));
       }
       const { page, complaints } = await openPage(browser);
-      await page.goto(demo.address);
+      await page.goto(`${demo.address}#train`);
       await chooseSmallTraining(page, 50);
       await page.selectOption('[name=depth]', '14');
       expect(await page.textContent('#name-ic')).toBe('IC-ResNet-14');

@@ -1,4 +1,7 @@
-/** Shows one part of the page at a time; its name is in the address. `onShow` runs each time a part comes up. */
+/**
+ * Shows one part of the page at a time; its name is in the address, so that Back and Forward go through them. `onShow` runs each
+ * time a part comes up.
+ */
 export function setUpTabs(onShow: (name: string) => void): void {
   const tabs = [...document.querySelectorAll<HTMLButtonElement>('[role=tab]')];
   const nameOf = (tab: HTMLButtonElement): string => tab.getAttribute('aria-controls')!;
@@ -15,7 +18,7 @@ export function setUpTabs(onShow: (name: string) => void): void {
 
   for (const [index, tab] of tabs.entries()) {
     tab.addEventListener('click', () => {
-      history.replaceState(null, '', `#${nameOf(tab)}`);
+      if (location.hash !== `#${nameOf(tab)}`) history.pushState(null, '', `#${nameOf(tab)}`);
       show(tab);
       scrollTo({ top: 0 });
     });
@@ -27,6 +30,6 @@ export function setUpTabs(onShow: (name: string) => void): void {
       next.click();
     });
   }
-  addEventListener('hashchange', showAddressed);
+  addEventListener('popstate', showAddressed);
   showAddressed();
 }

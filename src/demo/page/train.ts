@@ -7,6 +7,7 @@ import { displayName } from './names.js';
 import { duration, figures, grouped, percent } from './numbers.js';
 import { createPace } from './pace.js';
 import { readSettings } from './settings.js';
+import html from './train.html?raw';
 import { hideTrouble, showError, showTrouble } from './trouble.js';
 
 /** Steps over which a network's numbers are averaged. */
@@ -19,7 +20,8 @@ interface Recent {
 }
 
 /** The part of the page that trains. */
-export function setUpTraining(): void {
+export function setUpTrain(section: HTMLElement): { show(): void } {
+  section.innerHTML = html;
   const [start, pause, reset] = ['start', 'pause', 'reset'].map((id) => byId<HTMLButtonElement>(id)) as [
     HTMLButtonElement,
     HTMLButtonElement,
@@ -223,11 +225,12 @@ export function setUpTraining(): void {
 
   addEventListener('filesdropped', (event) => {
     const { files } = (event as CustomEvent<{ files: readonly { path: string; file: File }[] }>).detail;
-    if (byId('train').hidden) return;
+    if (section.hidden) return;
     const checkpoints = files.filter(({ path }) => path.endsWith('.safetensors'));
     if (checkpoints.length > 0) loadCheckpoints(checkpoints.map(({ file }) => file));
     else takeFiles(files);
   });
+  return { show() {} };
 }
 
 function emptyRecent(): Record<Role, Recent> {

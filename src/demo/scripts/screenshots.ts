@@ -15,7 +15,7 @@ const browser = await launchBrowser();
 try {
   const { page } = await openPage(browser, { viewport: desktop, colorScheme: 'light', reducedMotion: 'reduce' });
   page.setDefaultTimeout(patience);
-  await page.goto(demo.address);
+  await page.goto(`${demo.address}#train`);
   await page.selectOption('[name=width]', '8');
   await page.selectOption('[name=batch]', '32');
   await page.fill('[name=steps]', '240');

@@ -1,22 +1,14 @@
-import { FormatError } from '../../errors.js';
 import { compileInference, type InferenceNetwork } from '../../graph/inference.js';
 import type { Network } from '../../graph/network.js';
-import { networkParameters } from '../../graph/parameters.js';
-import { createState, type NetworkState } from '../../graph/state.js';
+import type { NetworkState } from '../../graph/state.js';
 import type { Normalisation } from '../../io/dataset.js';
-import { imageNetClasses } from '../../io/imageNetClasses.js';
-import { imageNetNormalisation } from '../../io/picture.js';
-import { type ImageNetDepth, imageNetResNet } from '../../models/resnet.js';
 import { summarise } from '../../models/summary.js';
 import { decodeCheckpoint, restoreState } from '../../train/checkpoint.js';
 import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
-import { loadWeights } from '../../weights/load.js';
-import { openWeights, type WeightsFile } from '../../weights/weightsFile.js';
 import digitsAddress from '../models/digits.safetensors?url';
 import type { ModelDescription, ModelName } from '../protocol.js';
+import { trainingContestant } from './contestants.js';
 import { gpuDevice } from './gpu.js';
-import { tell } from './post.js';
-import { trainingContestant } from './training.js';
 
 /** A network ready to classify pictures, one at a time. */
 export interface Model {
@@ -28,14 +20,12 @@ export interface Model {
 }
 
 /** What a model is made of, on whichever device there is. */
-interface Source {
+export interface Source {
   readonly network: Network;
   readonly normalisation: Normalisation;
   readonly classes?: readonly string[];
   load(device: GPUDevice): Promise<NetworkState>;
 }
-
-const depths: readonly ImageNetDepth[] = [18, 34, 50, 101, 152];
 
 let shipped: Promise<Source> | undefined;
 let opened: Source | undefined;
@@ -47,11 +37,8 @@ const compiled = new Map<ModelName, Promise<Model>>();
  * @throws FormatError for any other file
  */
 export async function openModel(file: File): Promise<ModelDescription> {
-  const weights = await openWeights(file);
-  const source = isCheckpoint(weights)
-    ? checkpointSource(new Uint8Array(await file.arrayBuffer()), file.name)
-    : weightsSource(weights, file);
-  await weights.source.close();
+  const { openSource } = await import('./opened.js');
+  const source = await openSource(file);
   opened = source;
   await forget('file');
   return describe('file', source.network, source.classes);
@@ -138,11 +125,7 @@ async function fetchShipped(): Promise<Source> {
   return checkpointSource(new Uint8Array(await response.arrayBuffer()), 'digits.safetensors');
 }
 
-function isCheckpoint({ metadata }: WeightsFile): boolean {
-  return Object.hasOwn(metadata, 'ic-networks');
-}
-
-function checkpointSource(bytes: Uint8Array, name: string): Source {
+export function checkpointSource(bytes: Uint8Array, name: string): Source {
   const checkpoint = decodeCheckpoint(bytes, name);
   const { network } = checkpoint;
   const unchanged = Array.from({ length: network.input.channels }, () => ({ mean: 0, deviation: 1 }));
@@ -151,44 +134,6 @@ function checkpointSource(bytes: Uint8Array, name: string): Source {
     network,
     normalisation: checkpoint.normalisation ?? asItIs,
     load: async (device) => restoreState(device, checkpoint),
-  };
-}
-
-/** A ResNet of ImageNet's form, its depth read off the names in the file. The file stays closed until it is loaded. */
-function weightsSource(weights: WeightsFile, file: File): Source {
-  const names = new Set(weights.tensors.keys());
-  const ic = [...names].some((name) => name.endsWith('.adjust'));
-  const classes = weights.tensors.get('fc.bias')?.shape[0];
-  const network = depths
-    .map((depth) => imageNetResNet({ depth, ic, ...(classes && { classes }) }))
-    .findLast((candidate) =>
-      networkParameters(candidate).every(({ name, role }) => role === 'batchesTracked' || names.has(name)),
-    );
-  if (!network) {
-    const expected = 'a checkpoint of this package, or a ResNet in torchvision’s names and layout';
-    throw new FormatError({
-      operation: 'openModel',
-      parameter: file.name,
-      expected,
-      got: `${names.size} tensors of other names`,
-    });
-  }
-  return {
-    network,
-    normalisation: imageNetNormalisation,
-    ...(classes === 1000 && { classes: imageNetClasses().map(({ name }) => name) }),
-    async load(device) {
-      const state = createState(device, network);
-      try {
-        await loadWeights(state, file, {
-          onProgress: ({ bytes, totalBytes }) => tell('reading', { bytes, total: totalBytes }),
-        });
-        return state;
-      } catch (error) {
-        state.dispose();
-        throw error;
-      }
-    },
   };
 }
 

@@ -11,6 +11,7 @@ import {
   disposeContestant,
   type TrainingTask,
 } from './contestant.js';
+import { provideContestants, trainingContestant } from './contestants.js';
 import { describeData } from './datasets.js';
 import { gpuDevice, onDeviceLoss } from './gpu.js';
 import { tell, troubleOf } from './post.js';
@@ -39,6 +40,7 @@ interface Session {
 }
 
 let session: Session | undefined;
+provideContestants(() => session?.contestants ?? []);
 
 onDeviceLoss(() => {
   const lost = session;
@@ -133,11 +135,6 @@ export async function saveCheckpoint(role: Role): Promise<NamedFile> {
   }
   const name = `${contestant.state.network.name}-step-${contestant.trainer.step}.safetensors`;
   return { name, bytes: (await checkpointOf(contestant)) as Uint8Array<ArrayBuffer> };
-}
-
-/** The network in training, where there is one. */
-export function trainingContestant(role: Role): Contestant | undefined {
-  return session?.contestants.find((contestant) => contestant.role === role);
 }
 
 function enter(current: Session, phase: TrainingPhase, detail?: string): void {
