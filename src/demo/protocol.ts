@@ -165,6 +165,35 @@ export interface InsideView {
   readonly spreads: readonly AdjustSpread[];
 }
 
+/** A picture to look at through one IC convolution: the one named, or the network's first. */
+export interface UnitQuestion extends Question {
+  readonly layer?: string;
+}
+
+/** What an IC convolution makes of a picture. */
+export interface UnitView {
+  readonly seen: Pixels;
+  /** Of its output. */
+  readonly height: number;
+  readonly width: number;
+  /** That a filter reads. */
+  readonly channels: number;
+  readonly groups: number;
+  /** Height and width of the window. */
+  readonly kernel: number;
+  readonly filters: number;
+  /** [filters, channels, kernel, kernel] */
+  readonly weights: Float32Array;
+  /** a, [filters] */
+  readonly adjust: Float32Array;
+  /** What the filters answer, [height, width, filters]. */
+  readonly z: Float32Array;
+  /** S, the sum of what lies under the window, [height, width, groups]; with a by input each counts by its own, and a above is 1. */
+  readonly sums: Float32Array;
+  /** What the unit leaves with its own a, [height, width, filters]. */
+  readonly y: Float32Array;
+}
+
 export interface BenchOptions {
   /** Measure first which kernels are fastest. */
   readonly tune: boolean;
@@ -233,6 +262,7 @@ export interface Calls {
   listModels(): ModelDescription[];
   openModel(file: File): ModelDescription;
   classify(question: Question): Answer;
+  lookAtUnit(question: UnitQuestion): UnitView;
   lookInside(question: Question): InsideView;
   drawDiagram(model: ModelName): Diagram;
   runBench(options: BenchOptions): BenchReport;

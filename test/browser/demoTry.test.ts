@@ -30,6 +30,60 @@ beforeAll(async () => {
 
 afterAll(() => opened?.close());
 
+describe('The page as it opens', () => {
+  it(
+    'writes a digit by itself, reads it, and takes the unit apart',
+    async () => {
+      const { page: fresh, complaints: own } = await openPage(browser);
+      await fresh.goto(demo.address);
+      await untilText(fresh, '#answer-text', /sure/);
+      await until(fresh, 'the unit has numbers', async () => (await fresh.textContent('#unit-z')) !== '');
+      const numberOf = async (id: string): Promise<number> =>
+        Number((await fresh.textContent(`#unit-${id}`))!.replace('−', '-').replace('a = ', ''));
+      // What the last digit leaves, when it stands there.
+      await fresh.waitForTimeout(6000);
+      await expectAccessible(fresh, 'open');
+      const addsUp = async (): Promise<void> => {
+        const [z, second, y] = [await numberOf('z'), await numberOf('second'), await numberOf('y')];
+        expect(Math.abs(z + second - y)).toBeLessThan(0.02);
+      };
+      await addsUp();
+      expect(await numberOf('second')).toBeGreaterThan(0);
+      expect(await fresh.getAttribute('#unit', 'data-side')).toBe('second');
+
+      await fresh.fill('#unit-a', '0.25');
+      await until(fresh, 'the second term is off', async () => (await numberOf('second')) === 0);
+      expect(await fresh.getAttribute('#unit', 'data-side')).toBe('plain');
+      await addsUp();
+      await fresh.click('#unit-own');
+      await until(fresh, 'the second term is on', async () => (await numberOf('second')) > 0);
+
+      const before = await numberOf('s');
+      await fresh.focus('#unit-window');
+      for (let step = 0; step < 5; step++) await fresh.keyboard.press('ArrowUp');
+      await until(fresh, 'the window has moved', async () => (await numberOf('s')) !== before);
+      await addsUp();
+      expect(await fresh.locator('#unit-filters button').count()).toBe(8);
+      const filters = fresh.locator('#unit-filters button');
+      await filters.nth(3).click();
+      expect(await filters.nth(3).getAttribute('aria-pressed')).toBe('true');
+      await addsUp();
+      expect(own).toEqual([]);
+      await fresh.context().close();
+    },
+    3 * minutes,
+  );
+
+  it('gives the pen to whoever takes it', async () => {
+    const { page: fresh } = await openPage(browser);
+    await fresh.goto(demo.address);
+    await fresh.click('#pad-clear');
+    await fresh.waitForTimeout(1500);
+    expect(await fresh.locator('#pad-hint').isVisible()).toBe(true);
+    await fresh.context().close();
+  });
+});
+
 describe('Trying it', () => {
   it(
     'reads digits that are drawn with a pointer, and one drawn by keyboard',
@@ -75,6 +129,23 @@ describe('Trying it', () => {
       await drop(page, join(folder, 'picture.png'));
       await untilText(page, '#answer-text', /sure/);
       await expectAccessible(page, 'answered');
+
+      // A picture that cannot be drawn leaves no answer of the one before.
+      await writeFile(join(folder, 'broken.png'), plainPng(300, 240, [90, 140, 60]).subarray(0, 60));
+      await drop(page, join(folder, 'broken.png'));
+      expect(await troubleText(page)).toMatch(/^broken\.png is no picture that this browser draws/);
+      await untilText(page, '#answer-text', 'Nothing is drawn yet');
+      expect(await page.textContent('#answer-best')).toBe('–');
+      await page.click('#trouble button');
+      await writeFile(join(folder, 'phone.heic'), `\0\0\0\u0018ftypheic${'\0'.repeat(40)}`);
+      await drop(page, join(folder, 'phone.heic'));
+      expect(await troubleText(page)).toMatch(/^phone\.heic is a HEIC picture.* Save it as a JPEG/);
+      await page.click('#trouble button');
+      const seven =
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M2 2H7L4 8" fill="none" stroke="#000"/></svg>';
+      await writeFile(join(folder, 'seven.svg'), seven);
+      await page.setInputFiles('#picture-file', join(folder, 'seven.svg'));
+      await until(page, 'the SVG is read', async () => (await page.textContent('#answer-best')) === '7');
       await page.click('#pad-clear');
       await untilText(page, '#answer-text', 'Nothing is drawn yet');
 
@@ -107,6 +178,13 @@ describe('Seeing it', () => {
       await page.locator('#maps button').nth(4).click();
       expect(await page.textContent('#map-text')).not.toBe(first);
       expect(await page.textContent('#spread-text')).toContain('32 weights');
+      await page.focus('#map-large');
+      await page.keyboard.press('ArrowDown');
+      await untilText(page, '#pixel', /^Filter 1, row \d+, column \d+: z = .+ so y = .+\.$/);
+      await page.selectOption('#map-filter', '4');
+      await untilText(page, '#pixel', /^Filter 5, /);
+      await untilText(page, '#legend-most', /^z − a S = \d/);
+      await page.check('#map-smooth');
       expect(await page.locator('#spread rect').count()).toBeGreaterThan(10);
 
       await page.click('#measure');

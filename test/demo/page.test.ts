@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { remarksOn } from '../../src/demo/page/adapter.js';
 import { parseReport } from '../../src/demo/page/benchReport.js';
 import { createCurve } from '../../src/demo/page/curve.js';
-import { convolutionName, displayName } from '../../src/demo/page/names.js';
+import { convolutionName, displayName, layerName } from '../../src/demo/page/names.js';
 import { duration, figures, percent, scaled } from '../../src/demo/page/numbers.js';
 import { createPace } from '../../src/demo/page/pace.js';
+import { formatOf, isPictureFile } from '../../src/demo/page/pictureFile.js';
 import { adviceFor } from '../../src/demo/page/trouble.js';
+import { partOf } from '../../src/demo/page/writing.js';
 import type { BenchReport } from '../../src/demo/protocol.js';
 
 describe('Numbers as the page writes them', () => {
@@ -14,6 +16,13 @@ describe('Numbers as the page writes them', () => {
     expect([figures(1234.6), figures(12.345), figures(Number.NaN)]).toEqual(['1,235', '12.3', '–']);
     expect([scaled(320), scaled(1500), scaled(25.6e6), scaled(4.1e9)]).toEqual(['320', '1.50 k', '25.6 M', '4.10 G']);
     expect([duration(12.4), duration(245), duration(4800)]).toEqual(['12 s', '4 min 5 s', '1 h 20 min']);
+  });
+
+  it('names layers for people', () => {
+    expect(layerName('layer2.0.conv2')).toBe('Stage 2, first block, second convolution');
+    expect(layerName('layer3.1.downsample.0')).toBe('Stage 3, second block, shortcut');
+    expect(layerName('layer3.22.conv1')).toBe('Stage 3, block 23, first convolution');
+    expect(layerName('conv1')).toBe('First convolution');
   });
 
   it('writes names as in text', () => {
@@ -123,4 +132,35 @@ describe('Results of the bench', () => {
       expect(() => parseReport(JSON.stringify(broken), 'it')).toThrow('holds no results');
     }
   });
+});
+
+describe('Pictures', () => {
+  it('are known by type or name', () => {
+    expect(isPictureFile({ name: 'a', type: 'image/png' })).toBe(true);
+    for (const name of ['a.SVG', 'b.avif', 'c.jpeg', 'd.heic', 'e.tif'])
+      expect(isPictureFile({ name, type: '' }), name).toBe(true);
+    expect(isPictureFile({ name: 'notes.txt', type: 'text/plain' })).toBe(false);
+  });
+
+  it('of formats that not every browser draws are known by their first bytes', () => {
+    const bytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
+    expect(formatOf(bytes('\0\0\0\u0018ftypheic\0\0\0\0'))).toBe('HEIC');
+    expect(formatOf(bytes('\0\0\0\u0018ftypavif\0\0\0\0'))).toBeUndefined();
+    expect(formatOf(bytes('II*\0........'))).toBe('TIFF');
+    expect(formatOf(bytes('MM\0*........'))).toBe('TIFF');
+    expect(formatOf(bytes('short'))).toBeUndefined();
+  });
+});
+
+it('A drawing comes stroke by stroke, with one point at least', () => {
+  const strokes = [
+    [
+      [0, 0],
+      [0, 1],
+    ],
+    [[1, 1]],
+  ] as const;
+  expect(partOf(strokes, 0)).toEqual([[[0, 0]]]);
+  expect(partOf(strokes, 0.67)).toEqual([strokes[0]]);
+  expect(partOf(strokes, 1)).toEqual(strokes);
 });

@@ -31,9 +31,15 @@ function drawDigit(digit: number, random: RandomStream, picture: Uint8Array): vo
   for (const line of lines) drawLine(line, radius, picture);
 }
 
-/** The strokes of a digit as a hand would write it, in a square from 0 to 1; another seed, another hand. */
+/** The strokes of a digit as a hand would write it, in the middle of a square from 0 to 1; another seed, another hand. */
 export function digitStrokes(digit: number, seed: number): Point[][] {
-  return linesOf(digit, randomStream(seed, digit)).map((line) => line.map(([x, y]) => [x / digitSide, y / digitSide]));
+  const lines = linesOf(digit, randomStream(seed, digit));
+  const middle = (axis: 0 | 1): number => {
+    const places = lines.flat().map((point) => point[axis]);
+    return (Math.min(...places) + Math.max(...places)) / 2;
+  };
+  const [left, top] = [middle(0) - digitSide / 2, middle(1) - digitSide / 2];
+  return lines.map((line) => line.map(([x, y]) => [(x - left) / digitSide, (y - top) / digitSide]));
 }
 
 /** A digit's strokes as smooth lines, in pixels of the picture. */

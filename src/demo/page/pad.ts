@@ -17,9 +17,9 @@ const keyStep = 0.04;
 /**
  * Turns a canvas into a pad.
  *
- * @param onChange - called whenever there is something else on it
+ * @param onChange - called whenever there is something else on it, or nothing any more
  */
-export function createPad(canvas: HTMLCanvasElement, onChange: () => void): Pad {
+export function createPad(canvas: HTMLCanvasElement, onChange: (empty: boolean) => void): Pad {
   const sharpness = Math.max(devicePixelRatio, 1);
   canvas.width = side * sharpness;
   canvas.height = side * sharpness;
@@ -43,7 +43,7 @@ export function createPad(canvas: HTMLCanvasElement, onChange: () => void): Pad 
 
   function changed(): void {
     draw();
-    onChange();
+    onChange(!shown && strokes.length === 0);
   }
 
   function forgetPicture(): void {
@@ -103,7 +103,7 @@ export function createPad(canvas: HTMLCanvasElement, onChange: () => void): Pad 
       if (strokes.length === 0) return undefined;
       const surface = new OffscreenCanvas(side, side);
       const inner = surface.getContext('2d')!;
-      drawInk(inner, strokes, side, 'white');
+      drawInk(inner, strokes, side, 'white', penFor(strokes));
       return { bitmap: surface.transferToImageBitmap(), drawn: true };
     },
     clear() {
@@ -128,6 +128,22 @@ export function createPad(canvas: HTMLCanvasElement, onChange: () => void): Pad 
     },
   };
   return pad;
+}
+
+/** Digits are about this share of the pad; the network sees a smaller one enlarged, and its strokes with it. */
+const usualSize = 0.6;
+const thinnest = 0.2;
+
+/** The width of the pen as a share of the usual one: for a small drawing a thinner one. */
+function penFor(strokes: readonly (readonly Point[])[]): number {
+  const points = strokes.flat();
+  const extent = (axis: 0 | 1): number => {
+    const places = points.map((point) => point[axis]);
+    return Math.max(...places) - Math.min(...places);
+  };
+  const size = Math.max(extent(0), extent(1));
+  // A dot stays one.
+  return size === 0 ? 1 : Math.min(Math.max(size / usualSize, thinnest), 1);
 }
 
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;

@@ -2,8 +2,9 @@ import { call, listen } from '../engine.js';
 import type { AdjustSpread, InsideView, LayerMap, ModelName, Pixels } from '../protocol.js';
 import { showDiagram } from './diagram.js';
 import { byId, create } from './dom.js';
+import { createLayerMap, drawMap, rangeOf } from './layerMap.js';
 import { fillModels } from './modelList.js';
-import { displayName } from './names.js';
+import { layerName } from './names.js';
 import { percent } from './numbers.js';
 import html from './see.html?raw';
 import { pictureOrDigit, subject } from './subject.js';
@@ -12,9 +13,6 @@ import { hideTrouble, showError } from './trouble.js';
 /** Milliseconds between two looks into a network in training. */
 const refreshEvery = 1500;
 const tileSide = 112;
-const largeSide = 640;
-/** Brighter than the page's accent, as it lies on dark pictures. */
-const fireColour = [255, 122, 51] as const;
 
 /** The part of the page that looks inside. */
 export function setUpSee(section: HTMLElement): { show(): void } {
@@ -24,6 +22,7 @@ export function setUpSee(section: HTMLElement): { show(): void } {
   let view: InsideView | undefined;
   let chosen = '';
   let looking = false;
+  const map = createLayerMap();
 
   async function look(): Promise<void> {
     if (looking) return;
@@ -71,7 +70,7 @@ export function setUpSee(section: HTMLElement): { show(): void } {
     const [canvas, name, share] = button.children as unknown as [HTMLCanvasElement, HTMLElement, HTMLElement];
     button.dataset.layer = layer.layer;
     button.setAttribute('aria-pressed', String(layer.layer === chosen));
-    name.textContent = shortName(layer.layer);
+    name.textContent = layerName(layer.layer);
     share.textContent = percent(layer.share);
     drawMap(canvas, layer, seen);
   }
@@ -81,10 +80,8 @@ export function setUpSee(section: HTMLElement): { show(): void } {
     const spread = view?.spreads.find((candidate) => candidate.layer === chosen);
     section.querySelector<HTMLElement>('.see-grid')!.hidden = !layer;
     if (!layer || !spread) return;
-    const canvas = byId<HTMLCanvasElement>('map-large');
-    Object.assign(canvas, { width: largeSide, height: largeSide });
-    drawMap(canvas, layer, view!.seen);
-    byId('map-name').textContent = shortName(layer.layer);
+    map.show(layer, view!.seen, select.value as ModelName);
+    byId('map-name').textContent = layerName(layer.layer);
     byId('map-text').textContent =
       `${layer.filters} filters at ${layer.width} × ${layer.height} pixels; the second term fires at ${percent(layer.share)} of them. ${rangeText(layer)}`;
     showSpread(spread);
@@ -124,49 +121,9 @@ export function setUpSee(section: HTMLElement): { show(): void } {
   return { show: look };
 }
 
-/** `layer2.0.conv1` as it is read: the first convolution of the second stage's first block. */
-function shortName(layer: string): string {
-  const match = /^layer(\d+)\.(\d+)\.(\w+?)(\d+)$/.exec(layer);
-  return match ? `Block ${match[1]}.${Number(match[2]) + 1}, conv ${match[4]}` : displayName(layer);
-}
-
-function rangeOf(map: Float32Array): [least: number, most: number] {
-  return [map.reduce((a, b) => Math.min(a, b), 1), map.reduce((a, b) => Math.max(a, b), 0)];
-}
-
 function rangeText({ map }: LayerMap): string {
   const [least, most] = rangeOf(map);
   return `From pixel to pixel it is ${percent(least, 0)} (no colour) to ${percent(most, 0)} (full colour) of the filters.`;
-}
-
-/** The picture, and over it the share of filters that fire, from the layer's least to its most. */
-function drawMap(canvas: HTMLCanvasElement, { height, width, map }: LayerMap, seen: Pixels): void {
-  const context = canvas.getContext('2d')!;
-  const [red, green, blue] = fireColour;
-  const shades = new ImageData(width, height);
-  const [least, most] = rangeOf(map);
-  for (const [index, share] of map.entries()) {
-    shades.data.set([red, green, blue, 225 * ((share - least) / (most - least || 1))], 4 * index);
-  }
-  context.imageSmoothingEnabled = false;
-  context.globalAlpha = 1;
-  context.drawImage(canvasOf(new ImageData(dimmed(seen), seen.width, seen.height)), 0, 0, canvas.width, canvas.height);
-  context.drawImage(canvasOf(shades), 0, 0, canvas.width, canvas.height);
-}
-
-/** In grey and darker, so that the colour over it is seen. */
-function dimmed({ pixels }: Pixels): Uint8ClampedArray<ArrayBuffer> {
-  return pixels.map((_, index) => {
-    const first = index - (index % 4);
-    const grey = 0.3 * pixels[first]! + 0.59 * pixels[first + 1]! + 0.11 * pixels[first + 2]!;
-    return index % 4 === 3 ? 255 : 18 + 0.62 * grey;
-  });
-}
-
-function canvasOf(image: ImageData): OffscreenCanvas {
-  const canvas = new OffscreenCanvas(image.width, image.height);
-  canvas.getContext('2d')!.putImageData(image, 0, 0);
-  return canvas;
 }
 
 function showSpread({ counts, least, most, median, mean, weights, filterElements }: AdjustSpread): void {

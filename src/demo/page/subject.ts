@@ -35,16 +35,17 @@ export const penWidth = 0.078;
 
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-/** Draws strokes, whose points are from 0 to 1, with a round pen. */
+/** Draws strokes, whose points are from 0 to 1, with a round pen; `pen` is a share of its usual width. */
 export function drawInk(
   context: Context,
   strokes: readonly (readonly (readonly [number, number])[])[],
   size: number,
   colour: string,
+  pen = 1,
 ): void {
   context.lineCap = 'round';
   context.lineJoin = 'round';
-  context.lineWidth = penWidth * size;
+  context.lineWidth = pen * penWidth * size;
   context.strokeStyle = colour;
   for (const stroke of strokes) {
     context.beginPath();

@@ -72,16 +72,24 @@ export function adviceFor({ name, message, operation, parameter }: Trouble): Adv
   }
 }
 
+/** What an error says, without the name of the function that says it. */
+function messageOf({ message, operation }: Trouble): string {
+  return operation !== undefined && message.startsWith(`${operation}: `)
+    ? message.slice(operation.length + 2)
+    : message;
+}
+
 /** Says in plain words what is wrong and what to do, with the error itself below. */
 export function showTrouble(trouble: Trouble): void {
   const { title, steps } = adviceFor(trouble);
+  const said = messageOf(trouble);
   const place = byId('trouble');
   const close = create('button', { type: 'button', className: 'quiet', textContent: 'Close' });
   close.addEventListener('click', hideTrouble);
   place.replaceChildren(
     create('b', {}, title),
     ...(steps.length > 0 ? [create('ul', {}, ...steps.map((step) => create('li', {}, step)))] : []),
-    ...(title === trouble.message ? [] : [create('p', { className: 'small' }, create('code', {}, trouble.message))]),
+    ...(title === said ? [] : [create('p', { className: 'small' }, create('code', {}, said))]),
     create('p', {}, close),
   );
   place.hidden = false;

@@ -7,25 +7,37 @@ import { byId, create } from './dom.js';
 import { fillModels } from './modelList.js';
 import { grouped, percent } from './numbers.js';
 import { createPad } from './pad.js';
+import { isPictureFile, readPicture } from './pictureFile.js';
 import { subject } from './subject.js';
 import { hideTrouble, showError } from './trouble.js';
 import html from './try.html?raw';
+import { setUpUnit } from './unit.js';
+import { type Writing, writeDigits } from './writing.js';
 
 const digitClasses = Array.from({ length: 10 }, (_, digit) => `${digit}`);
-const pictureNames = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
+/** Written by themselves when the page opens, each in a hand that is easily read. */
+const openingDigits = [
+  [2, 4],
+  [8, 5],
+  [3, 9],
+] as const;
 
 /** The part of the page that classifies what is drawn, dropped or filmed. */
 export function setUpTry(section: HTMLElement): { show(): void } {
   section.innerHTML = html;
   byId('try-lead').textContent =
-    `A small IC-ResNet-8, trained by this package, reads along as you draw. It gets ${percent(digits.accuracy, 2)} of MNIST’s ${grouped(digits.images)} test digits right.`;
+    `A small IC-ResNet-8 runs in this page, on your GPU, and reads what is written while it is written. Take the pen. It gets ${percent(digits.accuracy, 2)} of MNIST’s ${grouped(digits.images)} test digits right.`;
   const hint = byId('pad-hint');
   const select = byId<HTMLSelectElement>('model');
   const bars = createBars(byId('bars'));
-  const pad = createPad(byId<HTMLCanvasElement>('pad'), () => {
-    hint.hidden = true;
+  const unit = setUpUnit(byId('unit'));
+  const pad = createPad(byId<HTMLCanvasElement>('pad'), (empty) => {
+    hint.hidden = !empty;
     ask();
   });
+  let writing: Writing | undefined;
+  /** The file that is being read. */
+  let reading = '';
   let models: readonly ModelDescription[] = [];
   let asking = false;
   let askAgain = false;
@@ -45,6 +57,8 @@ export function setUpTry(section: HTMLElement): { show(): void } {
         askAgain = false;
         await answer();
       } while (askAgain);
+      const given = await pad.picture();
+      if (given) await unit.show(given);
     } catch (error) {
       showError(error);
     } finally {
@@ -75,7 +89,7 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     hint.hidden = false;
     bars.show(undefined, classes());
     byId('answer-best').textContent = '–';
-    byId('answer-text').textContent = 'Nothing is drawn yet';
+    byId('answer-text').textContent = reading ? `Reading ${reading}` : 'Nothing is drawn yet';
     byId('answer-time').textContent = '';
     byId<HTMLCanvasElement>('seen').getContext('2d')!.clearRect(0, 0, 1000, 1000);
   }
@@ -100,10 +114,17 @@ export function setUpTry(section: HTMLElement): { show(): void } {
 
   async function openPicture(file: File): Promise<void> {
     hideTrouble();
+    reading = file.name;
+    pad.clear();
     try {
-      pad.show(await createImageBitmap(file));
-    } catch {
-      showError(new Error(`${file.name} is no picture that this browser reads.`));
+      const picture = await readPicture(file);
+      pad.show(picture);
+      picture.close();
+    } catch (error) {
+      showError(error);
+    } finally {
+      reading = '';
+      ask();
     }
   }
 
@@ -138,6 +159,11 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     }
   });
   byId('pad').addEventListener('pointerdown', () => camera.on && stopCamera());
+  // Whoever touches anything has the pen.
+  const stopWriting = (): void => writing?.stop();
+  for (const touch of ['pointerdown', 'keydown'] as const)
+    section.addEventListener(touch, stopWriting, { capture: true });
+  addEventListener('filesdropped', stopWriting);
   byId('pad-clear').addEventListener('click', () => {
     stopCamera();
     pad.clear();
@@ -183,13 +209,14 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     const { files } = (event as CustomEvent<{ files: readonly PlacedFile[] }>).detail;
     for (const { path, file } of files) {
       if (path.endsWith('.safetensors')) openModel(file);
-      else if (pictureNames.test(path)) openPicture(file);
+      else if (isPictureFile(file)) openPicture(file);
       else showError(new Error(`${file.name} is neither a picture nor a network that this page reads.`));
     }
   });
   showNothing();
   return {
     show() {
+      writing ??= writeDigits(openingDigits, pad.setStrokes);
       if ([...select.options].some(({ value }) => value === subject.model)) select.value = subject.model;
     },
   };

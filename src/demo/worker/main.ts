@@ -22,6 +22,7 @@ const handlers: Handlers = {
   listModels,
   openModel,
   classify,
+  lookAtUnit: async (question) => (await import('./unit.js')).lookAtUnit(question),
   lookInside: async (question) => (await import('./look.js')).lookInside(question),
   drawDiagram: async (model) => (await import('./diagram.js')).drawDiagram(model),
   runBench: async (options) => (await bench()).runBench(options),
