@@ -134,9 +134,9 @@ describe('Trying it', () => {
       await writeFile(join(folder, 'broken.png'), plainPng(300, 240, [90, 140, 60]).subarray(0, 60));
       await drop(page, join(folder, 'broken.png'));
       expect(await troubleText(page)).toMatch(/^broken\.png is no picture that this browser draws/);
+      await page.click('#trouble button');
       await untilText(page, '#answer-text', 'Nothing is drawn yet');
       expect(await page.textContent('#answer-best')).toBe('–');
-      await page.click('#trouble button');
       await writeFile(join(folder, 'phone.heic'), `\0\0\0\u0018ftypheic${'\0'.repeat(40)}`);
       await drop(page, join(folder, 'phone.heic'));
       expect(await troubleText(page)).toMatch(/^phone\.heic is a HEIC picture.* Save it as a JPEG/);
