@@ -30,6 +30,12 @@ export function bundledTexts(): Plugin {
 const alone = ['test/browser/**/*.test.ts', 'test/networks/fullSize.test.ts'];
 /** Needs a Python with torch beside Node: `npm run test:pytorch`. */
 const withTorch = ['test/pytorch/**/*.test.ts'];
+/** Needs a browser: `npm run test:page`. */
+const inPage = ['test/page/**/*.test.ts'];
+/** For a runtime that is not the one of `npm test`: `npm run test:runtime`. */
+const inRuntime = ['test/runtime/**/*.test.ts'];
+/** For Deno besides, which has another compiler of kernels: `npm run test:deno`. */
+const inDeno = ['test/deno/**/*.test.ts'];
 
 export default defineConfig({
   plugins: [bundledTexts()],
@@ -69,7 +75,7 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...alone, ...withTorch],
+          exclude: [...alone, ...withTorch, ...inPage, ...inRuntime, ...inDeno],
           // One fills what another leaves idle of a software adapter's cores, while kernels compile above all.
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
@@ -77,6 +83,9 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } } },
       { extends: true, test: { name: 'pytorch', include: withTorch, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'page', include: inPage, maxWorkers: 1, sequence: { groupOrder: 3 } } },
+      { extends: true, test: { name: 'runtime', include: inRuntime, maxWorkers: 2, sequence: { groupOrder: 4 } } },
+      { extends: true, test: { name: 'deno', include: inDeno, maxWorkers: 2, sequence: { groupOrder: 4 } } },
     ],
   },
 });

@@ -14,7 +14,8 @@ export async function info(flags: { readonly adapter: string }, output: Output):
   output.emit({ adapter, features, limits, machine: { ...machine, measured: remembered !== undefined } });
   if (!output.json) {
     const wanted = traits.pinned ? `, of which kernels ask for ${traits.subgroup}` : '';
-    output.say(`Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}${wanted}`);
+    const sizes = `${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}${wanted}`;
+    output.say(`Subgroups: ${features.includes('subgroups') ? sizes : 'none'}`);
     output.say(machineLine(machine, remembered !== undefined));
     output.say('');
     output.say(`Features: ${[...features].sort().join(', ')}`);

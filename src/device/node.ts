@@ -1,10 +1,12 @@
-import { DeviceLostError, UnsupportedError } from '../errors.js';
-import { didYouMean, loosely } from '../names.js';
+import { UnsupportedError } from '../errors.js';
+import { loosely } from '../names.js';
 import { type AdapterDescription, describeAdapter } from './adapter.js';
+import { isNamed, noAdapter, noSuchAdapter } from './adapterNames.js';
 import { destroyDevice, type RequestDeviceOptions, requestDevice } from './device.js';
 import { numericLimits } from './limits.js';
 import { napWhileWaiting } from './naps.js';
 import { withoutNativeMessages } from './nativeMessages.js';
+import { chooseAdapter, ownGPU } from './ownGPU.js';
 import { type Drivers, driversWereChosen, withDrivers } from './vulkanDrivers.js';
 
 /** Which adapter is opened, and how the device is called. */
@@ -15,6 +17,9 @@ export interface OpenDeviceOptions extends RequestDeviceOptions {
    * - `gpu`: a GPU, never software
    * - `software`: the embedded SwiftShader
    * - anything else: an adapter with this text in its name, for example `llvmpipe`
+   *
+   * Deno, which has WebGPU itself and no embedded adapter, chooses among the system's: `auto` is the fastest, `software` one that a
+   * processor plays.
    *
    * Large letters, hyphens and underscores make no difference.
    */
@@ -27,7 +32,7 @@ export interface OpenDeviceOptions extends RequestDeviceOptions {
   readonly quiet?: boolean;
 }
 
-/** A device in Node, with what it took to open it. */
+/** A device in Node or Deno, with what it took to open it. */
 export interface NodeDevice {
   /** With all limits of the adapter. */
   readonly device: GPUDevice;
@@ -41,7 +46,7 @@ export interface NodeDevice {
   readonly limits: Record<string, number>;
   /** How to get a faster adapter, where software runs. */
   readonly hint?: string;
-  /** Destroys the device and lets go of the GPU, so that Node can exit; a second time does nothing. */
+  /** Destroys the device and lets go of the GPU, so that the process can exit; a second time does nothing. */
   close(): void;
 }
 
@@ -129,10 +134,6 @@ function adapterNames(drivers: Drivers): Promise<string[]> {
   });
 }
 
-function noAdapter(expected: string, got: string, cause?: unknown): DeviceLostError {
-  return new DeviceLostError({ operation, parameter: 'adapter', expected, got }, { cause });
-}
-
 async function findEmbedded(): Promise<Found> {
   const found = await findAdapter('embedded');
   if (!found) throw noAdapter('the embedded software adapter to start', 'no adapter');
@@ -170,28 +171,24 @@ async function findByName(wanted: string): Promise<Found> {
       for (const name of await adapterNames(drivers)) {
         names.add(name);
         const found = await findAdapter(drivers, name);
-        if (found && matches(name, found.description, wanted)) return found;
+        if (found && isNamed(found.description, wanted, name)) return found;
       }
     } catch (error) {
       if (drivers !== 'embedded' || !(error instanceof UnsupportedError)) throw error;
       unavailable.push(error.message);
     }
   }
-  const words = [...names].flatMap((name) => name.match(/[\w-]+/g) ?? []);
-  throw noAdapter(
-    `an adapter named "${wanted}"`,
-    [...(names.size ? names : ['no adapter']), ...unavailable].join('; ') +
-      didYouMean(wanted, ['auto', 'gpu', 'software', ...words]),
-  );
+  throw noSuchAdapter(wanted, [...names], unavailable);
 }
 
-function matches(name: string, description: AdapterDescription, wanted: string): boolean {
-  const texts = [name, description.vendor, description.architecture, description.device, description.description];
-  return loosely(wanted) !== '' && texts.some((text) => loosely(text).includes(loosely(wanted)));
+async function findOwn(gpu: GPU, wanted: string): Promise<Found> {
+  return { key: 'own', gpu, ...(await chooseAdapter(gpu, wanted)) };
 }
 
 function choose(wanted: string): Promise<{ found: Found; passedOver?: AdapterDescription }> {
   const only = async (found: Promise<Found>) => ({ found: await found });
+  const own = ownGPU();
+  if (own) return only(findOwn(own, wanted));
   const usual = loosely(wanted);
   if (usual === 'auto') return findAutomatically();
   if (usual === 'gpu') return only(findGPU());
@@ -215,7 +212,7 @@ async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenD
   const { found, passedOver } = await choose(wanted);
   const device = await requestDevice(found.adapter, asked);
   acquire(found, device);
-  if (found.description.software) napWhileWaiting(device);
+  if (found.description.software && !ownGPU()) napWhileWaiting(device);
   const hint = hintFor(found.description, passedOver);
   let closed = false;
   return {
@@ -242,7 +239,8 @@ async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenD
 let turn: Promise<void> = Promise.resolve();
 
 /**
- * Opens a device in Node through the optional package `webgpu`. Devices of the same drivers share one GPU object.
+ * Opens a device, in Node through the optional package `webgpu`, in Deno through its own WebGPU. Devices of the same drivers share
+ * one GPU object.
  *
  * @throws DeviceLostError where no adapter fits, listing what there is; UnsupportedError where an optional package that is
  *   needed is missing or does not run here.

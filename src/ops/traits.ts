@@ -30,8 +30,8 @@ export interface DeviceTraits {
   readonly offers?: Map<string, readonly RankedForm[]>;
 }
 
-/** On llvmpipe, which compiles several times as long as SwiftShader. */
-const llvmpipeBody = 190;
+/** On llvmpipe, which compiles several times as long as SwiftShader, and longest what has barriers, as tiles without subgroups do. */
+const llvmpipeBody = { withSubgroups: 190, withoutSubgroups: 32 };
 
 const measured = new WeakMap<GPUDevice, Machine>();
 
@@ -46,12 +46,12 @@ export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTrai
   const subgroups = subgroupsOf(device);
   const software = isSoftware(device.adapterInfo);
   const own = { software, ...(subgroups && { subgroup: subgroups.size, pinned: subgroups.pinned }) };
-  const llvmpipe = subgroups !== undefined && processorOf(own) === 'llvmpipe';
+  const llvmpipe = processorOf(own) === 'llvmpipe' && device.adapterInfo.architecture !== 'swiftshader';
   return {
     ...own,
     machine: measured.get(device) ?? (software ? softwareMachine : machineByName(device.adapterInfo)),
-    textures: llvmpipe,
-    ...(llvmpipe && { largestBody: llvmpipeBody }),
+    textures: llvmpipe && subgroups !== undefined,
+    ...(llvmpipe && { largestBody: llvmpipeBody[subgroups ? 'withSubgroups' : 'withoutSubgroups'] }),
     ...(choose && { choose }),
   };
 }

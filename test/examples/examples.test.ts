@@ -22,7 +22,16 @@ beforeAll(packed, 300_000);
 it('has a test for every folder, and a row in the table', async () => {
   const entries = await readdir(examples, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  expect(folders.sort()).toEqual(['node', 'raw-wgsl', 'script-tag', 'tensorflow', 'three', 'vite-app', 'worker']);
+  expect(folders.sort()).toEqual([
+    'deno',
+    'node',
+    'raw-wgsl',
+    'script-tag',
+    'tensorflow',
+    'three',
+    'vite-app',
+    'worker',
+  ]);
   const readme = await readFile(join(examples, 'README.md'), 'utf8');
   for (const name of folders) expect(readme).toContain(`| [${name}](${name}) |`);
 });

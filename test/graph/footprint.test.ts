@@ -50,7 +50,8 @@ const sizes = [18, 34, 50, 101, 152].flatMap((depth) => [`resnet${depth}`, `ic-r
 
 it.each(sizes)("%s at 224x224 infers and trains within WebGPU's default limits", (name) => {
   const network = networkByName(name);
-  const operations = [{}, { subgroup: 4, software: true }, { subgroup: 32 }].flatMap((traits) => {
+  const operations = [{}, { subgroup: 4, software: true }, { subgroup: 32 }].flatMap((device) => {
+    const traits = { ...device, offers: new Map() };
     const { fold, forward } = planInference(network, 1, {}, traits);
     const trainings = [false, true].map((recompute) => planTraining(network, 1, { recompute }, traits));
     return [...fold, ...forward, ...trainings.flatMap((training) => training.operations)];

@@ -1,4 +1,3 @@
-import { expect } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
@@ -166,7 +165,8 @@ export async function deviceValues(
       ...(mode === 'output' && { adjust: adjust! }),
     });
     for (const name of ['zGradient', 'inputSums', ...(mode === 'output' ? ['adjustGradient'] : [])]) {
-      expect(inPlace.integers(name), `${name} in place`).toEqual(unit!.integers(name));
+      const [here, apart] = [inPlace.integers(name), unit!.integers(name)];
+      if (here.some((bits, i) => bits !== apart[i])) throw new Error(`${name} in place has other bits`);
     }
   }
   const zGradient = unit?.floats('zGradient') ?? gradient;

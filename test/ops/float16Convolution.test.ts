@@ -10,10 +10,10 @@ import { convolutionMagnitude } from '../reference/convolution.js';
 import { denseReference } from '../reference/dense.js';
 import { reluReference } from '../reference/pointwise.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
-import { HALF_EPSILON, HALF_SUBNORMAL, roundedToHalf, runHalf, storingBound } from '../support/float16.js';
+import { HALF_SUBNORMAL, roundedToHalf, runHalf, storingBound } from '../support/float16.js';
 import { randomArray } from '../support/random.js';
 import type { Outputs, Values } from '../support/runPlan.js';
-import { expectClose, summationBound } from '../support/tolerance.js';
+import { expectClose, HALF_EPSILON, summationBound } from '../support/tolerance.js';
 import { type ConvolutionCase, expectedValues, randomCase, referenceOperands } from './convolutionCase.js';
 import { formShapes, plansInForms } from './formsCase.js';
 

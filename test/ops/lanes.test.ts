@@ -138,6 +138,19 @@ describe('a device with subgroups of one size', () => {
   });
 });
 
+describe('a processor that plays a GPU', () => {
+  it.each([
+    ['llvmpipe with subgroups', { description: 'llvmpipe: Mesa 25' }, ['subgroups'], 190, true],
+    ['llvmpipe without, as Deno has it', { vendor: '65541', description: 'llvmpipe (LLVM 15.0.6)' }, [], 32, false],
+    ['SwiftShader without', { vendor: 'google', architecture: 'swiftshader' }, [], undefined, false],
+  ] as const)('%s: bodies that compile soon', (_, names, features, largestBody, textures) => {
+    const { adapterInfo, ...others } = standIn('', [8, 8], features);
+    const traits = deviceTraits({ ...others, adapterInfo: { ...adapterInfo, ...names } } as GPUDevice);
+    expect(traits).toMatchObject({ software: true, textures });
+    expect(traits.largestBody).toBe(largestBody);
+  });
+});
+
 describe('a GPU whose subgroups are as small as those of a processor that plays one', () => {
   const gpu = (lanes: number): DeviceTraits => deviceTraits(standIn('intel', [lanes, lanes]));
 

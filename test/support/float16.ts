@@ -3,9 +3,8 @@ import { UnsupportedError } from '../../src/errors.js';
 import { decodeFloats, encodeFloats } from '../../src/io/floats.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type Outputs, runPlan, type Values } from './runPlan.js';
+import { HALF_EPSILON } from './tolerance.js';
 
-/** Unit roundoff of float16: the largest relative error of one rounding of a value that is not subnormal. */
-export const HALF_EPSILON = 2 ** -11;
 /** Half the distance of subnormal float16 values. */
 export const HALF_SUBNORMAL = 2 ** -25;
 

@@ -1,9 +1,8 @@
 import type { Layer, Network } from '../../src/graph/network.js';
 import { inferShapes, type Shape } from '../../src/graph/shapes.js';
 import type { BackwardOptions, Parameters } from '../reference/network.js';
-import { HALF_EPSILON } from './float16.js';
 import { uniform } from './random.js';
-import { EPSILON } from './tolerance.js';
+import { EPSILON, HALF_EPSILON } from './tolerance.js';
 
 /*
  * How far a float32 run of a whole network may be off is measured, by the error analysis of float32 sums:

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 const types: Record<string, string> = {
   '.html': 'text/html',
@@ -18,12 +19,18 @@ export interface FolderServer {
   close(): void;
 }
 
-/** Serves the files of a folder on localhost, which is a secure context, with `headers` on each. */
+/** Serves the files of a folder on localhost, which is a secure context, with `headers` on each; what is posted goes to `onPost`. */
 export async function serveFolder(
   folder: string,
   headers: Readonly<Record<string, string>> = {},
+  onPost: (body: string) => void = () => {},
 ): Promise<FolderServer> {
   const server = createServer(async (request, response) => {
+    if (request.method === 'POST') {
+      onPost(await text(request));
+      response.writeHead(204).end();
+      return;
+    }
     const path = normalize(decodeURIComponent(new URL(request.url!, 'http://localhost').pathname));
     try {
       const body = await readFile(join(folder, path));

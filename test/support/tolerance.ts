@@ -1,5 +1,7 @@
 /** Unit roundoff of float32: the largest relative error of one rounding. */
 export const EPSILON = 2 ** -24;
+/** Unit roundoff of float16: the largest relative error of one rounding of a value that is not subnormal. */
+export const HALF_EPSILON = 2 ** -11;
 
 const shares: { what: string; share: number }[] = [];
 

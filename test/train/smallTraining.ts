@@ -2,6 +2,7 @@ import type { Network } from '../../src/graph/network.js';
 import { createState, type NetworkState, readState, readTensors, writeState } from '../../src/graph/state.js';
 import { channelStatistics, type ImageDataset } from '../../src/io/dataset.js';
 import { initialParameters } from '../../src/models/initialise.js';
+import { decodeCheckpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../../src/train/checkpoint.js';
 import type { OptimiserOptions } from '../../src/train/optimiser.js';
 import { createTrainer, type StepReport, type Trainer, type TrainerOptions } from '../../src/train/trainer.js';
 import { convolution, pool } from '../models/layers.js';
@@ -92,4 +93,36 @@ export async function snapshot({ state, optimiser }: Trainer): Promise<Map<strin
     }
   }
   return all;
+}
+
+/** What a training leaves. */
+export interface Trained {
+  readonly losses: readonly number[];
+  readonly bits: ReadonlyMap<string, Uint32Array>;
+  /** The checkpoint. */
+  readonly file: Uint8Array;
+}
+
+/** A training that is stopped behind these steps and restored from a file each time. */
+export async function trainWithStops(
+  device: GPUDevice,
+  changes: Partial<TrainerOptions>,
+  stops: readonly number[],
+): Promise<Trained> {
+  let trainer = await freshTrainer(device, changes);
+  const losses: number[] = [];
+  for (const stop of stops) {
+    losses.push(...(await reportsOf(trainer, { steps: stop - trainer.step })).map(({ loss }) => loss));
+    const file = await encodeCheckpoint(trainer.state, { trainer });
+    disposeAll(trainer);
+    const checkpoint = decodeCheckpoint(file);
+    trainer = await createTrainer(restoreState(device, checkpoint), smallOptions(changes));
+    restoreTrainer(trainer, checkpoint);
+    if (trainer.step !== stop) throw new Error(`stopped behind step ${stop}, went on behind ${trainer.step}`);
+  }
+  losses.push(...(await reportsOf(trainer)).map(({ loss }) => loss));
+  const bits = await snapshot(trainer);
+  const file = await encodeCheckpoint(trainer.state, { trainer });
+  disposeAll(trainer);
+  return { losses, bits, file };
 }
