@@ -17,7 +17,7 @@
 // Limits: VECTOR divides GROUP_OUT; THREAD_ROWS and THREAD_COLUMNS are multiples of 4; the threads of a block are a multiple of
 // BLOCK_ROWS / 4 and of its vectors of columns; BLOCK_DEPTH divides SLICE_PIXELS.
 @group(0) @binding(0) var<storage, read_write> input: array<InputVector>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 
 const GROUP_VECTORS = GROUP_OUT / VECTOR;
@@ -50,18 +50,18 @@ fn source_of(four: u32, group: u32) -> Source {
   return Source(down, right, group * GROUP_IN + four % TAP_FOURS * 4u);
 }
 
-fn load_input(source: Source, pixel: u32, end: u32) -> vec4<f32> {
+fn load_input(source: Source, pixel: u32, end: u32) -> vec4<Element> {
   let row = pixel / OUT_WIDTH;
   let n = row / OUT_HEIGHT;
   let h = i32((row - n * OUT_HEIGHT) * STRIDE_HEIGHT) + source.down;
   let w = i32((pixel - row * OUT_WIDTH) * STRIDE_WIDTH) + source.right;
   let inside = (pixel < end) & (u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH);
   let place = select(0u, ((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * IN_VECTORS, inside);
-  return select(vec4<f32>(), four_channels(place + source.channel / INPUT_VECTOR), inside);
+  return select(vec4<Element>(), four_channels(place + source.channel / INPUT_VECTOR), inside);
 }
 
 // Behind the last pixel that one again, which meets zeros.
-fn load_gradient(k: u32, pixel: u32, end: u32) -> Vector {
+fn load_gradient(k: u32, pixel: u32, end: u32) -> Stored {
   return gradient[min(pixel, end - 1u) * OUT_VECTORS + k];
 }
 
@@ -86,7 +86,7 @@ fn places_of(local: u32) -> Places {
   return places;
 }
 
-fn store_rows(values: array<vec4<f32>, INPUT_LOADS>, places: Places) {
+fn store_rows(values: array<vec4<Element>, INPUT_LOADS>, places: Places) {
   /* unroll */ for (var l = 0u; l < INPUT_LOADS; l++) {
     let depth = places.rows[l];
     if ((BLOCK_DEPTH % INPUT_STEP == 0u) | (depth.x < DEPTH_FOURS)) {
@@ -96,7 +96,7 @@ fn store_rows(values: array<vec4<f32>, INPUT_LOADS>, places: Places) {
   }
 }
 
-fn store_columns(values: array<Vector, GRADIENT_LOADS>, places: Places) {
+fn store_columns(values: array<Stored, GRADIENT_LOADS>, places: Places) {
   /* unroll */ for (var l = 0u; l < GRADIENT_LOADS; l++) {
     let depth = places.columns[l];
     if ((BLOCK_DEPTH % GRADIENT_STEP == 0u) | (depth.x < DEPTH_FOURS)) {
@@ -141,11 +141,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let places = places_of(local);
   var z: array<Vector, RESULTS>;
   for (var pixel = slice * SLICE_PIXELS; pixel < end; pixel += BLOCK_DEPTH) {
-    var values: array<vec4<f32>, INPUT_LOADS>;
+    var values: array<vec4<Element>, INPUT_LOADS>;
     /* unroll */ for (var l = 0u; l < INPUT_LOADS; l++) {
       values[l] = load_input(source, pixel + local / BLOCK_FOURS + l * INPUT_STEP, end);
     }
-    var gradients: array<Vector, GRADIENT_LOADS>;
+    var gradients: array<Stored, GRADIENT_LOADS>;
     /* unroll */ for (var l = 0u; l < GRADIENT_LOADS; l++) {
       gradients[l] = load_gradient(k, pixel + local / BLOCK_VECTORS + l * GRADIENT_STEP, end);
     }

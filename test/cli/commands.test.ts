@@ -130,6 +130,7 @@ describe('icnet summary', () => {
       precision: 'float16',
       inference: inferenceFootprint(network, 1, { precision: 'float16' }),
       fastest: inferenceFootprint(network, 1, { precision: 'float16', memory: 'fastest' }),
+      training: trainingFootprint(network, 1, { precision: 'float16' }),
     });
     const words = await icnet.run(['summary', 'ic-resnet20', '--memory']);
     expect(words.stdout).toMatch(/^All at once( +[\d.]+){4}$/m);

@@ -7,7 +7,7 @@ import { crossings, expectTraining, type TrainingTask, trainReference } from '..
 import { expectConvolution } from '../ops/convolutionCase.js';
 import { goldenConvolutions } from '../ops/goldenConvolutions.js';
 import { networkForward } from '../reference/network.js';
-import { adamW, trainWithStops } from '../train/smallTraining.js';
+import { adamW, trainInPieces } from '../train/smallTraining.js';
 import { catalogueSteps, compileStep, lacksFor } from './catalogueSteps.js';
 import { disturbance, roundingBound } from './rounding.js';
 import { expectClose } from './tolerance.js';
@@ -83,8 +83,8 @@ export async function holdTrainingStep(device: GPUDevice, golden: Golden): Promi
 /** Sees that training that is stopped and resumed ends bit for bit as one that is not. */
 export async function holdResume(device: GPUDevice): Promise<number> {
   const changes = { steps: 8, optimiser: { ...adamW, clipNorm: 1 }, augmentation: { padding: 1, flip: true } };
-  const whole = await trainWithStops(device, changes, []);
-  const resumed = await trainWithStops(device, changes, [3, 6]);
+  const whole = await trainInPieces(device, changes, []);
+  const resumed = await trainInPieces(device, changes, [3, 6]);
   if (whole.file.length !== resumed.file.length || whole.file.some((byte, i) => byte !== resumed.file[i])) {
     throw new Error('resumed, the training ended otherwise');
   }

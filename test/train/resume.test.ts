@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeTestDevice, testDevice } from '../support/device.js';
-import { adamW, sgd, trainWithStops } from './smallTraining.js';
+import { adamW, sgd, trainInPieces } from './smallTraining.js';
 
 let device: GPUDevice;
 beforeAll(async () => {
@@ -23,8 +23,8 @@ describe('a training that is resumed', () => {
     await fc.assert(
       fc.asyncProperty(seeds, places, async (seed, stops) => {
         const changes = { steps, seed, optimiser, augmentation, schedule };
-        const whole = await trainWithStops(device, changes, []);
-        const resumed = await trainWithStops(
+        const whole = await trainInPieces(device, changes, []);
+        const resumed = await trainInPieces(
           device,
           changes,
           stops.sort((a, b) => a - b),
@@ -40,8 +40,8 @@ describe('a training that is resumed', () => {
 
   it('differs for another seed, so that the comparison means something', async () => {
     const changes = { steps: 3, augmentation };
-    const one = await trainWithStops(device, changes, []);
-    const other = await trainWithStops(device, { ...changes, seed: 8 }, []);
+    const one = await trainInPieces(device, changes, []);
+    const other = await trainInPieces(device, { ...changes, seed: 8 }, []);
     expect(other.losses).not.toEqual(one.losses);
   });
 });

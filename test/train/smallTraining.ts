@@ -95,34 +95,35 @@ export async function snapshot({ state, optimiser }: Trainer): Promise<Map<strin
   return all;
 }
 
-/** What a training leaves. */
-export interface Trained {
+/** What became of a training, and the bits of its end. */
+export interface TrainedPieces {
+  readonly reports: readonly StepReport[];
   readonly losses: readonly number[];
-  readonly bits: ReadonlyMap<string, Uint32Array>;
-  /** The checkpoint. */
+  readonly bits: Map<string, Uint32Array>;
+  /** Its checkpoint. */
   readonly file: Uint8Array;
 }
 
 /** A training that is stopped behind these steps and restored from a file each time. */
-export async function trainWithStops(
+export async function trainInPieces(
   device: GPUDevice,
   changes: Partial<TrainerOptions>,
   stops: readonly number[],
-): Promise<Trained> {
+): Promise<TrainedPieces> {
   let trainer = await freshTrainer(device, changes);
-  const losses: number[] = [];
+  const reports: StepReport[] = [];
   for (const stop of stops) {
-    losses.push(...(await reportsOf(trainer, { steps: stop - trainer.step })).map(({ loss }) => loss));
+    reports.push(...(await reportsOf(trainer, { steps: stop - trainer.step })));
     const file = await encodeCheckpoint(trainer.state, { trainer });
     disposeAll(trainer);
     const checkpoint = decodeCheckpoint(file);
     trainer = await createTrainer(restoreState(device, checkpoint), smallOptions(changes));
     restoreTrainer(trainer, checkpoint);
-    if (trainer.step !== stop) throw new Error(`stopped behind step ${stop}, went on behind ${trainer.step}`);
+    if (trainer.step !== stop) throw new Error(`restored at step ${trainer.step} instead of ${stop}`);
   }
-  losses.push(...(await reportsOf(trainer)).map(({ loss }) => loss));
+  reports.push(...(await reportsOf(trainer)));
   const bits = await snapshot(trainer);
   const file = await encodeCheckpoint(trainer.state, { trainer });
   disposeAll(trainer);
-  return { losses, bits, file };
+  return { reports, losses: reports.map(({ loss }) => loss), bits, file };
 }

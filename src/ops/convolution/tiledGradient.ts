@@ -26,14 +26,18 @@ const longestSlice = 1024;
 const shortestSlice = 32;
 const sliceCounts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 
-/** The tiles that suit a filter gradient, each in as many slices as make it fastest. */
+/** The tiles that suit a filter gradient, each in as many slices as make it fastest; of what is float16 in memory also some in it. */
 export function tiledGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): OfferedForm[] {
   const machine = machineOf(traits);
   const pixels = outPixels(geometry);
   const cost = (tile: TiledGradientTile): number => machineTime(tiledGradientWork(geometry, tile, traits), machine);
   const fewest = Math.ceil(pixels / longestSlice);
   const most = (traits.scratch ?? Number.POSITIVE_INFINITY) / geometry.filterBytes;
-  return productTiles(4 * rowFours(geometry), geometry.groupOut, false).map((product) => {
+  const { precision } = geometry;
+  const products = [false, ...(precision === 'float16' ? [true] : [])].flatMap((half) =>
+    productTiles(4 * rowFours(geometry), geometry.groupOut, half, precision),
+  );
+  return products.map((product) => {
     const { blockDepth } = product;
     const tiles = [fewest, ...sliceCounts]
       .filter((slices) => slices === fewest || (slices > fewest && pixels / slices >= shortestSlice && slices <= most))
@@ -41,7 +45,7 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
     const costs = tiles.map(cost);
     const tile = tiles[costs.indexOf(Math.min(...costs))]!;
     const work = tiledGradientWork(geometry, tile, traits);
-    return { family: 'tiled', tile: { ...tile, half: 0 }, work, body: tileBody(tile) };
+    return { family: 'tiled', tile: { ...tile, half: tile.half ? 1 : 0 }, work, body: tileBody(tile) };
   });
 }
 
