@@ -7,7 +7,7 @@ import { choice, withShortErrors } from '../src/cli/options.js';
 import { createOutput, sayApart } from '../src/cli/output.js';
 import { requireWritable, writeResult } from '../src/cli/writing.js';
 import type { RequestDeviceOptions } from '../src/device/device.js';
-import { usefulFeatures } from '../src/device/device.js';
+import { experimentalFeatures, usefulFeatures } from '../src/device/device.js';
 import { occupancies, occupancyLines, occupancySuite } from './occupancy.js';
 import { type PeerLibrary, peerLibraries } from './peers/libraries.js';
 import { reportPage } from './report/page.js';
@@ -21,6 +21,7 @@ interface Flags {
   readonly seconds: number;
   readonly adapter: string;
   readonly without: NonNullable<RequestDeviceOptions['without']>;
+  readonly experimental: NonNullable<RequestDeviceOptions['experimental']>;
   readonly tune: boolean;
   readonly peer: readonly PeerLibrary[] | false;
   readonly peerNaps: boolean;
@@ -47,6 +48,11 @@ const program = new Command('bench')
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
   .addOption(
     choice('--without <feature...>', 'a device without these, as other systems have it', usefulFeatures).default([]),
+  )
+  .addOption(
+    choice('--experimental <feature...>', 'a device with these features of drafts', [
+      ...(Object.keys(experimentalFeatures) as (keyof typeof experimentalFeatures)[]),
+    ]).default([]),
   )
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly adapter: string;
   /** Features that the device shall not have. */
   readonly without: NonNullable<RequestDeviceOptions['without']>;
+  /** Features of drafts that it shall have. */
+  readonly experimental?: RequestDeviceOptions['experimental'];
   readonly tune: boolean;
   /** Whom to compare with, ours alone where there are none. */
   readonly peers: readonly PeerLibrary[];
@@ -40,7 +42,7 @@ export interface RunOptions {
  */
 export async function runBench(options: RunOptions, output: Output, signal: AbortSignal): Promise<Report> {
   const tasks = chosenTasks(options);
-  const { device, adapter, close } = await openForCommand(options.adapter, output, options.without);
+  const { device, adapter, close } = await openForCommand(options.adapter, output, options);
   try {
     const ours = openOurs(device, options.tune);
     const peers = await openPeers(options.peers, { device, naps: options.peerNaps });
@@ -118,7 +120,10 @@ function chosenTasks({ suites, filter = '', ...options }: RunOptions): Task[] {
   throw new UnsupportedError({ operation: 'bench', parameter: 'filter', expected, got: filter });
 }
 
-function tasksOf(suite: SuiteName, { adapter, peerNaps }: Pick<RunOptions, 'adapter' | 'peerNaps'>): Task[] {
+function tasksOf(
+  suite: SuiteName,
+  { adapter, peerNaps, experimental }: Pick<RunOptions, 'adapter' | 'peerNaps' | 'experimental'>,
+): Task[] {
   switch (suite) {
     case 'conv':
       return convolutionTasks();
@@ -133,6 +138,6 @@ function tasksOf(suite: SuiteName, { adapter, peerNaps }: Pick<RunOptions, 'adap
     case 'cold':
       return coldTasks(adapter, peerNaps);
     case 'roofline':
-      return rooflineTasks();
+      return rooflineTasks(experimental);
   }
 }

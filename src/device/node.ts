@@ -56,7 +56,12 @@ interface Found {
 const operation = 'openDevice';
 
 /** Dawn hides `shader-f16` of NVIDIA's GPUs on Vulkan otherwise. */
-const dawnFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+const usualToggles = ['vulkan_enable_f16_on_nvidia'];
+/** It hides features of drafts without this one, which lets everything through that WebGPU holds back. */
+const draftToggle = 'allow_unsafe_apis';
+
+/** Dawn's toggles as the opening wants them whose turn it is. */
+let toggles = usualToggles;
 
 /** Asks for an adapter as the opening wants it whose turn it is. */
 let ask: <T>(request: () => T) => T = (request) => request();
@@ -103,8 +108,9 @@ async function loadDawn(): Promise<(options: string[]) => GPU> {
 async function withGPU<T>(drivers: Drivers, name: string, work: (gpu: GPU, key: string) => Promise<T>): Promise<T> {
   const create = await loadDawn();
   return withDrivers(drivers, (variables) => {
-    const key = JSON.stringify([variables, name]);
-    return work(inUse.get(key)?.gpu ?? create([...dawnFlags, ...(name ? [`adapter=${name}`] : [])]), key);
+    const key = JSON.stringify([variables, name, toggles]);
+    const flags = [`enable-dawn-features=${toggles}`, ...(name ? [`adapter=${name}`] : [])];
+    return work(inUse.get(key)?.gpu ?? create(flags), key);
   });
 }
 
@@ -212,6 +218,7 @@ function hintFor(used: AdapterDescription, passedOver?: AdapterDescription): str
 
 async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions): Promise<NodeDevice> {
   ask = quiet ? withoutNativeMessages : (request) => request();
+  toggles = asked.experimental?.length ? [...usualToggles, draftToggle] : usualToggles;
   const { found, passedOver } = await choose(wanted);
   const device = await requestDevice(found.adapter, asked);
   acquire(found, device);

@@ -31,8 +31,10 @@ export function planChosen(
   { choose = chooseByRule, largestBody }: DeviceTraits,
   family?: Family,
 ): OperationPlan {
-  const half = given.forms.some(({ tile }) => tile.half === 1);
-  const request = { ...given, key: given.key + (half ? ' float16' : ''), largestBody };
+  const has = (words: string, of: (form: Form) => boolean): string => (given.forms.some(of) ? ` ${words}` : '');
+  const half = has('float16', ({ tile }) => tile.half === 1);
+  const matrix = has('matrix units', (form) => form.family === 'matrix');
+  const request = { ...given, key: given.key + half + matrix, largestBody };
   if (family === undefined) return request.plan(choose(request));
   const forms = request.forms.filter((form) => form.family === family);
   if (forms.length === 0) {

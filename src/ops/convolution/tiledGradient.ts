@@ -1,25 +1,19 @@
 import tiledText from '../../../kernels/conv2d_filter_gradient_tiled.wgsl?raw';
 import type { Form, OfferedForm } from '../forms.js';
 import { type DispatchWork, machineTime } from '../machine.js';
+import type { MatrixTile } from '../matrixUnits.js';
 import type { KernelStep } from '../plan.js';
 import { type DeviceTraits, machineOf } from '../traits.js';
 import { widestVector } from '../vectors.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
-import {
-  type ProductTile,
-  productTexts,
-  productTileOf,
-  productTiles,
-  tileBody,
-  tileConstants,
-  tileWork,
-} from './tileProduct.js';
+import type { BlockTile } from './tileMultiplier.js';
+import { formOfTile, multiplierOf, type ProductTile, productTileOf, productTiles } from './tileProduct.js';
 
 /** Tile of a filter gradient in workgroup memory: rows are input channels of filter taps, columns output channels. */
-interface TiledGradientTile extends ProductTile {
+type TiledGradientTile = (ProductTile | MatrixTile) & {
   /** Output pixels that a workgroup adds up: a multiple of the tile's depth. */
   readonly slicePixels: number;
-}
+};
 
 /** Pixels after which the sum of a slice loses digits. */
 const longestSlice = 1024;
@@ -33,7 +27,7 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
   const cost = (tile: TiledGradientTile): number => machineTime(tiledGradientWork(geometry, tile, traits), machine);
   const fewest = Math.ceil(pixels / longestSlice);
   const most = (traits.scratch ?? Number.POSITIVE_INFINITY) / geometry.filterBytes;
-  return productTiles(4 * rowFours(geometry), geometry.groupOut, false).map((product) => {
+  return tilesFor(geometry, traits).map((product) => {
     const { blockDepth } = product;
     const tiles = [fewest, ...sliceCounts]
       .filter((slices) => slices === fewest || (slices > fewest && pixels / slices >= shortestSlice && slices <= most))
@@ -41,8 +35,19 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
     const costs = tiles.map(cost);
     const tile = tiles[costs.indexOf(Math.min(...costs))]!;
     const work = tiledGradientWork(geometry, tile, traits);
-    return { family: 'tiled', tile: { ...tile, half: 0 }, work, body: tileBody(tile) };
+    return { ...formOfTile(tile), work, body: multiplierOf(tile, traits).body(tile) };
   });
+}
+
+/** Those of threads, and where float16 is allowed those of matrix units. */
+function tilesFor(geometry: ConvolutionGeometry, { half = false, matrix }: DeviceTraits): (ProductTile | MatrixTile)[] {
+  const { groupOut, groups, precision } = geometry;
+  const rows = 4 * rowFours(geometry);
+  const inHalf = half || precision === 'float16';
+  return [
+    ...productTiles(rows, groupOut, false),
+    ...(inHalf && groups === 1 ? (matrix?.tiles(rows, groupOut) ?? []) : []),
+  ];
 }
 
 /** How many slices a form makes. */
@@ -60,7 +65,7 @@ export function tiledGradientWork(
   const slices = Math.ceil(outPixels(geometry) / tile.slicePixels);
   const multiply = {
     workgroups: blocksOf(geometry, tile) * slices,
-    ...tileWork(tile, tile.slicePixels / tile.blockDepth, traits),
+    ...multiplierOf(tile, traits).work(tile, tile.slicePixels / tile.blockDepth),
     bytes: inputBytes + outputBytes + slices * filterBytes,
   };
   if (slices === 1) return [multiply];
@@ -68,20 +73,29 @@ export function tiledGradientWork(
   return [multiply, { ...sum, bytes: (slices + 1) * filterBytes }];
 }
 
+/** Rows and columns lie side by side in memory, pixel by pixel. */
+const order = { rowsByDepth: true, columnsByDepth: true };
+
 /** The kernel by tiles; operands input, gradient, and the given one for `output`. */
-export function tiledGradientStep(given: ConvolutionGeometry, form: Form, output: string): KernelStep {
+export function tiledGradientStep(
+  given: ConvolutionGeometry,
+  form: Form,
+  traits: DeviceTraits,
+  output: string,
+): KernelStep {
   // Places of pixels take no division then.
   const geometry = isPointwise(given) ? asOneRow(given) : given;
   const tile = { ...productTileOf(form.tile), slicePixels: form.tile.slicePixels! };
+  const multiplier = multiplierOf(tile, traits);
   return {
     kernel: {
       name: 'conv2d_filter_gradient_tiled',
       text: tiledText,
-      shared: productTexts(tile, widestVector(geometry.groupOut), geometry),
+      shared: multiplier.texts(tile, widestVector(geometry.groupOut), geometry, order),
     },
     constants: {
       ...geometryConstants(geometry),
-      ...tileConstants(tile),
+      ...multiplier.constants(tile, order),
       IN_BLOCKS: inBlocks(geometry, tile),
       OUT_BLOCKS: outBlocks(geometry, tile),
       SLICE_PIXELS: tile.slicePixels,
@@ -100,14 +114,14 @@ function rowFours({ kernel, groupIn }: ConvolutionGeometry): number {
   return kernel[0] * kernel[1] * Math.ceil(groupIn / 4);
 }
 
-function inBlocks(geometry: ConvolutionGeometry, { blockRows }: ProductTile): number {
+function inBlocks(geometry: ConvolutionGeometry, { blockRows }: BlockTile): number {
   return Math.ceil((4 * rowFours(geometry)) / blockRows);
 }
 
-function outBlocks({ groupOut }: ConvolutionGeometry, { blockColumns }: ProductTile): number {
+function outBlocks({ groupOut }: ConvolutionGeometry, { blockColumns }: BlockTile): number {
   return Math.ceil(groupOut / blockColumns);
 }
 
-function blocksOf(geometry: ConvolutionGeometry, tile: ProductTile): number {
+function blocksOf(geometry: ConvolutionGeometry, tile: BlockTile): number {
   return inBlocks(geometry, tile) * outBlocks(geometry, tile) * geometry.groups;
 }
