@@ -12,7 +12,7 @@
 // coefficients      [4, CHANNELS], overwritten
 // running_mean, running_variance  [CHANNELS], updated
 // Grid: one thread a channel, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> origin: array<f32>;
+@group(0) @binding(0) var<storage, read_write> origin: array<Element>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> bias: array<f32>;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     squares += partials[(slice * 2u + 1u) * CHANNELS + c];
   }
   let distance = sum / f32(PIXELS);
-  let mean = origin[c] + distance;
+  let mean = f32(origin[c]) + distance;
   // Rounding may leave it below 0; max() may swallow NaN.
   let difference = squares / f32(PIXELS) - distance * distance;
   let variance = select(difference, 0.0, difference < 0.0);

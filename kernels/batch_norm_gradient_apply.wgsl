@@ -10,13 +10,15 @@
 // steps              [4, CHANNELS], from batch_norm_gradient_finish
 // input_gradient     [PIXELS, CHANNELS], overwritten; holds `gradient` beforehand with IN_PLACE
 // residual_gradient  [PIXELS, CHANNELS], overwritten, or added to with ACCUMULATE; with RESIDUAL
+// status             [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread a vector of channels, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> activation: array<Vector>;
-@group(0) @binding(2) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> gradient: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> activation: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> input: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> steps: array<Vector>;
-@group(0) @binding(4) var<storage, read_write> input_gradient: array<Vector>;
-@group(0) @binding(5) var<storage, read_write> residual_gradient: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> input_gradient: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> residual_gradient: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> status: array<f32>;
 
 const VECTORS = CHANNELS / VECTOR;
 
@@ -29,19 +31,25 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let c = element % VECTORS;
   var incoming = Vector();
   if (IN_PLACE) {
-    incoming = input_gradient[element];
+    incoming = Vector(input_gradient[element]);
   } else {
-    incoming = gradient[element];
+    incoming = Vector(gradient[element]);
   }
   if (RELU) {
-    incoming = relu_gradient(incoming, activation[element]);
+    incoming = relu_gradient(incoming, Vector(activation[element]));
   }
-  let distance = input[element] - steps[3u * VECTORS + c];
-  input_gradient[element] = steps[c] * incoming + steps[VECTORS + c] * distance + steps[2u * VECTORS + c];
+  let distance = Vector(input[element]) - steps[3u * VECTORS + c];
+  let result = steps[c] * incoming + steps[VECTORS + c] * distance + steps[2u * VECTORS + c];
+  input_gradient[element] = Stored(result);
   if (RESIDUAL) {
     if (ACCUMULATE) {
-      incoming += residual_gradient[element];
+      incoming += Vector(residual_gradient[element]);
     }
-    residual_gradient[element] = incoming;
+    residual_gradient[element] = Stored(incoming);
+  }
+  if (CHECKED) {
+    if (!(fits(result, result, LARGEST_HALF) & fits(incoming, incoming, LARGEST_HALF))) {
+      status[0] = 1.0;
+    }
   }
 }

@@ -10,9 +10,9 @@
 // coefficients  [4, CHANNELS], from batch_norm_finish
 // partials      [SLICES, 2, CHANNELS], overwritten
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels.
-@group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> activation: array<Vector>;
-@group(0) @binding(2) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> gradient: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> activation: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> input: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> coefficients: array<Vector>;
 @group(0) @binding(4) var<storage, read_write> partials: array<Vector>;
 
@@ -33,12 +33,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
     let element = pixel * VECTORS + c;
-    var incoming = gradient[element];
+    var incoming = Vector(gradient[element]);
     if (RELU) {
-      incoming = relu_gradient(incoming, activation[element]);
+      incoming = relu_gradient(incoming, Vector(activation[element]));
     }
     sum += incoming;
-    products += incoming * (input[element] - mean);
+    products += incoming * (Vector(input[element]) - mean);
   }
   partials[slice * 2u * VECTORS + c] = sum;
   partials[(slice * 2u + 1u) * VECTORS + c] = products * inverse;

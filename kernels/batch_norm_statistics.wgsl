@@ -8,10 +8,10 @@
 //
 //   d = m[block,c] - m[0,c];  the sums over the slice's blocks are those of n * d and s + n * d * d
 //
-// input     [PIXELS, CHANNELS], or with MERGED [PIXELS, 3, CHANNELS], PIXELS being the number of blocks
+// input     [PIXELS, CHANNELS], or with MERGED [PIXELS, 3, CHANNELS], float32, PIXELS being the number of blocks
 // partials  [SLICES, 2, CHANNELS], overwritten
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> partials: array<Vector>;
 
 const VECTORS = CHANNELS / VECTOR;
@@ -24,19 +24,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if ((c >= VECTORS) | (index >= WORKGROUPS)) {
     return;
   }
-  let origin = input[c];
+  let origin = Vector(input[c]);
   var sum = Vector();
   var squares = Vector();
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
     if (MERGED) {
       let place = pixel * 3u * VECTORS + c;
-      let distance = input[place] - origin;
-      let part = input[place + 2u * VECTORS] * distance;
+      let distance = Vector(input[place]) - origin;
+      let part = Vector(input[place + 2u * VECTORS]) * distance;
       sum += part;
-      squares += input[place + VECTORS] + part * distance;
+      squares += Vector(input[place + VECTORS]) + part * distance;
     } else {
-      let distance = input[pixel * VECTORS + c] - origin;
+      let distance = Vector(input[pixel * VECTORS + c]) - origin;
       sum += distance;
       squares += distance * distance;
     }

@@ -6,7 +6,7 @@
 // factors   [PIXELS, GROUPS], or [PIXELS, CHANNELS] with GROUPS 1 (shared/sum_of_*.wgsl); with FACTORS
 // partials  [SLICES, CHANNELS], overwritten
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides the channels of a group.
-@group(0) @binding(0) var<storage, read_write> values: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> values: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> factors: array<WindowSum>;
 @group(0) @binding(2) var<storage, read_write> partials: array<Vector>;
 
@@ -25,7 +25,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
     let element = pixel * VECTORS + c;
-    var value = values[element];
+    var value = Vector(values[element]);
     if (FACTORS) {
       value *= factors[window_sum_place(pixel, c / GROUP_VECTORS, element)];
     }

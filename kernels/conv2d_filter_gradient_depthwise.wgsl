@@ -12,8 +12,8 @@
 // Grid: vectors of channels, filter rows, slices of SLICE_ROWS rows; THREADS of them a workgroup.
 // Limits: VECTOR divides CHANNELS; PIXELS <= OUT_WIDTH;
 // COLUMNS = (PIXELS - 1) * STRIDE_WIDTH + (FILTER_WIDTH - 1) * DILATION_WIDTH + 1.
-@group(0) @binding(0) var<storage, read_write> input: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 
 const OUT_VECTORS = CHANNELS / VECTOR;
@@ -28,7 +28,8 @@ fn load_values(row: u32, pixel: u32, k: u32) -> Values {
   /* unroll */ for (var j = 0u; j < COLUMNS; j++) {
     let column = first_column + i32(j);
     let inside = u32(column) < IN_WIDTH;
-    values[j] = select(Vector(), input[(row * IN_WIDTH + select(0u, u32(column), inside)) * OUT_VECTORS + k], inside);
+    let place = (row * IN_WIDTH + select(0u, u32(column), inside)) * OUT_VECTORS + k;
+    values[j] = select(Vector(), Vector(input[place]), inside);
   }
   return values;
 }

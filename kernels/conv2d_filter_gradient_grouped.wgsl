@@ -15,8 +15,8 @@
 // workgroup.
 // Limits: VECTOR divides GROUP_OUT and READ divides GROUP_IN; PIXELS <= OUT_WIDTH; COLUMNS = (PIXELS - 1) * STRIDE_WIDTH +
 // (FILTER_WIDTH - 1) * DILATION_WIDTH + 1.
-@group(0) @binding(0) var<storage, read_write> input: array<Read>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<StoredRead>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 
 const GROUP_VECTORS = GROUP_OUT / VECTOR;
@@ -35,7 +35,7 @@ fn load_values(row: u32, pixel: u32, read: u32) -> Values {
     let column = first_column + i32(j);
     let inside = u32(column) < IN_WIDTH;
     let place = (row * IN_WIDTH + select(0u, u32(column), inside)) * IN_READS + read;
-    values[j] = channels_of(select(Read(), input[place], inside));
+    values[j] = channels_of(select(Read(), Read(input[place]), inside));
   }
   return values;
 }

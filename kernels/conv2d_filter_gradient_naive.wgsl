@@ -6,8 +6,8 @@
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
 // output    [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], overwritten
 // Grid: one thread a filter element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read_write> input: array<Element>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Element>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 const OUT_CHANNELS = GROUPS * GROUP_OUT;
@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         let w = i32(q * STRIDE_WIDTH + s * DILATION_WIDTH) - PADDING_WIDTH;
         if (u32(w) < IN_WIDTH) {
           let base = ((n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w)) * GROUPS * GROUP_IN + channel;
-          row += input[base] * gradient[((n * OUT_HEIGHT + p) * OUT_WIDTH + q) * OUT_CHANNELS + k];
+          row += f32(input[base]) * f32(gradient[((n * OUT_HEIGHT + p) * OUT_WIDTH + q) * OUT_CHANNELS + k]);
         }
       }
       sum += row;

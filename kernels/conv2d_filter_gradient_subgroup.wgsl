@@ -18,8 +18,8 @@
 // PIXELS <= OUT_WIDTH; CHUNK is 4 in subgroups of four.
 enable subgroups;
 /* PINNED: enable subgroup_size_control; */
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> input: array<Element>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> output: array<Vector>;
 
 const IN_CHANNELS = GROUPS * GROUP_IN;
@@ -101,7 +101,7 @@ fn load_values(block: Block, row: u32, pixel: u32, lane: u32) -> Values {
     let base = row_start + select(0u, u32(column) * IN_CHANNELS, inside);
     /* unroll */ for (var chunk = 0u; chunk < CHUNKS; chunk++) {
       let channel = block.first_channel + chunk * CHUNK + min(lane, CHUNK - 1u);
-      values[chunk * COLUMNS + j] = select(0.0, input[base + min(channel, GROUP_IN - 1u)], inside);
+      values[chunk * COLUMNS + j] = select(0.0, f32(input[base + min(channel, GROUP_IN - 1u)]), inside);
     }
   }
   return values;

@@ -10,12 +10,14 @@
 // output       [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]; overwritten, or added to with ACCUMULATE
 // adjust       [GROUPS * GROUP_IN], with SUMS_FACTOR
 // window_sums  [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS]: the window sum's gradient brought back to the input's pixels
+// status       [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread an input element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(1) var<storage, read_write> filters: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(0) var<storage, read_write> gradient: array<Element>;
+@group(0) @binding(1) var<storage, read_write> filters: array<Element>;
+@group(0) @binding(2) var<storage, read_write> output: array<Element>;
 @group(0) @binding(3) var<storage, read_write> adjust: array<f32>;
 @group(0) @binding(4) var<storage, read_write> window_sums: array<f32>;
+@group(0) @binding(5) var<storage, read_write> status: array<f32>;
 
 const IN_CHANNELS = GROUPS * GROUP_IN;
 const OUT_CHANNELS = GROUPS * GROUP_OUT;
@@ -46,7 +48,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         let base = ((n * OUT_HEIGHT + u32(p)) * OUT_WIDTH + u32(q)) * OUT_CHANNELS + group * GROUP_OUT;
         let row = ((r * FILTER_WIDTH + s) * GROUP_IN + c) * OUT_CHANNELS + group * GROUP_OUT;
         for (var k = 0u; k < GROUP_OUT; k++) {
-          sum += gradient[base + k] * filters[row + k];
+          sum += f32(gradient[base + k]) * f32(filters[row + k]);
         }
       }
     }
@@ -59,7 +61,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     sum += added;
   }
   if (ACCUMULATE) {
-    sum += output[element];
+    sum += f32(output[element]);
   }
-  output[element] = sum;
+  output[element] = Element(sum);
+  if (CHECKED) {
+    if (!fits(sum, sum, LARGEST_HALF)) {
+      status[0] = 1.0;
+    }
+  }
 }

@@ -7,7 +7,7 @@
 // Grid: groups of 8 blocks, of 16 output channels and 4 vectors of input channels each, of which there are as many as of output
 // channels, of input channels, groups and taps; 64 threads a block, a vector each. Reads and writes of a block stay within a
 // few lines of memory on both sides. Limits: VECTOR divides GROUP_IN.
-@group(0) @binding(0) var<storage, read_write> filters: array<f32>;
+@group(0) @binding(0) var<storage, read_write> filters: array<Element>;
 
 const TAPS = FILTER_HEIGHT * FILTER_WIDTH;
 const IN_VECTORS = GROUP_IN / VECTOR;
@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if ((tap < TAPS) & (k < GROUP_OUT) & (v < IN_VECTORS)) {
       var weights: Vector;
       /* unroll */ for (var e = 0u; e < VECTOR; e++) {
-        let weight = filters[((tap * GROUP_IN + v * VECTOR + e) * GROUPS + group) * GROUP_OUT + k];
+        let weight = f32(filters[((tap * GROUP_IN + v * VECTOR + e) * GROUPS + group) * GROUP_OUT + k]);
         weights = set_component(weights, e, weight);
       }
       store((((TAPS - 1u - tap) * GROUP_OUT + k) * GROUPS + group) * IN_VECTORS + v, weights);

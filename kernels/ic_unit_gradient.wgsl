@@ -14,14 +14,16 @@
 // z_gradient   [PIXELS, CHANNELS], overwritten; holds `gradient` beforehand with IN_PLACE
 // partials     [SLICES, CHANNELS], overwritten, with ADJUST 1
 // sum_gradient  [PIXELS, CHANNELS], overwritten, with CHANNEL_SUMS
+// status        [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides the channels of a group.
-@group(0) @binding(0) var<storage, read_write> gradient: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> gradient: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> output: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> window_sums: array<WindowSum>;
 @group(0) @binding(3) var<storage, read_write> adjust: array<Vector>;
-@group(0) @binding(4) var<storage, read_write> z_gradient: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> z_gradient: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> partials: array<Vector>;
 @group(0) @binding(6) var<storage, read_write> sum_gradient: array<Vector>;
+@group(0) @binding(7) var<storage, read_write> status: array<f32>;
 
 const VECTORS = CHANNELS / VECTOR;
 const GROUP_VECTORS = VECTORS / GROUPS;
@@ -45,12 +47,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let sum = window_sums[window_sum_place(pixel, k / GROUP_VECTORS, element)];
     var incoming = Vector();
     if (IN_PLACE) {
-      incoming = z_gradient[element];
+      incoming = Vector(z_gradient[element]);
     } else {
-      incoming = gradient[element];
+      incoming = Vector(gradient[element]);
     }
-    let passed = select(Vector(), incoming, output[element] > weight * sum);
-    z_gradient[element] = incoming + passed;
+    let passed = select(Vector(), incoming, Vector(output[element]) > weight * sum);
+    z_gradient[element] = Stored(incoming + passed);
+    if (CHECKED) {
+      if (!fits(incoming, incoming + passed, LARGEST_HALF)) {
+        status[0] = 1.0;
+      }
+    }
     partial -= passed * sum;
     if (CHANNEL_SUMS) {
       sum_gradient[element] = -weight * passed;

@@ -9,8 +9,8 @@
 // adjust        [CHANNELS], with ADJUST 1
 // sum_gradient  [PIXELS, GROUPS], overwritten
 // Grid: one thread a pixel and group, 64 a workgroup. VECTOR divides the channels of a group.
-@group(0) @binding(0) var<storage, read_write> z_gradient: array<Vector>;
-@group(0) @binding(1) var<storage, read_write> output: array<Vector>;
+@group(0) @binding(0) var<storage, read_write> z_gradient: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> output: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> window_sums: array<f32>;
 @group(0) @binding(3) var<storage, read_write> adjust: array<Vector>;
 @group(0) @binding(4) var<storage, read_write> sum_gradient: array<f32>;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       weight = adjust[group * GROUP_VECTORS + k];
     }
     // Where m is 1 the gradient of z is twice that of y.
-    let passed = select(Vector(), 0.5 * z_gradient[base + k], output[base + k] > weight * sum);
+    let passed = select(Vector(), 0.5 * Vector(z_gradient[base + k]), Vector(output[base + k]) > weight * sum);
     total += weight * passed;
   }
   sum_gradient[element] = -vector_sum(total);

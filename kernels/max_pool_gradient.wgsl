@@ -5,10 +5,12 @@
 // gradient        [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]
 // winners         as gradient, u32, from max_pool
 // input_gradient  [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS], overwritten, or added to with ACCUMULATE
+// status          [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread an input element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read_write> gradient: array<Element>;
 @group(0) @binding(1) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(2) var<storage, read_write> input_gradient: array<f32>;
+@group(0) @binding(2) var<storage, read_write> input_gradient: array<Element>;
+@group(0) @binding(3) var<storage, read_write> status: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -35,11 +37,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         continue;
       }
       let base = ((n * OUT_HEIGHT + u32(p)) * OUT_WIDTH + u32(q)) * CHANNELS + c;
-      sum += select(0.0, gradient[base], winners[base] == r * WINDOW_WIDTH + s);
+      sum += select(0.0, f32(gradient[base]), winners[base] == r * WINDOW_WIDTH + s);
     }
   }
   if (ACCUMULATE) {
-    sum += input_gradient[element];
+    sum += f32(input_gradient[element]);
   }
-  input_gradient[element] = sum;
+  input_gradient[element] = Element(sum);
+  if (CHECKED) {
+    if (!fits(sum, sum, LARGEST_HALF)) {
+      status[0] = 1.0;
+    }
+  }
 }

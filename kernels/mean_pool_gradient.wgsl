@@ -5,9 +5,11 @@
 //
 // gradient        [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]
 // input_gradient  [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS], overwritten, or added to with ACCUMULATE
+// status          [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread an input element, 64 a workgroup.
-@group(0) @binding(0) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(1) var<storage, read_write> input_gradient: array<f32>;
+@group(0) @binding(0) var<storage, read_write> gradient: array<Element>;
+@group(0) @binding(1) var<storage, read_write> input_gradient: array<Element>;
+@group(0) @binding(2) var<storage, read_write> status: array<f32>;
 
 // The first and one past the last window along an axis that contain a padded position.
 fn first_window(position: u32, window: u32, stride: u32) -> u32 {
@@ -41,11 +43,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         pixels = inside(p, STRIDE_HEIGHT, u32(PADDING_HEIGHT), WINDOW_HEIGHT, IN_HEIGHT);
         pixels *= inside(q, STRIDE_WIDTH, u32(PADDING_WIDTH), WINDOW_WIDTH, IN_WIDTH);
       }
-      sum += gradient[((n * OUT_HEIGHT + p) * OUT_WIDTH + q) * CHANNELS + c] / f32(pixels);
+      sum += f32(gradient[((n * OUT_HEIGHT + p) * OUT_WIDTH + q) * CHANNELS + c]) / f32(pixels);
     }
   }
   if (ACCUMULATE) {
-    sum += input_gradient[element];
+    sum += f32(input_gradient[element]);
   }
-  input_gradient[element] = sum;
+  input_gradient[element] = Element(sum);
+  if (CHECKED) {
+    if (!fits(sum, sum, LARGEST_HALF)) {
+      status[0] = 1.0;
+    }
+  }
 }

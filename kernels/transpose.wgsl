@@ -4,9 +4,11 @@
 //
 // input   [BATCH, ROWS, COLUMNS]
 // output  [BATCH, COLUMNS, ROWS]
+// status  [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread an element of the output, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> input: array<Element>;
 @group(0) @binding(1) var<storage, read_write> output: array<Element>;
+@group(0) @binding(2) var<storage, read_write> status: array<f32>;
 
 const ELEMENTS = ROWS * COLUMNS;
 
@@ -22,4 +24,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     value += f32(output[place]);
   }
   output[place] = Element(value);
+  if (CHECKED) {
+    if (!fits(value, value, LARGEST_HALF)) {
+      status[0] = 1.0;
+    }
+  }
 }

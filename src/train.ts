@@ -14,6 +14,7 @@ export {
   type TrainingDistillation,
   type TrainingNetwork,
   type TrainingOptions,
+  type TrainingScaling,
 } from './graph/training.js';
 export { type BatchNormOptions, planBatchNormTraining } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
@@ -34,6 +35,7 @@ export {
   planStepMetrics,
   type StepMetricsOptions,
 } from './ops/loss.js';
+export { planLossScale } from './ops/lossScale.js';
 export {
   type FlatPart,
   flatParts,
@@ -57,6 +59,7 @@ export {
 export type { CheckpointRecord, TrainingRecord } from './train/checkpointRecord.js';
 export { type DistillationOptions, type DistillationSchedule, distillationWeightAt } from './train/distillation.js';
 export { compileEvaluation, type Evaluation, type EvaluationBatch, type EvaluationResult } from './train/evaluation.js';
+export type { LossScaleState, LossScalingOptions } from './train/lossScaling.js';
 export {
   type AdamWOptions,
   compileOptimiser,

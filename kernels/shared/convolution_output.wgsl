@@ -14,7 +14,7 @@
 // residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
 // window_sums  [pixels, GROUPS], or of a depthwise convolution [pixels, GROUP_OUT] (shared/sum_of_*.wgsl); overwritten with
 //              STORE_SUMS, read with GIVEN_SUMS or ADD_SUMS. Without these the place of a status [4] with CHECKED, whose first
-//              element becomes 1 where z is not finite or what is stored does not fit
+//              element becomes 1 where z is not finite or what is stored does not fit; with them the place of the residual is
 // Bias, adjust, scales, shifts and window sums are float32; output and residual what shared/output_*.wgsl says.
 @group(0) @binding(2) var<storage, read_write> output: array<Output>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Vector>;
@@ -94,7 +94,11 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, formed: WindowSum, te
   output[element] = Output(y);
   if (CHECKED) {
     if (!fits(z, y, LARGEST_OUTPUT)) {
-      window_sums[0] = WindowSum(1.0);
+      if (STORE_SUMS | ADD_SUMS) {
+        residual[0] = Output(splat(1.0));
+      } else {
+        window_sums[0] = WindowSum(1.0);
+      }
     }
   }
   return y;

@@ -10,5 +10,5 @@ fn block_start(pixel: u32) -> u32 {
 // Vector k of pixel i of that block; `row` is counted over all images.
 fn block_gradient(row: u32, pixel: u32, i: u32, k: u32) -> Vector {
   let own = (OUT_WIDTH % PIXELS == 0u) | (block_start(pixel) + i >= pixel);
-  return select(Vector(), gradient[(row * OUT_WIDTH + block_start(pixel) + i) * OUT_VECTORS + k], own);
+  return select(Vector(), Vector(gradient[(row * OUT_WIDTH + block_start(pixel) + i) * OUT_VECTORS + k]), own);
 }

@@ -21,10 +21,10 @@ fn filter_places(tap: u32, group: u32, channel_block: u32, local: u32) -> array<
 // Input channels from c on; behind the last of the group stand zeros.
 fn load_filter(place: u32, c: u32, local: u32) -> FilterLoad {
   let offset = place + c / INPUT_VECTOR;
-  var value = vec4<f32>(filters[select(min(offset, LAST_FILTER), offset, WHOLE_STEPS)]);
+  var value = vec4<f32>(vec4<Element>(filters[select(min(offset, LAST_FILTER), offset, WHOLE_STEPS)]));
   if (INPUT_VECTOR == 1u) {
     /* unroll */ for (var e = 1u; e < 4u; e++) {
-      value[e] = vec4<f32>(filters[min(offset + e, LAST_FILTER)]).x;
+      value[e] = f32(vec4<Element>(filters[min(offset + e, LAST_FILTER)]).x);
     }
   }
   if (!WHOLE_STEPS) {

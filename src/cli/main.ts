@@ -73,7 +73,7 @@ function withTune(given: Command): Command {
 }
 
 function precisionOption(): Option {
-  const description = 'as what activations and filters lie in memory at inference';
+  const description = 'as what activations and filters lie in memory, in training their gradients, too';
   return choice('--precision <name>', description, ['float32', 'float16']).default('float32');
 }
 
@@ -155,6 +155,7 @@ function withTraining(given: Command, defaults: { readonly learningRate: string 
     .option('--batch <images>', 'images a step', count, 64)
     .option('--micro-batch <images>', 'images computed at a time, a divisor of the batch, to save memory', count)
     .option('--recompute', 'compute activations again in the backward pass instead of keeping all', false)
+    .addOption(precisionOption())
     .addOption(choice('--optimiser <name>', 'what takes the steps', ['sgd', 'adamw']).default('sgd'))
     .option('--learning-rate <rate>', `the peak; ${defaults.learningRate}`, amount)
     .option('--momentum <share>', 'of SGD', amount, 0.9)

@@ -13,14 +13,13 @@ const rows: readonly (readonly [keyof Footprint, string])[] = [
   ['total', 'All at once'],
 ];
 
-/** What `summary --memory` says; of inference in a precision. */
+/** What `summary --memory` says, in a precision. */
 export function reportMemory(network: Network, batch: number, precision: Precision, output: Output): void {
   const inference = inferenceFootprint(network, batch, { precision });
   const fastest = inferenceFootprint(network, batch, { precision, memory: 'fastest' });
-  const training = trainingFootprint(network, batch);
-  const recompute = trainingFootprint(network, batch, { recompute: true });
-  const activations = activationBytes(network, batch);
-  const neighbours = activationBytes(network, batch, { precision }).largestNeighbours;
+  const training = trainingFootprint(network, batch, { precision });
+  const recompute = trainingFootprint(network, batch, { precision, recompute: true });
+  const activations = activationBytes(network, batch, { precision });
   output.emit({ batch, precision, inference, fastest, training, recompute, activations });
   if (output.json) return;
 
@@ -33,7 +32,7 @@ export function reportMemory(network: Network, batch: number, precision: Precisi
   const body = shown.map(([key, label]) => [label, ...columns.map((footprint) => mebibytes(footprint[key]))]);
   for (const line of table([head, ...body])) output.say(line);
   output.say('');
-  const { all } = activations;
+  const { all, largestNeighbours: neighbours } = activations;
   output.say(
     `The two largest neighbouring activations take ${mebibytes(neighbours)}; the inference arena ${percent(inference.arena / neighbours)} of that.`,
   );

@@ -10,6 +10,7 @@ import { imageNetNormalisation } from '../io/picture.js';
 import { writeAtomically } from '../io/writeAtomically.js';
 import { initialParameters } from '../models/initialise.js';
 import { networkByName } from '../models/networkByName.js';
+import type { Precision } from '../ops/precision.js';
 import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { compileEvaluation } from '../train/evaluation.js';
@@ -51,6 +52,7 @@ export interface TrainFlags extends ReadLimits {
   readonly batch: number;
   readonly microBatch?: number;
   readonly recompute: boolean;
+  readonly precision?: Precision;
   readonly optimiser: 'sgd' | 'adamw';
   readonly learningRate?: number;
   readonly momentum: number;
@@ -186,7 +188,7 @@ export function trainerOptions(
   dataset: ImageDataset,
   normalisation: Normalisation,
 ): TrainerOptions {
-  const { batch, microBatch, recompute, seed, labelSmoothing, crop, flip } = flags;
+  const { batch, microBatch, recompute, precision, seed, labelSmoothing, crop, flip } = flags;
   const perEpoch = stepsPerEpoch(dataset, batch);
   const steps = flags.steps ?? Math.max(1, Math.round((flags.epochs ?? 1) * perEpoch));
   return {
@@ -195,6 +197,7 @@ export function trainerOptions(
     batch,
     ...(microBatch !== undefined && { microBatch }),
     recompute,
+    ...(precision !== undefined && { precision }),
     steps,
     seed,
     labelSmoothing,

@@ -16,6 +16,8 @@ export interface TrainingSettings {
   readonly learningRate: number;
   /** The plain network trains first and then teaches the IC network (weak logit distillation). */
   readonly distillation: boolean;
+  /** Activations and gradients in float16. */
+  readonly half: boolean;
 }
 
 /** A file with its path in the folder it was dropped with. */

@@ -20,7 +20,10 @@ export interface Footprint {
   readonly optimiser: number;
   /** Images and labels of a batch. */
   readonly input: number;
-  /** The filters in float16, where activations are; the parameters stay as they are. */
+  /**
+   * The filters in float16, where activations are; the parameters stay as they are. 0 in training, where they lie in the arena as
+   * long as they are used.
+   */
   readonly filters: number;
   /** Everything that passes between the operations, and what they need for themselves. */
   readonly arena: number;

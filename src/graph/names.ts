@@ -24,6 +24,11 @@ export const halvedInput = 'input in float16';
 export const widened = (layer: string): string => `widened ${layer}`;
 /** Where an operation notes that a value does not fit into float16. */
 export const statusOf = (name: string): string => `status ${name}`;
+/** A layer's filters in float16, made anew for every use. */
+export const narrowedFor = (use: number, name: string): string => `narrowed ${use} ${name}`;
+/** Where a training step notes a value that does not fit into float16, and by what it multiplies its loss. */
+export const faultTensor = 'fault';
+export const lossScaleTensor = 'loss scale';
 /** Each example's loss, and how many classes are ahead of its label. */
 export const lossesTensor = 'losses';
 export const ranksTensor = 'ranks';
@@ -34,6 +39,6 @@ export const distillationWeightTensor = 'distillation weight';
 
 /** Whether a tensor has a buffer of its own, outside the arena. */
 export function isExternal(tensor: string): boolean {
-  const named = [inputTensor, labelsTensor, teacherTensor, distillationWeightTensor];
+  const named = [inputTensor, labelsTensor, teacherTensor, distillationWeightTensor, faultTensor, lossScaleTensor];
   return named.includes(tensor) || /^(parameter|parameterGradient|folded|halved|status) /.test(tensor);
 }

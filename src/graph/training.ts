@@ -2,7 +2,10 @@ import { destroyBuffer, writeBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { type DistillationLoss, distillationWeightBytes, logitDistillation } from '../ops/distillation.js';
 import type { Form } from '../ops/forms.js';
+import { lossScaleBytes } from '../ops/loss.js';
+import { faultBytes } from '../ops/lossScale.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import { checkPrecision } from '../ops/precision.js';
 import { type DeviceTraits, planningTraits } from '../ops/traits.js';
 import {
   type BoundOperations,
@@ -17,9 +20,11 @@ import { checkFit } from './fit.js';
 import {
   distancesTensor,
   distillationWeightTensor,
+  faultTensor,
   inputTensor,
   labelsTensor,
   lossesTensor,
+  lossScaleTensor,
   ranksTensor,
   teacherTensor,
 } from './names.js';
@@ -51,8 +56,10 @@ export interface TrainingNetwork {
   readonly ranks: BufferRange;
   /** With a teacher. */
   readonly distillation?: TrainingDistillation;
-  /** The gradients of everything trained, laid out as the state's `trained`. */
+  /** The gradients of everything trained, laid out as the state's `trained`; in float16 those of the loss times its scale. */
   readonly gradients: GPUBuffer;
+  /** In float16. */
+  readonly scaling?: TrainingScaling;
   /**
    * Encodes one step, with or without the teacher. The running statistics move, unless they lie elsewhere; the trained
    * parameters stay.
@@ -68,6 +75,14 @@ export interface TrainingNetwork {
   submitted(): void;
   /** Frees what the compiled network owns; the state stays. */
   dispose(): void;
+}
+
+/** What keeps the gradients of a training in float16 within its range. */
+export interface TrainingScaling {
+  /** Float32 [8], of which steps read the second: what they multiply the loss by, 65536 at first. `planLossScale` has the others. */
+  readonly lossScale: GPUBuffer;
+  /** Uint32 [4], zeros at first: not 0 in the first from where a step stored something that does not fit. */
+  readonly fault: GPUBuffer;
 }
 
 /** What a teacher adds to training steps. */
@@ -98,13 +113,15 @@ export interface TrainingOptions extends CompileOptions, Omit<TrainingPlanOption
 /**
  * Compiles forward and backward passes of a network with mean softmax cross entropy.
  *
- * @throws ShapeError, UnsupportedError; LimitError that says which batch or resolution would fit; DisposedError,
- * DeviceLostError; the signal's reason when aborted.
+ * @throws ShapeError; UnsupportedError, also where `precision` is float16 and the device without `shader-f16`; LimitError that says
+ * which batch or resolution would fit; DisposedError, DeviceLostError; the signal's reason when aborted.
  */
 export async function compileTraining(state: NetworkState, options: TrainingOptions): Promise<TrainingNetwork> {
   const { device, network } = state;
   state.assertUsable('compile');
-  const { batch, distillation } = options;
+  const { batch, distillation, precision } = options;
+  checkPrecision(device, 'compile', precision);
+  const half = precision === 'float16';
   const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planTraining(network, batch, options, traits);
   await checkFit(device, network, batch, (net, size, traits) => planTraining(net, size, options, traits).operations);
@@ -117,6 +134,8 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     { label: 'gradients', size: state.trained.size, usage: storage },
     { label: 'labels', size: tensorBytes(batch), usage: storage },
     ...(options.input ? [] : [{ label: 'input', size: tensorBytes(...inputShape), usage: storage }]),
+    ...(half ? [{ label: 'fault', size: faultBytes, usage: storage }] : []),
+    ...(half ? [{ label: 'loss scale', size: lossScaleBytes, usage: storage }] : []),
     ...(distillation ? [{ label: 'distillation weight', size: distillationWeightBytes, usage: 0x40 | 0x08 }] : []),
   ]);
   const named = (label: string): GPUBuffer => own.find((buffer) => buffer.label === label)!;
@@ -128,6 +147,11 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
   if (distillation) {
     external.set(teacherTensor, distillation.teacherLogits);
     external.set(distillationWeightTensor, whole(named('distillation weight')));
+  }
+  if (half) {
+    external.set(faultTensor, whole(named('fault')));
+    external.set(lossScaleTensor, whole(named('loss scale')));
+    writeBuffer(device, named('loss scale'), Float32Array.of(1 / 65536, 65536, 1, 1, 0, 1, 1, 0));
   }
   const kept = [plan.logits, lossesTensor, ranksTensor, distancesTensor];
   let bound: BoundOperations;
@@ -181,6 +205,7 @@ export async function compileTraining(state: NetworkState, options: TrainingOpti
     losses: { ...bound.range(lossesTensor), size: tensorBytes(batch) },
     ranks: { ...bound.range(ranksTensor), size: tensorBytes(batch) },
     gradients,
+    ...(half && { scaling: { lossScale: named('loss scale'), fault: named('fault') } }),
     ...(distillation && {
       distillation: {
         dispatches: bound.dispatchesOf(logitDistillation),

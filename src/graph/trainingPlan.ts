@@ -2,6 +2,7 @@ import { planBatchNormInference, planBatchNormTraining } from '../ops/batchNorm.
 import { planBatchNormGradient } from '../ops/batchNormGradient.js';
 import { planChannelSums } from '../ops/channelSums.js';
 import { planConcat, planConcatGradient } from '../ops/concat.js';
+import { planConvert } from '../ops/convert.js';
 import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient.js';
 import { planConvolution } from '../ops/convolution/forward.js';
 import { planIcUnitGradient } from '../ops/convolution/icUnitGradient.js';
@@ -13,6 +14,7 @@ import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import { type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { planAdd, planAddGradient, planRelu, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPool, planMaxPoolGradient, planMeanPool, planMeanPoolGradient } from '../ops/pool.js';
+import type { Precision, PrecisionOptions } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
 import { type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
@@ -32,19 +34,25 @@ import {
   activationOf,
   distancesTensor,
   distillationWeightTensor,
+  faultTensor,
   gradientOf,
+  halvedInput,
+  inputTensor,
   keptBy,
   labelsTensor,
   lossesTensor,
+  lossScaleTensor,
+  narrowedFor,
   parameter,
   parameterGradient,
   ranksTensor,
   recomputed,
   teacherTensor,
+  widened,
 } from './names.js';
-import { type ConvolutionLayer, type DenseLayer, type Network, withoutSoftmax } from './network.js';
+import { type ConvolutionLayer, type DenseLayer, type Layer, type Network, withoutSoftmax } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
-import { elementCount } from './parameters.js';
+import { elementCount, networkParameters } from './parameters.js';
 import { segmentsOf } from './segments.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
@@ -56,7 +64,7 @@ export interface TrainingOperations {
 }
 
 /** What a training step is made for. */
-export interface TrainingPlanOptions {
+export interface TrainingPlanOptions extends PrecisionOptions {
   /** 0 where left out. */
   readonly labelSmoothing?: number;
   /**
@@ -73,6 +81,11 @@ export interface TrainingPlanOptions {
 interface Planner {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly traits: DeviceTraits;
+  readonly precision: Precision;
+  /** A layer whose output is float32 as its sums are: that of the logits, unless more follows the sum. */
+  readonly wide: string | undefined;
+  /** Elements of the parameters, by name. */
+  readonly counts: ReadonlyMap<string, number>;
   readonly list: OperationList;
   /** Layers whose output's gradient holds something already, so that the next contribution adds to it. */
   readonly reached: Set<string>;
@@ -91,21 +104,28 @@ interface Planner {
  * `distillation` the distance from a teacher's logits, and backward to every parameter. A softmax at the end is left to the
  * loss. Batch norm runs together with the sum and ReLU behind it.
  *
+ * In float16 activations and their gradients are that, and so are the filters, converted anew for every use. Logits, losses,
+ * statistics, sums and the gradients of parameters are float32; the latter are those of the loss times `lossScale`.
+ *
  * @throws ShapeError where the network is not well formed.
  */
 export function planTraining(
   given: Network,
   batch: number,
-  { labelSmoothing = 0, distillation, recompute = false, meanOver = batch }: TrainingPlanOptions,
+  options: TrainingPlanOptions,
   deviceTraits: DeviceTraits,
 ): TrainingOperations {
+  const { labelSmoothing = 0, distillation, recompute = false, meanOver = batch, precision = 'float32' } = options;
   const network = withoutSoftmax(given);
   const shapes = inferShapes(network, batch);
-  const list = operationList();
-  const traits = { scratch: largestNeighbours(network, shapes), ...deviceTraits };
+  const list = notingList();
+  const traits = { scratch: largestNeighbours(network, shapes, precision), ...deviceTraits };
   const planner: Planner = {
     shapes,
     traits,
+    precision,
+    wide: widensItself(network.layers.at(-1)!) ? network.layers.at(-1)!.name : undefined,
+    counts: new Map(networkParameters(network).map(({ name, shape }) => [name, elementCount(shape)])),
     list,
     reached: new Set(),
     gradients: new Map(),
@@ -114,25 +134,34 @@ export function planTraining(
     again: new Set(),
   };
   const groups = fuseLayers(network, isBatchNorm);
-  for (const group of groups) inLayer(group.head.name, () => appendForward(planner, group));
-
+  if (precision === 'float16') {
+    const plan = planConvert(elementCount(shapes.get('input')!), precision);
+    list.append('input', plan, { input: inputTensor, output: halvedInput });
+  }
   const last = network.layers.at(-1)!.name;
-  const logits = activationOf(last);
+  const logits = precision === 'float16' && planner.wide === undefined ? widened(last) : activationOf(last);
+  for (const group of groups) inLayer(group.head.name, () => appendForward(planner, group));
+  if (logits !== activationOf(last)) {
+    const plan = planConvert(elementCount(shapes.get(last)!), 'float32');
+    list.append(last, plan, { input: activationOf(last), output: logits });
+  }
   const logitsShape = shapes.get(last)!;
   const classes = elementCount(logitsShape.slice(1));
-  list.append('loss', planCrossEntropy({ batch, classes }, { labelSmoothing, gradient: true, meanOver }), {
+  list.append('loss', planCrossEntropy({ batch, classes }, { labelSmoothing, gradient: true, meanOver, precision }), {
     logits,
     labels: labelsTensor,
     losses: lossesTensor,
     gradient: gradientOf(last),
+    lossScale: lossScaleTensor,
   });
   if (distillation) {
-    list.append('loss', planLogitDistillation({ batch, classes }, { ...distillation, meanOver }), {
+    list.append('loss', planLogitDistillation({ batch, classes }, { ...distillation, meanOver, precision }), {
       logits,
       teacher: teacherTensor,
       distances: distancesTensor,
       gradient: gradientOf(last),
       weight: distillationWeightTensor,
+      lossScale: lossScaleTensor,
     });
   }
   list.append('loss', planLabelRank({ batch, classes }), { logits, labels: labelsTensor, ranks: ranksTensor });
@@ -154,8 +183,29 @@ function appendAgain(planner: Planner, segment: readonly FusedLayers[]): void {
   for (const group of inside) inLayer(group.head.name, () => appendForward(planner, group));
 }
 
+/** A list whose operations all note in one place what does not fit into float16. */
+function notingList(): OperationList {
+  const list = operationList();
+  return { ...list, append: (layer, plan, tensors) => list.append(layer, plan, { status: faultTensor, ...tensors }) };
+}
+
+/** Whether a layer may leave its output in float32: its backward pass does not read it. */
+function widensItself(layer: Layer): boolean {
+  return layer.kind === 'dense' || (layer.kind === 'convolution' && layer.adjust === 'none');
+}
+
+/** A layer's filters as what reads them next wants them. */
+function filterOf({ precision, counts, list }: Planner, layer: string): string {
+  const name = `${layer}.weight`;
+  if (precision === 'float32') return parameter(name);
+  const output = narrowedFor(list.operations.length, name);
+  list.append(layer, planConvert(counts.get(name)!, precision), { input: parameter(name), output });
+  return output;
+}
+
 /** The output of a layer as the backward pass reads it. */
-function activation({ again }: Planner, layer: string): string {
+function activation({ again, precision }: Planner, layer: string): string {
+  if (layer === 'input') return precision === 'float16' ? halvedInput : inputTensor;
   return again.has(layer) ? recomputed(activationOf(layer)) : activationOf(layer);
 }
 
@@ -170,8 +220,9 @@ function gradient({ gradients }: Planner, layer: string): string {
 }
 
 function appendForward(planner: Planner, group: FusedLayers): void {
-  const { shapes, traits, list } = planner;
+  const { shapes, traits, list, precision, wide } = planner;
   const { head } = group;
+  const outputPrecision = head.name === wide ? 'float32' : precision;
   const shape = shapes.get(head.inputs[0]!)!;
   const input = activation(planner, head.inputs[0]!);
   const output = activation(planner, group.output);
@@ -182,10 +233,12 @@ function appendForward(planner: Planner, group: FusedLayers): void {
       const { adjust, bias } = head;
       const storeSums = adjust !== 'none';
       const statistics = planner.normalised.has(head.name) && !planner.again.has(head.name);
-      const plan = planConvolution(convolutionShape(head, shape), { adjust, bias, storeSums, statistics }, traits);
+      const options = { adjust, bias, storeSums, statistics, precision, outputPrecision };
+      const plan = planConvolution(convolutionShape(head, shape), options, traits);
       if (statistics) planner.blocks.set(head.name, plan.operands.statistics!.bytes / tensorBytes(3, head.outChannels));
       append(plan, {
         ...convolutionParameters(head),
+        filter: filterOf(planner, head.name),
         windowSums: kept(planner, head.name, 'windowSums'),
         statistics: keptBy(head.name, 'statistics'),
       });
@@ -193,7 +246,7 @@ function appendForward(planner: Planner, group: FusedLayers): void {
     }
     case 'batchNorm': {
       const { epsilon, momentum } = head;
-      const behind = { residual: group.add !== undefined, ...reluOptions(group.relu) };
+      const behind = { residual: group.add !== undefined, ...reluOptions(group.relu), precision };
       const coefficients = keptBy(head.name, 'coefficients');
       const residual = group.residual && { residual: activation(planner, group.residual) };
       if (planner.again.has(head.name)) {
@@ -210,36 +263,41 @@ function appendForward(planner: Planner, group: FusedLayers): void {
     }
     case 'add': {
       const [left, right] = head.inputs.map((layer) => activation(planner, layer));
-      append(planAdd(elementCount(shape)), { left: left!, right: right! });
+      append(planAdd(elementCount(shape), { precision }), { left: left!, right: right! });
       return;
     }
     case 'relu':
-      append(planRelu(elementCount(shape), reluBound(head)));
+      append(planRelu(elementCount(shape), { ...reluBound(head), precision }));
       return;
     case 'concat':
       append(
-        planConcat(concatShape(head, shapes)),
+        planConcat(concatShape(head, shapes), { precision }),
         concatInputs(head, (layer) => activation(planner, layer)),
       );
       return;
     case 'maxPool':
-      append(planMaxPool(poolShape(head, shape), { storeWinners: true }), {
+      append(planMaxPool(poolShape(head, shape), { storeWinners: true, precision }), {
         winners: kept(planner, head.name, 'winners'),
       });
       return;
     case 'meanPool':
-      append(planMeanPool(poolShape(head, shape), meanPoolOptions(head)));
+      append(planMeanPool(poolShape(head, shape), { ...meanPoolOptions(head), precision }));
       return;
     case 'flatten':
-      append(planTranspose(flattenShape(shape)));
+      append(planTranspose(flattenShape(shape), { precision }));
       return;
-    case 'dense':
-      append(planDense(denseShape(head, shape), { bias: head.bias }, traits), denseParameters(head.name, head.bias));
+    case 'dense': {
+      const { name, bias } = head;
+      append(planDense(denseShape(head, shape), { bias, precision, outputPrecision }, traits), {
+        ...denseParameters(name, bias),
+        filter: filterOf(planner, name),
+      });
+    }
   }
 }
 
 function appendBackward(planner: Planner, group: FusedLayers): void {
-  const { shapes, list, reached } = planner;
+  const { shapes, list, reached, precision } = planner;
   const { head } = group;
   if (!reached.has(group.output)) return;
   const shape = shapes.get(head.inputs[0]!)!;
@@ -256,7 +314,7 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
     case 'add':
       for (const layer of head.inputs) {
         contribute(planner, layer, (output, accumulate) =>
-          list.append(head.name, planAddGradient(elementCount(shape), { accumulate }), {
+          list.append(head.name, planAddGradient(elementCount(shape), { accumulate, precision }), {
             input: gradient(planner, head.name),
             output,
           }),
@@ -266,7 +324,7 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
     case 'concat':
       head.inputs.forEach((layer, index) => {
         contribute(planner, layer, (inputGradient, accumulate) =>
-          list.append(head.name, planConcatGradient(concatShape(head, shapes), index, { accumulate }), {
+          list.append(head.name, planConcatGradient(concatShape(head, shapes), index, { accumulate, precision }), {
             gradient: gradient(planner, head.name),
             inputGradient,
           }),
@@ -276,7 +334,7 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
     case 'flatten': {
       const { batch, rows, columns } = flattenShape(shape);
       contribute(planner, head.inputs[0]!, (output, accumulate) =>
-        list.append(head.name, planTranspose({ batch, rows: columns, columns: rows }, { accumulate }), {
+        list.append(head.name, planTranspose({ batch, rows: columns, columns: rows }, { accumulate, precision }), {
           input: gradient(planner, head.name),
           output,
         }),
@@ -287,13 +345,14 @@ function appendBackward(planner: Planner, group: FusedLayers): void {
       contribute(planner, head.inputs[0]!, (inputGradient, accumulate) => {
         const tensors = { gradient: gradient(planner, head.name), inputGradient };
         if (head.kind === 'relu') {
-          const plan = planReluGradient(elementCount(shape), { accumulate, ...reluBound(head) });
+          const plan = planReluGradient(elementCount(shape), { accumulate, ...reluBound(head), precision });
           list.append(head.name, plan, { ...tensors, activation: activation(planner, head.name) });
         } else if (head.kind === 'maxPool') {
           const winners = kept(planner, head.name, 'winners');
-          list.append(head.name, planMaxPoolGradient(poolShape(head, shape), { accumulate }), { ...tensors, winners });
+          const plan = planMaxPoolGradient(poolShape(head, shape), { accumulate, precision });
+          list.append(head.name, plan, { ...tensors, winners });
         } else if (head.kind === 'meanPool') {
-          const options = { accumulate, ...meanPoolOptions(head) };
+          const options = { accumulate, ...meanPoolOptions(head), precision };
           list.append(head.name, planMeanPoolGradient(poolShape(head, shape), options), tensors);
         }
       });
@@ -309,7 +368,7 @@ function contribute(planner: Planner, layer: string, emit: (tensor: string, accu
 }
 
 function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, input: Shape): void {
-  const { list, traits } = planner;
+  const { list, traits, precision } = planner;
   const { name, adjust, bias } = layer;
   const shape = convolutionShape(layer, input);
   const source = layer.inputs[0]!;
@@ -318,7 +377,7 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
   const zGradient = gradient(planner, name);
   const inputSums = keptBy(name, 'inputSums');
   if (adjust !== 'none') {
-    append(planIcUnitGradient(shape, adjust, { inPlace: true }), {
+    append(planIcUnitGradient(shape, adjust, { inPlace: true, precision }), {
       output: activation(planner, name),
       windowSums: kept(planner, name, 'windowSums'),
       adjust: parameter(`${name}.adjust`),
@@ -329,7 +388,7 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
   }
   if (adjust === 'input') {
     const [batch, height, width, channels] = input;
-    append(planChannelSums(batch * height * width, channels, { factors: true, groups: layer.groups }), {
+    append(planChannelSums(batch * height * width, channels, { factors: true, groups: layer.groups, precision }), {
       values: activation(planner, source),
       factors: inputSums,
       output: parameterGradient(`${name}.adjust`),
@@ -337,21 +396,21 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
   }
   if (bias) {
     const { batch, outHeight, outWidth, outChannels } = checkConvolution('convolution', shape);
-    append(planChannelSums(batch * outHeight * outWidth, outChannels), {
+    append(planChannelSums(batch * outHeight * outWidth, outChannels, { precision }), {
       values: zGradient,
       output: parameterGradient(`${name}.bias`),
     });
   }
-  append(planConvolutionFilterGradient(shape, {}, traits), {
+  append(planConvolutionFilterGradient(shape, { precision }, traits), {
     input: activation(planner, source),
     gradient: zGradient,
     output: parameterGradient(`${name}.weight`),
   });
   contribute(planner, source, (output, accumulate) => {
     const windowSums = adjust === 'none' ? {} : { windowSums: adjust };
-    append(planConvolutionInputGradient(shape, { accumulate, ...windowSums }, traits), {
+    append(planConvolutionInputGradient(shape, { accumulate, ...windowSums, precision }, traits), {
       gradient: zGradient,
-      filter: parameter(`${name}.weight`),
+      filter: filterOf(planner, name),
       adjust: parameter(`${name}.adjust`),
       windowSums: inputSums,
       output,
@@ -360,13 +419,13 @@ function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, in
 }
 
 function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape): void {
-  const { list, reached } = planner;
+  const { list, reached, precision } = planner;
   const { head, residual } = group;
   const { name } = head;
   const source = head.inputs[0]!;
   const accumulateResidual = residual !== undefined && reached.has(residual);
   const passesResidual = residual !== undefined && residual !== 'input';
-  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual, inPlace: true };
+  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual, inPlace: true, precision };
   const inputGradient = gradient(planner, group.output);
   list.append(name, planBatchNormGradient(batchNormShape(shape), behind), {
     activation: activation(planner, group.output),
@@ -384,29 +443,32 @@ function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape):
     return;
   }
   contribute(planner, source, (output, accumulate) =>
-    list.append(name, planAddGradient(elementCount(shape), { accumulate }), { input: inputGradient, output }),
+    list.append(name, planAddGradient(elementCount(shape), { accumulate, precision }), {
+      input: inputGradient,
+      output,
+    }),
   );
 }
 
 function appendDenseBackward(planner: Planner, layer: DenseLayer, input: Shape): void {
-  const { list, traits } = planner;
+  const { list, traits, precision } = planner;
   const { name, bias, outFeatures } = layer;
   const shape = denseShape(layer, input);
   const source = layer.inputs[0]!;
   const outputGradient = gradient(planner, name);
   if (bias) {
     const output = parameterGradient(`${name}.bias`);
-    list.append(name, planChannelSums(shape.batch, outFeatures), { values: outputGradient, output });
+    list.append(name, planChannelSums(shape.batch, outFeatures, { precision }), { values: outputGradient, output });
   }
-  list.append(name, planDenseWeightGradient(shape, traits), {
+  list.append(name, planDenseWeightGradient(shape, traits, { precision }), {
     input: activation(planner, source),
     gradient: outputGradient,
     output: parameterGradient(`${name}.weight`),
   });
   contribute(planner, source, (output, accumulate) =>
-    list.append(name, planDenseInputGradient(shape, { accumulate }, traits), {
+    list.append(name, planDenseInputGradient(shape, { accumulate, precision }, traits), {
       gradient: outputGradient,
-      filter: parameter(`${name}.weight`),
+      filter: filterOf(planner, name),
       output,
     }),
   );

@@ -5,10 +5,17 @@ import statisticsText from '../../kernels/batch_norm_statistics.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { checkShape } from './fields.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { fitsText, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
+import {
+  elementText,
+  fitsText,
+  type PrecisionOptions,
+  statusOperand,
+  storedOperand,
+  storedTexts,
+} from './precision.js';
 import { type ReluOptions, reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
-import { vectorText, widestVector } from './vectors.js';
+import { widestVector } from './vectors.js';
 import { requireInteger } from './windows.js';
 
 /** What batch normalisation works on: all pixels of the batch, channel by channel. */
@@ -53,11 +60,14 @@ export function checkBatchNorm(operation: string, shape: BatchNormShape, epsilon
  * Operands: input [pixels, channels], weight, bias [channels], runningMean, runningVariance [channels] (updated),
  * coefficients [4, channels] (scale, shift, mean, 1 / deviation; overwritten, read by the gradient), output
  * [pixels, channels], residual [pixels, channels] with `residual`, statistics [blocks, 3, channels] with `blocks`, scratch
- * partials.
+ * partials. With `precision` float16 input, output and residual are that, and there is status.
  *
  * @throws ShapeError for a size that is no positive integer, fewer than two pixels, or momentum outside [0, 1].
  */
-export function planBatchNormTraining(shape: BatchNormShape, options: BatchNormOptions): OperationPlan {
+export function planBatchNormTraining(
+  shape: BatchNormShape,
+  options: BatchNormOptions & PrecisionOptions,
+): OperationPlan {
   const operation = 'batchNorm';
   checkBatchNorm(operation, shape, options.epsilon);
   const { pixels, channels } = shape;
@@ -73,7 +83,8 @@ export function planBatchNormTraining(shape: BatchNormShape, options: BatchNormO
     const got = String(options.momentum);
     throw new ShapeError({ operation, parameter: 'momentum', expected: 'a number from 0 to 1', got });
   }
-  const { blocks } = options;
+  const { blocks, precision = 'float32' } = options;
+  const measuredPrecision = blocks === undefined ? precision : 'float32';
   const measured = blocks === undefined ? 'input' : 'statistics';
   if (blocks !== undefined) requireInteger(blocks, 1, 'blocks', { operation, prefix: '' });
   const split = channelSlices(blocks ?? pixels, channels);
@@ -92,13 +103,17 @@ export function planBatchNormTraining(shape: BatchNormShape, options: BatchNormO
     },
     steps: [
       {
-        kernel: { name: 'batch_norm_statistics', text: statisticsText, shared: [vectorText(split.vector)] },
+        kernel: {
+          name: 'batch_norm_statistics',
+          text: statisticsText,
+          shared: storedTexts(split.vector, measuredPrecision),
+        },
         constants: { CHANNELS: channels, PIXELS: blocks ?? pixels, MERGED: blocks !== undefined, ...split.constants },
         workgroups: split.workgroups,
         operands: { input: measured, partials: 'partials' },
       },
       {
-        kernel: { name: 'batch_norm_finish', text: finishText },
+        kernel: { name: 'batch_norm_finish', text: finishText, shared: [elementText(measuredPrecision)] },
         constants: {
           PIXELS: pixels,
           CHANNELS: channels,

@@ -3,11 +3,12 @@ import finishText from '../../kernels/batch_norm_gradient_finish.wgsl?raw';
 import sumsText from '../../kernels/batch_norm_gradient_sums.wgsl?raw';
 import { type BatchNormShape, type BehindNorm, checkBatchNorm } from './batchNorm.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
 import { reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
-import { vectorText, widestVector } from './vectors.js';
+import { widestVector } from './vectors.js';
 
-export interface BatchNormGradientOptions extends BehindNorm {
+export interface BatchNormGradientOptions extends BehindNorm, PrecisionOptions {
   /** Adds the residual's gradient to what its operand holds instead of overwriting it. */
   readonly accumulateResidual?: boolean;
   /** There is no operand gradient: inputGradient holds it beforehand. */
@@ -19,7 +20,8 @@ export interface BatchNormGradientOptions extends BehindNorm {
  *
  * Operands: gradient [pixels, channels] of the output, input [pixels, channels], coefficients [4, channels] from the
  * forward pass, inputGradient [pixels, channels], weightGradient, biasGradient [channels] (all overwritten); with `relu`
- * activation [pixels, channels], the output; with `residual` residualGradient [pixels, channels]; scratch partials, steps.
+ * activation [pixels, channels], the output; with `residual` residualGradient [pixels, channels]; scratch partials, steps. With
+ * `precision` float16 all of [pixels, channels] are that, and there is status.
  *
  * @throws ShapeError for a size that is no positive integer.
  */
@@ -28,11 +30,13 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
   checkBatchNorm(operation, shape);
   const { pixels, channels } = shape;
   const { residual = false, relu = false, accumulateResidual = false, inPlace = false } = options;
+  const { precision = 'float32' } = options;
+  const checked = checkedStep(precision === 'float16');
   const gradient = inPlace ? 'inputGradient' : 'gradient';
   const split = channelSlices(pixels, channels);
   const vector = widestVector(channels);
   const bytes = tensorBytes(channels);
-  const full = { bytes: tensorBytes(pixels, channels), use: 'input' } as const;
+  const full = storedOperand(precision, 'input', pixels, channels);
   const activation = relu ? { activation: 'activation' } : {};
   const constants = { PIXELS: pixels, CHANNELS: channels };
   const rectified = { ...constants, ...reluConstants(operation, options) };
@@ -51,10 +55,15 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
       ...(residual && {
         residualGradient: { ...full, use: accumulateResidual ? ('inout' as const) : ('output' as const) },
       }),
+      ...statusOperand(precision),
     },
     steps: [
       {
-        kernel: { name: 'batch_norm_gradient_sums', text: sumsText, shared: [vectorText(split.vector), reluText] },
+        kernel: {
+          name: 'batch_norm_gradient_sums',
+          text: sumsText,
+          shared: [...storedTexts(split.vector, precision), reluText],
+        },
         constants: { ...rectified, ...split.constants },
         workgroups: split.workgroups,
         operands: {
@@ -78,8 +87,18 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
         },
       },
       {
-        kernel: { name: 'batch_norm_gradient_apply', text: applyText, shared: [vectorText(vector), reluText] },
-        constants: { ...rectified, RESIDUAL: residual, ACCUMULATE: accumulateResidual, IN_PLACE: inPlace },
+        kernel: {
+          name: 'batch_norm_gradient_apply',
+          text: applyText,
+          shared: [...storedTexts(vector, precision), reluText, ...checked.shared],
+        },
+        constants: {
+          ...rectified,
+          RESIDUAL: residual,
+          ACCUMULATE: accumulateResidual,
+          IN_PLACE: inPlace,
+          ...checked.constants,
+        },
         workgroups: threadGroups((pixels * channels) / vector),
         operands: {
           ...(!inPlace && { gradient }),
@@ -88,6 +107,7 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
           input_gradient: 'inputGradient',
           ...activation,
           ...(residual && { residual_gradient: 'residualGradient' }),
+          ...checked.operands,
         },
       },
     ],

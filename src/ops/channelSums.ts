@@ -2,22 +2,23 @@ import text from '../../kernels/channel_sums.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { sumTexts } from './convolution/output.js';
 import { type OperationPlan, tensorBytes } from './plan.js';
+import { type PrecisionOptions, storedOperand, storedTexts } from './precision.js';
 import { channelSlices, sumSlicesStep } from './slices.js';
-import { vectorText } from './vectors.js';
 import { requireInteger } from './windows.js';
 
 /**
  * Sums over all pixels, channel by channel: the gradient of a bias, or with `factors` of the recalibration weights of an
  * IC convolution's `input` form.
  *
- * Operands: values [pixels, channels], factors [pixels, groups] with `factors`, output [channels], scratch slices.
+ * Operands: values [pixels, channels] in `precision`, factors [pixels, groups] with `factors`, output [channels], both float32,
+ * scratch slices.
  *
  * @throws ShapeError for a size that is no positive integer, or channels that are no multiple of the groups.
  */
 export function planChannelSums(
   pixels: number,
   channels: number,
-  options: { readonly factors?: boolean; readonly groups?: number } = {},
+  options: { readonly factors?: boolean; readonly groups?: number } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'channelSums';
   requireInteger(pixels, 1, 'pixels', { operation, prefix: '' });
@@ -28,7 +29,7 @@ export function planChannelSums(
     const expected = `a multiple of ${groups} groups`;
     throw new ShapeError({ operation, parameter: 'channels', expected, got: String(channels) });
   }
-  const factors = options.factors ?? false;
+  const { factors = false, precision = 'float32' } = options;
   // Factors of every channel are vectors of one group.
   const apart = groups === channels;
   const kernelGroups = apart ? 1 : groups;
@@ -37,7 +38,7 @@ export function planChannelSums(
   return {
     operation,
     operands: {
-      values: { bytes: tensorBytes(pixels, channels), use: 'input' },
+      values: storedOperand(precision, 'input', pixels, channels),
       ...(factors && { factors: { bytes: tensorBytes(pixels, groups), use: 'input' as const } }),
       slices: { bytes: split.slices * bytes, use: 'scratch' },
       output: { bytes, use: 'output' },
@@ -47,7 +48,7 @@ export function planChannelSums(
         kernel: {
           name: 'channel_sums',
           text,
-          shared: [vectorText(split.vector), sumTexts[apart ? 'channel' : 'group']],
+          shared: [...storedTexts(split.vector, precision), sumTexts[apart ? 'channel' : 'group']],
         },
         constants: { PIXELS: pixels, CHANNELS: channels, GROUPS: kernelGroups, FACTORS: factors, ...split.constants },
         workgroups: split.workgroups,

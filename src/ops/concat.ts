@@ -1,8 +1,15 @@
 import text from '../../kernels/copy_channels.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { checkFields } from './fields.js';
-import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { type Precision, type PrecisionOptions, storedOperand, storedTexts } from './precision.js';
+import { type KernelStep, type OperationPlan, threadGroups } from './plan.js';
+import {
+  checkedStep,
+  type Precision,
+  type PrecisionOptions,
+  statusOperand,
+  storedOperand,
+  storedTexts,
+} from './precision.js';
 import { vectorWidths } from './vectors.js';
 import { requireInteger } from './windows.js';
 
@@ -40,12 +47,13 @@ export function planConcat(shape: ConcatShape, { precision = 'float32' }: Precis
 
 /**
  * Gradient of a concatenation with respect to one of its inputs: a range of the channels. Operands: gradient [pixels, sum of
- * the channels], inputGradient [pixels, channels[index]], overwritten, or added to with `accumulate`.
+ * the channels], inputGradient [pixels, channels[index]], overwritten, or added to with `accumulate`;
+ * status in float16 with `accumulate`.
  */
 export function planConcatGradient(
   shape: ConcatShape,
   index: number,
-  options: { readonly accumulate?: boolean } = {},
+  options: { readonly accumulate?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'concatGradient';
   const total = checkConcat(operation, shape);
@@ -56,12 +64,13 @@ export function planConcatGradient(
     const expected = `an index below ${channels.length}`;
     throw new ShapeError({ operation, parameter: 'index', expected, got: String(index) });
   }
-  const accumulate = options.accumulate ?? false;
+  const { accumulate = false, precision = 'float32' } = options;
   return {
     operation,
     operands: {
-      gradient: { bytes: tensorBytes(pixels, total), use: 'input' },
-      inputGradient: { bytes: tensorBytes(pixels, count), use: accumulate ? 'inout' : 'output' },
+      gradient: storedOperand(precision, 'input', pixels, total),
+      inputGradient: storedOperand(precision, accumulate ? 'inout' : 'output', pixels, count),
+      ...(accumulate && statusOperand(precision)),
     },
     steps: [
       copyStep(
@@ -70,6 +79,7 @@ export function planConcatGradient(
         { operand: 'gradient', channels: total, offset: offsetOf(shape, index) },
         { operand: 'inputGradient', channels: count, offset: 0 },
         accumulate,
+        precision,
       ),
     ],
   };
@@ -88,12 +98,13 @@ function copyStep(
   input: Place,
   output: Place,
   accumulate: boolean,
-  precision: Precision = 'float32',
+  precision: Precision,
 ): KernelStep {
   const sizes = [count, input.channels, input.offset, output.channels, output.offset];
   const vector = vectorWidths.find((width) => sizes.every((size) => size % width === 0)) ?? 1;
+  const checked = checkedStep(accumulate && precision === 'float16');
   return {
-    kernel: { name: 'copy_channels', text, shared: storedTexts(vector, precision) },
+    kernel: { name: 'copy_channels', text, shared: [...storedTexts(vector, precision), ...checked.shared] },
     constants: {
       PIXELS: pixels,
       CHANNELS: count,
@@ -102,9 +113,10 @@ function copyStep(
       OUT_CHANNELS: output.channels,
       OUT_OFFSET: output.offset,
       ACCUMULATE: accumulate,
+      ...checked.constants,
     },
     workgroups: threadGroups((pixels * count) / vector),
-    operands: { input: input.operand, output: output.operand },
+    operands: { input: input.operand, output: output.operand, ...checked.operands },
   };
 }
 

@@ -42,7 +42,7 @@ export function planDense(
 /** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */
 export function planDenseInputGradient(
   shape: DenseShape,
-  options: { readonly accumulate?: boolean },
+  options: { readonly accumulate?: boolean } & PrecisionOptions,
   traits: DeviceTraits,
 ): OperationPlan {
   const operation = 'denseInputGradient';
@@ -50,9 +50,13 @@ export function planDenseInputGradient(
 }
 
 /** Operands: input [N, in], gradient [N, out], output [in, out], perhaps scratch slices. The bias's is a channel sum. */
-export function planDenseWeightGradient(shape: DenseShape, traits: DeviceTraits): OperationPlan {
+export function planDenseWeightGradient(
+  shape: DenseShape,
+  traits: DeviceTraits,
+  options: PrecisionOptions = {},
+): OperationPlan {
   const operation = 'denseWeightGradient';
-  return { ...planConvolutionFilterGradient(denseAsConvolution(operation, shape), {}, traits), operation };
+  return { ...planConvolutionFilterGradient(denseAsConvolution(operation, shape), options, traits), operation };
 }
 
 function denseAsConvolution(operation: string, shape: DenseShape): ConvolutionShape {

@@ -1,8 +1,9 @@
 import distillationText from '../../kernels/logit_distillation.wgsl?raw';
 import rowsText from '../../kernels/table_rows.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { checkLogits, type LogitsShape } from './loss.js';
+import { checkLogits, type LogitsShape, lossScaleBytes } from './loss.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
 import { requireInteger } from './windows.js';
 
 /** How the distance between a student's logits and a teacher's is measured. */
@@ -27,16 +28,20 @@ export const logitDistillation = 'logitDistillation';
  *
  * Operands: logits, teacher [N, C], distances [N] (overwritten, not weighted), gradient [N, C] (of the mean over the
  * batch, or over `meanOver` examples where the batch is a part of them, times the weight, added to what is there), weight
- * (uniform, one float32).
+ * (uniform, one float32). With `precision` float16 gradient is that, times the second value of lossScale [8], and there is
+ * status.
  *
  * @throws ShapeError for a size that is no positive integer, another loss, or a temperature that is no positive number or
  * given with `mse`.
  */
 export function planLogitDistillation(
   shape: LogitsShape,
-  { loss, temperature, meanOver = shape.batch }: DistillationLoss & { readonly meanOver?: number },
+  options: DistillationLoss & { readonly meanOver?: number } & PrecisionOptions,
 ): OperationPlan {
   const operation = logitDistillation;
+  const { loss, temperature, meanOver = shape.batch, precision = 'float32' } = options;
+  const scaled = precision === 'float16';
+  const checked = checkedStep(scaled);
   checkLogits(operation, shape);
   const refuse = (parameter: string, expected: string, got: unknown): never => {
     throw new ShapeError({ operation, parameter, expected, got: String(got) });
@@ -53,18 +58,26 @@ export function planLogitDistillation(
       logits: { bytes: tensorBytes(batch, classes), use: 'input' },
       teacher: { bytes: tensorBytes(batch, classes), use: 'input' },
       distances: { bytes: tensorBytes(batch), use: 'output' },
-      gradient: { bytes: tensorBytes(batch, classes), use: 'inout' },
+      gradient: storedOperand(precision, 'inout', batch, classes),
+      ...(scaled && { lossScale: { bytes: lossScaleBytes, use: 'input' as const } }),
+      ...statusOperand(precision),
       weight: { bytes: distillationWeightBytes, use: 'uniform' },
     },
     steps: [
       {
-        kernel: { name: 'logit_distillation', text: distillationText },
+        kernel: {
+          name: 'logit_distillation',
+          text: distillationText,
+          shared: [...storedTexts(1, precision), ...checked.shared],
+        },
         constants: {
           BATCH: batch,
           CLASSES: classes,
           MEAN_OVER: meanOver,
           KL: loss === 'kl',
           TEMPERATURE: { f32: divisor },
+          SCALED: scaled,
+          ...checked.constants,
         },
         workgroups: threadGroups(batch),
         operands: {
@@ -73,6 +86,8 @@ export function planLogitDistillation(
           distances: 'distances',
           gradient: 'gradient',
           step_weight: 'weight',
+          ...(scaled && { loss_scale: 'lossScale' }),
+          ...checked.operands,
         },
       },
     ],

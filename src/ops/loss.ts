@@ -7,6 +7,7 @@ import stepText from '../../kernels/step_metrics.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { checkShape } from './fields.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
 import { requireInteger } from './windows.js';
 
 /** Logits of a batch. */
@@ -24,20 +25,33 @@ export const stepStateBytes = 16;
 export const statusBytes = 8;
 
 /**
+ * Bytes of a loss scale, float32 [8]: 1 / scale, scale, the two bias corrections of AdamW's next update, good steps since the scale
+ * has changed, two decays 1 - beta, and one unused.
+ */
+export const lossScaleBytes = 32;
+
+/**
  * Softmax cross entropy with label smoothing, as PyTorch's.
  *
  * Operands: logits [N, C], labels [N] (u32), losses [N] (overwritten); with `gradient` also gradient [N, C], of the mean
- * over the batch, or over `meanOver` examples where the batch is a part of them (overwritten).
+ * over the batch, or over `meanOver` examples where the batch is a part of them (overwritten); with `precision` float16 it is
+ * that, times the second value of lossScale [8], and there is status.
  *
  * @throws ShapeError for smoothing outside [0, 1] or a size that is no positive integer.
  */
 export function planCrossEntropy(
   shape: LogitsShape,
-  options: { readonly labelSmoothing?: number; readonly gradient?: boolean; readonly meanOver?: number } = {},
+  options: {
+    readonly labelSmoothing?: number;
+    readonly gradient?: boolean;
+    readonly meanOver?: number;
+  } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'crossEntropy';
   checkLogits(operation, shape);
-  const { labelSmoothing = 0, gradient = false } = options;
+  const { labelSmoothing = 0, gradient = false, precision = 'float32' } = options;
+  const scaled = gradient && precision === 'float16';
+  const checked = checkedStep(scaled);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     const got = String(labelSmoothing);
     throw new ShapeError({ operation, parameter: 'labelSmoothing', expected: 'a number from 0 to 1', got });
@@ -51,17 +65,24 @@ export function planCrossEntropy(
       logits: { bytes: tensorBytes(batch, classes), use: 'input' },
       labels: { bytes: tensorBytes(batch), use: 'input' },
       losses: { bytes: tensorBytes(batch), use: 'output' },
-      ...(gradient && { gradient: { bytes: tensorBytes(batch, classes), use: 'output' as const } }),
+      ...(gradient && { gradient: storedOperand(precision, 'output', batch, classes) }),
+      ...(scaled && { lossScale: { bytes: lossScaleBytes, use: 'input' as const }, ...statusOperand(precision) }),
     },
     steps: [
       {
-        kernel: { name: 'softmax_cross_entropy', text: lossText },
+        kernel: {
+          name: 'softmax_cross_entropy',
+          text: lossText,
+          shared: [...storedTexts(1, scaled ? precision : 'float32'), ...checked.shared],
+        },
         constants: {
           BATCH: batch,
           CLASSES: classes,
           MEAN_OVER: meanOver,
           SMOOTHING: { f32: labelSmoothing },
           GRADIENT: gradient,
+          SCALED: scaled,
+          ...checked.constants,
         },
         workgroups: threadGroups(batch),
         operands: {
@@ -69,6 +90,8 @@ export function planCrossEntropy(
           labels: 'labels',
           losses: 'losses',
           ...(gradient && { gradient: 'gradient' }),
+          ...(scaled && { loss_scale: 'lossScale' }),
+          ...checked.operands,
         },
       },
     ],

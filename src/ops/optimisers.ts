@@ -5,7 +5,7 @@ import sgdText from '../../kernels/sgd.wgsl?raw';
 import finiteText from '../../kernels/shared/finite.wgsl?raw';
 import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import { ShapeError } from '../errors.js';
-import { statusBytes, stepStateBytes } from './loss.js';
+import { lossScaleBytes, statusBytes, stepStateBytes } from './loss.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
 
@@ -119,11 +119,16 @@ export function gradientsPart(index: number): string {
  * The factor that keeps the global norm of the gradients within a bound, as PyTorch's clip_grad_norm_.
  *
  * Operands: gradients [count], or `gradients`, `gradients 1`, ... ({@link gradientsPart}) where several counts are given;
- * clipping [2] (factor, norm; overwritten), scratch partials.
+ * clipping [2] (factor, norm; overwritten), scratch partials. With `scaled` they are gradients of the loss times the second value
+ * of lossScale [8], which the factor takes out again.
  *
  * @throws ShapeError unless the bound is a positive number and every count a positive multiple of 64.
  */
-export function planGradientClip(counts: number | readonly number[], most: number): OperationPlan {
+export function planGradientClip(
+  counts: number | readonly number[],
+  most: number,
+  { scaled = false }: { readonly scaled?: boolean } = {},
+): OperationPlan {
   const operation = 'gradientClip';
   const parts = typeof counts === 'number' ? [counts] : counts;
   for (const count of parts) checkCount(operation, count);
@@ -151,14 +156,15 @@ export function planGradientClip(counts: number | readonly number[], most: numbe
       ...operands,
       partials: { bytes: tensorBytes(partials), use: 'scratch' },
       clipping: { bytes: tensorBytes(2), use: 'output' },
+      ...(scaled && { lossScale: { bytes: lossScaleBytes, use: 'input' as const } }),
     },
     steps: [
       ...squares,
       {
         kernel: { name: 'gradient_clip', text: clipText },
-        constants: { PARTIALS: partials, MOST: { f32: most } },
+        constants: { PARTIALS: partials, MOST: { f32: most }, SCALED: scaled },
         workgroups: 1,
-        operands: { partials: 'partials', clipping: 'clipping' },
+        operands: { partials: 'partials', clipping: 'clipping', ...(scaled && { loss_scale: 'lossScale' }) },
       },
     ],
   };

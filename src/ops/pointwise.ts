@@ -18,22 +18,24 @@ export function planRelu(count: number, options: Pick<ReluOptions, 'maximum'> & 
 
 /**
  * Gradient of ReLU. Operands: gradient, activation (the ReLU's output) and inputGradient [count], which is overwritten,
- * or added to with `accumulate`.
+ * or added to with `accumulate`; status in float16 with `accumulate`.
  */
 export function planReluGradient(
   count: number,
-  options: Pick<ReluOptions, 'maximum'> & { readonly accumulate?: boolean } = {},
+  options: Pick<ReluOptions, 'maximum'> & { readonly accumulate?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
-  const { accumulate = false, ...bound } = options;
-  const output = accumulate ? 'inout' : 'output';
-  return pointwise({
-    operation: 'reluGradient',
-    kernel: 'relu_gradient',
-    text: reluGradientText,
-    count,
-    constants: { ACCUMULATE: accumulate, ...reluConstants('reluGradient', { ...bound, relu: true }) },
-    uses: { gradient: 'input', activation: 'input', inputGradient: output },
-  });
+  const { accumulate = false, precision = 'float32', ...bound } = options;
+  const status = accumulate ? statusOperand(precision) : {};
+  const constants = {
+    ACCUMULATE: accumulate,
+    ...reluConstants('reluGradient', { ...bound, relu: true }),
+    CHECKED: status.status !== undefined,
+  };
+  const uses = { gradient: 'input', activation: 'input', inputGradient: accumulate ? 'inout' : 'output' } as const;
+  return pointwise(
+    { operation: 'reluGradient', kernel: 'relu_gradient', text: reluGradientText, count, constants, uses, status },
+    { precision },
+  );
 }
 
 /** Sum of two tensors, with `relu` rectified. Operands: left, right, output [count]; status in float16. */
@@ -46,7 +48,7 @@ export function planAdd(count: number, options: ReluOptions & PrecisionOptions =
 
 /**
  * Gradient of a sum with respect to one of its inputs: the gradient itself, copied, or added with `accumulate`.
- * Operands: input, output [count].
+ * Operands: input, output [count]; status in float16 with `accumulate`.
  */
 export function planAddGradient(
   count: number,
@@ -54,9 +56,10 @@ export function planAddGradient(
 ): OperationPlan {
   const accumulate = options.accumulate ?? false;
   const uses = { input: 'input', output: accumulate ? 'inout' : 'output' } as const;
-  const constants = { ACCUMULATE: accumulate };
+  const status = accumulate ? statusOperand(options.precision ?? 'float32') : {};
+  const constants = { ACCUMULATE: accumulate, CHECKED: status.status !== undefined };
   return pointwise(
-    { operation: 'addGradient', kernel: 'accumulate', text: accumulateText, count, constants, uses },
+    { operation: 'addGradient', kernel: 'accumulate', text: accumulateText, count, constants, uses, status },
     options,
   );
 }

@@ -6,8 +6,16 @@ import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
 import type { ConvolutionGeometry } from './convolution/shape.js';
 import { checkShape } from './fields.js';
-import { type KernelStep, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { elementText, type Precision, type PrecisionOptions, storedOperand } from './precision.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
+import {
+  checkedStep,
+  elementText,
+  type Precision,
+  type PrecisionOptions,
+  statusOperand,
+  storedOperand,
+  storedTexts,
+} from './precision.js';
 import { type Pair, windowOutputs } from './windows.js';
 
 /** What mean pooling divides by. */
@@ -61,27 +69,41 @@ export function planMaxPool(
 
 /**
  * Gradient of max pooling. Operands: gradient [N, P, Q, C], winners [N, P, Q, C] (u32) of the forward pass,
- * inputGradient [N, H, W, C], overwritten, or added to with `accumulate`.
+ * inputGradient [N, H, W, C], overwritten, or added to with `accumulate`; status in float16.
  */
-export function planMaxPoolGradient(shape: PoolShape, options: { readonly accumulate?: boolean } = {}): OperationPlan {
-  const { constants, inputBytes, outputBytes, inputs } = checkPool('maxPoolGradient', shape);
-  const accumulate = options.accumulate ?? false;
+export function planMaxPoolGradient(
+  shape: PoolShape,
+  options: { readonly accumulate?: boolean } & PrecisionOptions = {},
+): OperationPlan {
+  const operation = 'maxPoolGradient';
+  const pool = checkPool(operation, shape);
+  const { operands, step } = poolGradient(pool, options);
+  const kernel = { name: 'max_pool_gradient', text: maxGradientText, shared: step.shared };
   return {
-    operation: 'maxPoolGradient',
-    operands: {
-      gradient: { bytes: outputBytes, use: 'input' },
-      winners: { bytes: outputBytes, use: 'input' },
-      inputGradient: { bytes: inputBytes, use: accumulate ? 'inout' : 'output' },
-    },
-    steps: [
-      {
-        kernel: { name: 'max_pool_gradient', text: maxGradientText },
-        constants: { ...constants, ACCUMULATE: accumulate },
-        workgroups: threadGroups(inputs),
-        operands: { gradient: 'gradient', winners: 'winners', input_gradient: 'inputGradient' },
-      },
-    ],
+    operation,
+    operands: { ...operands, winners: { bytes: pool.outputBytes, use: 'input' } },
+    steps: [{ ...step, kernel, operands: { ...step.operands, winners: 'winners' } }],
   };
+}
+
+/** What the gradients of all pools have in common. */
+function poolGradient(
+  { constants, inputs, outputs }: CheckedPool,
+  { accumulate = false, precision = 'float32' }: { readonly accumulate?: boolean } & PrecisionOptions,
+) {
+  const checked = checkedStep(precision === 'float16');
+  const operands: Record<string, Operand> = {
+    gradient: storedOperand(precision, 'input', outputs),
+    inputGradient: storedOperand(precision, accumulate ? 'inout' : 'output', inputs),
+    ...statusOperand(precision),
+  };
+  const step = {
+    shared: [...storedTexts(1, precision), ...checked.shared],
+    constants: { ...constants, ACCUMULATE: accumulate, ...checked.constants },
+    workgroups: threadGroups(inputs),
+    operands: { gradient: 'gradient', input_gradient: 'inputGradient', ...checked.operands },
+  };
+  return { operands, step };
 }
 
 /** Mean pooling. Operands: input [N, H, W, C], output [N, P, Q, C]. */
@@ -126,36 +148,23 @@ function meanStep(
 
 /**
  * Gradient of mean pooling. Operands: gradient [N, P, Q, C], inputGradient [N, H, W, C], overwritten, or added to with
- * `accumulate`.
+ * `accumulate`; status in float16.
  */
 export function planMeanPoolGradient(
   shape: PoolShape,
-  options: MeanPoolOptions & { readonly accumulate?: boolean } = {},
+  { countPadding = true, ...options }: MeanPoolOptions & { readonly accumulate?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
-  const { constants, inputBytes, outputBytes, inputs } = checkPool('meanPoolGradient', shape);
-  const accumulate = options.accumulate ?? false;
-  return {
-    operation: 'meanPoolGradient',
-    operands: {
-      gradient: { bytes: outputBytes, use: 'input' },
-      inputGradient: { bytes: inputBytes, use: accumulate ? 'inout' : 'output' },
-    },
-    steps: [
-      {
-        kernel: { name: 'mean_pool_gradient', text: meanGradientText },
-        constants: { ...constants, COUNT_PADDING: options.countPadding ?? true, ACCUMULATE: accumulate },
-        workgroups: threadGroups(inputs),
-        operands: { gradient: 'gradient', input_gradient: 'inputGradient' },
-      },
-    ],
-  };
+  const operation = 'meanPoolGradient';
+  const { operands, step } = poolGradient(checkPool(operation, shape), options);
+  const kernel = { name: 'mean_pool_gradient', text: meanGradientText, shared: step.shared };
+  const constants = { ...step.constants, COUNT_PADDING: countPadding };
+  return { operation, operands, steps: [{ ...step, kernel, constants }] };
 }
 
 interface CheckedPool {
   readonly constants: Constants;
   readonly inputs: number;
   readonly outputs: number;
-  readonly inputBytes: number;
   readonly outputBytes: number;
 }
 
@@ -192,7 +201,6 @@ function checkPool(operation: string, shape: PoolShape): CheckedPool {
     constants: windowConstants({ ...counts, ...windows, outHeight, outWidth }),
     inputs: batch * inHeight * inWidth * channels,
     outputs: batch * outHeight * outWidth * channels,
-    inputBytes: tensorBytes(batch, inHeight, inWidth, channels),
     outputBytes: tensorBytes(batch, outHeight, outWidth, channels),
   };
 }

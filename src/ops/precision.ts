@@ -63,6 +63,19 @@ export function statusOperand(precision: Precision): { readonly status?: Operand
   return precision === 'float16' ? { status: { bytes: statusBytes, use: 'inout' } } : {};
 }
 
+/** A step's constant that says whether what does not fit is noted, with the shared text for it, and its binding. */
+export function checkedStep(checked: boolean): {
+  readonly constants: { readonly CHECKED: boolean };
+  readonly shared: readonly string[];
+  readonly operands: { readonly status?: string };
+} {
+  return {
+    constants: { CHECKED: checked },
+    shared: [fits],
+    operands: checked ? { status: 'status' } : {},
+  };
+}
+
 /**
  * Refuses float16 on a device that has none.
  *

@@ -23,6 +23,7 @@ import {
   requireRecord,
   trainingRecord,
 } from './checkpointRecord.js';
+import { lossScaleState, writeLossScale } from './lossScaling.js';
 import { goodSteps, type Trainer } from './trainer.js';
 
 /** A checkpoint read from a file: a network, its state, and where its training stood. */
@@ -54,8 +55,10 @@ export async function encodeCheckpoint(
   const moments = [...(trainer?.optimiser.moments ?? [])];
   const submitted = trainer && trainingRecord(trainer);
   const buffers = trainer ? [trainer.status, ...moments.map(([, buffer]) => buffer)] : [];
-  const snapshot = await readSnapshot(state, operation, buffers);
+  const scales = trainer?.lossScale ? [trainer.lossScale] : [];
+  const snapshot = await readSnapshot(state, operation, [...buffers, ...scales]);
   const [status, ...momentBytes] = snapshot.others;
+  const scaleBytes = scales.length > 0 ? momentBytes.pop() : undefined;
   const step = submitted && goodSteps(status!, submitted.step);
   const batchesTracked = snapshot.batchesTracked - (submitted ? trainer!.parts * (submitted.step - step!) : 0);
   const tensors = stateTensors(network, stateValues(state, { ...snapshot, batchesTracked }), operation);
@@ -66,7 +69,11 @@ export async function encodeCheckpoint(
       tensors.push([name, finiteTensor({ ...spec, name }, values.get(spec.name)!, operation)]);
     }
   });
-  const training = submitted && { ...submitted, step };
+  const training = submitted && {
+    ...submitted,
+    step,
+    ...(scaleBytes && { lossScale: lossScaleState(scaleBytes) }),
+  };
   return fileOf(tensors, { network, normalisation, training, classNames });
 }
 
@@ -212,8 +219,8 @@ export function restoreState(device: GPUDevice, checkpoint: Checkpoint): Network
 /**
  * Puts a trainer where a checkpoint was taken: step and what the optimiser carries. The state is restored beforehand.
  *
- * @throws FormatError where the checkpoint's training was another one: its optimiser, seed, batch, steps, data set or
- * distillation; BusyError while the trainer runs.
+ * @throws FormatError where the checkpoint's training was another one: its optimiser, seed, batch, steps, data set, distillation or
+ * precision; BusyError while the trainer runs.
  */
 export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
   const { training, moments } = checkpoint;
@@ -221,7 +228,7 @@ export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
   checkFree('restoreTrainer', { thing: trainer.state, name: 'trainer', use: 'step' });
   if (!training) throw refusal('checkpoint', 'a training to resume', 'a network without one');
   const current = trainingRecord(trainer);
-  for (const key of ['optimiser', 'seed', 'batch', 'steps', 'dataset', 'distillation'] as const) {
+  for (const key of ['optimiser', 'seed', 'batch', 'steps', 'dataset', 'distillation', 'precision'] as const) {
     if (training[key] === current[key]) continue;
     throw refusal(
       `checkpoint, training.${key}`,
@@ -240,6 +247,9 @@ export function restoreTrainer(trainer: Trainer, checkpoint: Checkpoint): void {
   );
   for (const { buffer, offset, data } of writes) {
     writeBuffer(device, buffer, data as Float32Array<ArrayBuffer>, offset);
+  }
+  if (trainer.lossScale && training.lossScale) {
+    writeLossScale(device, trainer.lossScale, training.lossScale, trainer.optimiser);
   }
   trainer.step = training.step;
 }

@@ -7,6 +7,7 @@ import { requireReadable } from '../io/checks.js';
 import type { Normalisation } from '../io/dataset.js';
 import { classNamesFault, normalisationFault } from '../io/imageMetadata.js';
 import { parseJson } from '../io/json.js';
+import { isLossScale, type LossScaleState } from './lossScaling.js';
 import type { Trainer } from './trainer.js';
 
 /** What a checkpoint says of the training it was taken from. */
@@ -25,6 +26,10 @@ export interface TrainingRecord {
   readonly optimiser: 'sgd' | 'adamW';
   /** The loss of its distillation, where it has a teacher. */
   readonly distillation?: 'mse' | 'kl';
+  /** Of its activations and gradients, where that is not float32. */
+  readonly precision?: 'float16';
+  /** Where its loss scale stood, in float16. */
+  readonly lossScale?: LossScaleState;
 }
 
 /** What a checkpoint's metadata say. */
@@ -46,9 +51,13 @@ export const momentPrefix = 'optimizer.';
 
 /** What a trainer is at. */
 export function trainingRecord({ step, options }: Pick<Trainer, 'step' | 'options'>): TrainingRecord {
-  const { steps, seed, batch, dataset, optimiser, distillation } = options;
+  const { steps, seed, batch, dataset, optimiser, distillation, precision } = options;
   const record = { step, steps, seed, batch, dataset: dataset.name, optimiser: optimiser.kind };
-  return { ...record, ...(distillation && { distillation: distillation.loss }) };
+  return {
+    ...record,
+    ...(distillation && { distillation: distillation.loss }),
+    ...(precision === 'float16' && { precision }),
+  };
 }
 
 /**
@@ -102,13 +111,15 @@ function parseNormalisation(value: unknown, { input }: Network, name: string): N
 
 function parseTraining(value: unknown, name: string): TrainingRecord {
   const record = (value ?? {}) as Record<keyof TrainingRecord, unknown>;
-  const { step, steps, seed, batch, dataset, optimiser, distillation } = record;
+  const { step, steps, seed, batch, dataset, optimiser, distillation, precision, lossScale } = record;
   const integer = (entry: unknown): entry is number => Number.isSafeInteger(entry);
   const counts = integer(step) && integer(steps) && step >= 0 && steps >= Math.max(step, 1);
   const rest = integer(seed) && integer(batch) && batch >= 1 && typeof dataset === 'string';
   const kinds = [undefined, 'mse', 'kl'].includes(distillation as undefined);
-  if (counts && rest && kinds && (optimiser === 'sgd' || optimiser === 'adamW')) return record as TrainingRecord;
-  const expected = 'step, steps, seed, batch, dataset, optimiser and perhaps distillation';
+  const scaled = precision === 'float16' ? isLossScale(lossScale) : precision === undefined;
+  if (counts && rest && kinds && scaled && (optimiser === 'sgd' || optimiser === 'adamW'))
+    return record as TrainingRecord;
+  const expected = 'step, steps, seed, batch, dataset, optimiser and perhaps distillation, precision and lossScale';
   throw refusal(`${name}, training`, expected, describeJson(value));
 }
 

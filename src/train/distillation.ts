@@ -141,7 +141,8 @@ export async function compileTeacher(
   examples: number,
   options: CompileOptions & { readonly batch: number },
 ): Promise<Teacher> {
-  const inference = await compileInference(teacher, { ...options, logits: true, onProgress: () => {} });
+  const always = { precision: 'float32', logits: true, onProgress: () => {} } as const;
+  const inference = await compileInference(teacher, { ...options, ...always });
   const { input, output, dispatches } = inference;
   const plain: Teacher = {
     input,

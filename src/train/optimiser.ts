@@ -93,14 +93,20 @@ const storage = 0x80 | 0x04 | 0x08;
  * Compiles an optimiser: two dispatches a step for all parameters, or a few where they are too large for one binding; to clip
  * half as many again, and one.
  *
- * @param shared - buffers of the training: gradients, the step's uniform, and the status [2] that stops updates
+ * @param shared - buffers of the training: gradients, the step's uniform, the status [2] that stops updates, and in float16 the
+ *   loss scale [8], which the gradients are divided by
  * @throws ShapeError for a setting out of its range, LimitError where the device cannot hold the moments, DisposedError,
  *   DeviceLostError.
  */
 export async function compileOptimiser(
   state: NetworkState,
   options: OptimiserOptions,
-  shared: { readonly gradients: GPUBuffer; readonly stepState: GPUBuffer; readonly status: GPUBuffer },
+  shared: {
+    readonly gradients: GPUBuffer;
+    readonly stepState: GPUBuffer;
+    readonly status: GPUBuffer;
+    readonly lossScale?: GPUBuffer | undefined;
+  },
 ): Promise<Optimiser> {
   const { device, layout } = state;
   state.assertUsable('compile');
@@ -111,7 +117,9 @@ export async function compileOptimiser(
     momentum: (adam ? options.beta1 : options.momentum) ?? 0.9,
     beta2: (adam ? options.beta2 : undefined) ?? 0.999,
   });
-  const clip = options.clipNorm !== undefined;
+  const { lossScale } = shared;
+  const scaled = lossScale !== undefined;
+  const clip = options.clipNorm !== undefined || scaled;
   const update = ({ count }: FlatPart, check: boolean): OperationPlan => {
     const common = { groups: tables.groups, clip, check };
     return adam
@@ -122,7 +130,7 @@ export async function compileOptimiser(
   const compile = (check: boolean) => Promise.all(parts.map((part) => compilePlan(device, update(part, check))));
   const [checks, updates] = await Promise.all([compile(true), compile(false)]);
   const counts = parts.map(({ count }) => count);
-  const clipPlan = clip ? planGradientClip(counts, options.clipNorm) : undefined;
+  const clipPlan = options.clipNorm === undefined ? undefined : planGradientClip(counts, options.clipNorm, { scaled });
   const clipper = clipPlan && (await compilePlan(device, clipPlan));
 
   const momentNames = adam ? ['means', 'squares'] : ['velocities'];
@@ -135,7 +143,11 @@ export async function compileOptimiser(
   const descriptions = Object.entries(sizes).map(([label, size]) => ({ label, size, usage: storage }));
   const own = new Map((await createBuffers(device, descriptions)).map((buffer) => [buffer.label, buffer]));
   const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });
-  const ranges = Object.fromEntries(Array.from(own, ([name, buffer]) => [name, whole(buffer)]));
+  const ranges: Record<string, BufferRange> = {
+    // Without a bound the factor is that of the loss scale alone, which is its first value.
+    ...(scaled && { clipping: whole(lossScale), lossScale: whole(lossScale) }),
+    ...Object.fromEntries(Array.from(own, ([name, buffer]) => [name, whole(buffer)])),
+  };
   const rangesOf = (part: FlatPart): Record<string, BufferRange> => ({
     ...ranges,
     stepState: whole(shared.stepState),

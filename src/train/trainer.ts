@@ -11,7 +11,9 @@ import { createBatcher } from '../io/batches.js';
 import type { ImageDataset, Normalisation } from '../io/dataset.js';
 import type { Form } from '../ops/forms.js';
 import { planStepMetrics, statusBytes, stepStateBytes } from '../ops/loss.js';
+import { faultBytes } from '../ops/lossScale.js';
 import { type BufferRange, bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
+import { checkPrecision, type PrecisionOptions } from '../ops/precision.js';
 import { recordText, trainingRecord } from './checkpointRecord.js';
 import {
   checkDistillation,
@@ -22,12 +24,13 @@ import {
 } from './distillation.js';
 import { checkDataset } from './evaluation.js';
 import { compileGradientSums } from './gradientSums.js';
+import { compileLossScaling, type LossScaling, type LossScalingOptions } from './lossScaling.js';
 import { compileOptimiser, type Optimiser, type OptimiserOptions } from './optimiser.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 import { type StepQueue, stepQueue } from './stepQueue.js';
 
 /** What a training is made of. */
-export interface TrainerOptions extends CompileOptions {
+export interface TrainerOptions extends CompileOptions, PrecisionOptions {
   /** Of the network's input size and at most its classes. */
   readonly dataset: ImageDataset;
   /** Mean and deviation of each channel, of pixels from 0 to 1. */
@@ -41,6 +44,8 @@ export interface TrainerOptions extends CompileOptions {
   readonly microBatch?: number;
   /** Keeps less of the forward pass, and computes it again for the backward pass; see `TrainingPlanOptions`. */
   readonly recompute?: boolean;
+  /** How the loss scale moves, where `precision` is float16. */
+  readonly lossScaling?: LossScalingOptions;
   /** Steps of the whole training, which the schedule spans. */
   readonly steps: number;
   /** Kind and settings. */
@@ -72,6 +77,13 @@ export interface StepReport {
   readonly accuracy: number;
   /** Of this step, before the factors of parameter groups. */
   readonly learningRate: number;
+  /** What the loss was multiplied by on its way back, in float16. */
+  readonly lossScale?: number;
+  /**
+   * In float16 where something did not fit: parameters, moments and statistics are as they were before the step, and the scale is
+   * half as large. Loss and accuracy are then what became of it, and may be no numbers.
+   */
+  readonly skipped?: boolean;
   /** The parts of the loss in a step with a teacher. */
   readonly distillation?: {
     /** From the labels; mean over the batch. */
@@ -112,6 +124,8 @@ export interface Trainer {
   readonly parts: number;
   /** Two uint32: 1 + the first step that was not finite, from which on the state stays as it is, or 0; and what of it was not. */
   readonly status: GPUBuffer;
+  /** In float16, float32 [8]: the loss scale and what moves with it, as `planLossScale` has it. */
+  readonly lossScale?: GPUBuffer;
   /** Dispatches of one step, without what a teacher adds. */
   readonly dispatches: number;
   /** What a teacher adds to a step, as long as it has a weight: its own dispatches and that of the loss; else 0. */
@@ -123,8 +137,8 @@ export interface Trainer {
   /**
    * Trains on. It needs the state to itself, and the teacher's to stay as it is.
    *
-   * @throws NumericError where a step's loss, a running statistic, a parameter or a moment would not be finite, naming the
-   * step: everything, `step` and what the optimiser carries included, then is as that step found it. BusyError while another
+   * @throws NumericError where a step's loss, a running statistic, a parameter or a moment would not be finite, in float16 even at a
+   * loss scale of 1, naming the step: everything, `step` and what the optimiser carries included, then is as that step found it. BusyError while another
    * run, an evaluation or the loading of weights goes on with the state. DisposedError where trainer or state are disposed, or the
    * teacher while it leads; DeviceLostError where the device is gone.
    */
@@ -147,6 +161,7 @@ const storage = 0x80 | 0x04 | 0x08;
  */
 export async function createTrainer(state: NetworkState, options: TrainerOptions): Promise<Trainer> {
   const { device } = state;
+  checkPrecision(device, 'train', options.precision);
   const { batch, dataset, normalisation, seed, augmentation = {}, schedule, optimiser: optimiserOptions } = options;
   const { distillation } = options;
   checkSchedule(schedule);
@@ -156,7 +171,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   const batcher = createBatcher(dataset, { batch, seed, shuffle: true, ...augmentation, ...normalisation });
   checkRecord(state.network, options);
   const compiled = await compileStep(state, options);
-  const { training, optimiser, teacher, stepState, status, statistics, ring, distanceRing, parts } = compiled;
+  const { training, optimiser, teacher, stepState, status, statistics, ring, distanceRing, scaling, parts } = compiled;
   const life = lifetime(device, 'trainer', compiled.dispose, state);
   const imageSize = elementCount(training.inputShape.slice(1));
   const images = new Float32Array(batch * imageSize);
@@ -166,10 +181,11 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
   const weightAt = (step: number): number => (distillation ? distillationWeightAt(distillation, step) : 0);
 
   async function report(first: number, end: number, onStep: RunOptions['onStep']): Promise<void> {
-    const ranges = [ring, status, ...(distanceRing ? [distanceRing] : [])].map(wholeBuffer);
-    const [ringBytes, noted, distanceBytes] = await readBuffers(device, ranges);
-    const values = new Float32Array(ringBytes!);
-    const distances = new Float32Array(distanceBytes ?? new ArrayBuffer(0));
+    const rings = [ring, ...(distanceRing ? [distanceRing] : []), ...(scaling ? [scaling.ring] : [])];
+    const [noted, ...read] = await readBuffers(device, [status, ...rings].map(wholeBuffer));
+    const valuesOf = (one: GPUBuffer | undefined): Float32Array =>
+      new Float32Array((one && read[rings.indexOf(one)]) ?? new ArrayBuffer(0));
+    const [values, distances, scales] = [valuesOf(ring), valuesOf(distanceRing), valuesOf(scaling?.ring)];
     const good = goodSteps(noted!, end);
     for (let step = first; step < end; step++) {
       const slot = step % ringSteps;
@@ -183,6 +199,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
         loss,
         accuracy: values[slot * 2 + 1]! / batch,
         learningRate: rateAt(step),
+        ...(scaling && { lossScale: scales[slot * 2]!, skipped: scales[slot * 2 + 1] !== 0 }),
         ...(weight > 0 && { distillation: { crossEntropy, distance, weight } }),
       });
     }
@@ -208,6 +225,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
         (pass) => compiled.encode(pass, part, distil),
         (encoder) => {
           if (part === 0) encoder.copyBufferToBuffer(state.statistics, 0, statistics, 0, statistics.size);
+          scaling?.encodeAhead(encoder);
         },
       );
     }
@@ -223,6 +241,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     state.batchesTracked -= parts * (trainer.step - good);
     trainer.step = good;
     writeBuffer(device, status, new Uint32Array(2));
+    if (training.scaling) writeBuffer(device, training.scaling.fault, new Uint32Array(faultBytes / 4));
   }
 
   async function runAlone({ steps, signal, onStep, reportEvery = usualReportEvery }: RunOptions): Promise<void> {
@@ -270,6 +289,7 @@ export async function createTrainer(state: NetworkState, options: TrainerOptions
     },
     parts,
     status,
+    ...(training.scaling && { lossScale: training.scaling.lossScale }),
     async run(runOptions = {}) {
       life.assertUsable('train');
       checkReportEvery(runOptions.reportEvery ?? usualReportEvery);
@@ -286,8 +306,9 @@ export function goodSteps(status: ArrayBuffer, submitted: number): number {
   return noted === 0 ? submitted : Math.min(submitted, noted! - 1);
 }
 
-/** What a status notes of an update. */
+/** What a status notes of an update, and of a value that does not fit into float16. */
 const ofUpdate = 0xffffffff;
+const ofHalf = 0xfffffffe;
 
 /** What a status says went wrong. */
 function failure({ layout }: NetworkState, status: ArrayBuffer, loss: number): NumericError {
@@ -300,6 +321,7 @@ function failure({ layout }: NetworkState, status: ArrayBuffer, loss: number): N
       expected: `${expected}; ${advice}`,
       got,
     });
+  if (what === ofHalf) return error('values', 'what float16 holds, up to 65504', 'larger ones at a loss scale of 1');
   if (what === 0) return error('loss', 'a finite number', `${loss}`);
   const statistic = layout.statistics.findLast(({ offset }) => offset < what)?.name;
   return error(what === ofUpdate ? 'update' : statistic!, 'finite numbers', 'NaN or infinity');
@@ -316,6 +338,7 @@ interface CompiledStep {
   readonly statistics: GPUBuffer;
   readonly ring: GPUBuffer;
   readonly distanceRing?: GPUBuffer;
+  readonly scaling?: LossScaling;
   readonly distillationDispatches: number;
   /** Parts in which the batch is computed. */
   readonly parts: number;
@@ -346,19 +369,34 @@ async function compileStep(state: NetworkState, options: TrainerOptions): Promis
     const wholeStep = { ...trainingOptions(partOptions, teacher), statistics, meanOver: batch };
     const training = keep(await compileTraining(state, wholeStep));
     const sums = parts > 1 ? keep(await compileGradientSums(state, training.gradients)) : undefined;
+    const { lossScale, fault } = training.scaling ?? {};
     const metrics = keep(await compileMetrics(state, batch, training, statistics));
     const { stepState, status } = metrics;
-    const shared = { gradients: sums?.buffer ?? training.gradients, stepState, status };
+    const shared = { gradients: sums?.buffer ?? training.gradients, stepState, status: fault ?? status, lossScale };
     const optimiser = keep(await compileOptimiser(state, options.optimiser, shared));
+    const scaling =
+      training.scaling &&
+      keep(
+        await compileLossScaling(
+          state.device,
+          training.scaling,
+          { stepState, status, ringSteps },
+          options.lossScaling ?? {},
+          optimiser,
+        ),
+      );
     return {
       ...metrics,
       statistics,
       training,
       optimiser,
       ...(teacher && { teacher }),
+      ...(scaling && { scaling }),
       parts,
       dispatches: () =>
-        parts * (training.dispatches + metrics.dispatches + (sums?.dispatches ?? 0)) + optimiser.dispatches,
+        parts * (training.dispatches + metrics.dispatches + (sums?.dispatches ?? 0)) +
+        optimiser.dispatches +
+        (scaling?.dispatches ?? 0),
       distillationDispatches: parts * ((teacher?.dispatches ?? 0) + (training.distillation?.dispatches ?? 0)),
       encode(pass, part, distil) {
         if (distil) teacher?.encode(pass);
@@ -368,7 +406,10 @@ async function compileStep(state: NetworkState, options: TrainerOptions): Promis
         // Whether the step is good is known before anything of the state changes.
         if (last) optimiser.encodeCheck(pass);
         metrics.encode(pass, part, distil);
-        if (last) optimiser.encode(pass);
+        if (last) {
+          optimiser.encode(pass);
+          scaling?.encode(pass);
+        }
       },
       dispose,
     };
@@ -434,7 +475,8 @@ async function compileMetrics(
       losses,
       ranks,
       ring: wholeBuffer(ring),
-      status: wholeBuffer(status),
+      // In float16 of this step alone.
+      status: wholeBuffer(training.scaling?.fault ?? status),
       stepState: wholeBuffer(stepState),
       statistics: wholeBuffer(statistics),
       running: wholeBuffer(state.statistics),
@@ -461,8 +503,13 @@ async function compileMetrics(
 /** What no checkpoint could hold is found before the training, not behind it. */
 function checkRecord(network: Network, options: TrainerOptions): void {
   const { normalisation, dataset } = options;
-  // Kinds of optimisers and of distillations are refused where they are compiled.
-  const training = { ...trainingRecord({ step: 0, options }), optimiser: 'sgd', distillation: undefined };
+  // Kinds of optimisers and of distillations are refused where they are compiled, and a loss scale is none but a trainer's.
+  const training = {
+    ...trainingRecord({ step: 0, options }),
+    optimiser: 'sgd',
+    distillation: undefined,
+    precision: undefined,
+  };
   recordText({ network, normalisation, training, classNames: dataset.classNames }, 'train');
 }
 

@@ -16,6 +16,7 @@ const settings: TrainingSettings = {
   optimiser: 'adamW',
   learningRate: 0.01,
   distillation: false,
+  half: false,
 };
 const train = drawnDigits('drawn', 4, 1);
 const data = { train, test: train, classes: [], notes: [] };
@@ -50,6 +51,8 @@ describe('A training from checkpoints', () => {
     expect(task.seed).toBe(5);
     expect(task.settings).toEqual({ ...settings, batch: 16, steps: 90, optimiser: 'sgd' });
     expect(resumedTask([checkpoint({})], settings, 1, data)).toMatchObject({ seed: 1, settings });
+    const mixed = checkpoint({ training: { ...training, precision: 'float16' } });
+    expect(resumedTask([mixed], settings, 1, data).settings.half).toBe(true);
   });
 
   it('has a teacher where the IC network had one, whatever the settings and the teacher say', () => {

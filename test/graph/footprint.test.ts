@@ -43,6 +43,19 @@ describe.each([{}, { subgroup: 4, software: true }, { subgroup: 32 }])('with tra
   });
 });
 
+it.each([
+  { subgroup: 4, software: true },
+  { subgroup: 32 },
+])('IC-ResNet-50 trains in float16 in half the arena with %o', (traits) => {
+  const network = networkByName('ic-resnet50');
+  const full = trainingFootprint(network, 8, {}, traits);
+  const half = trainingFootprint(network, 8, { precision: 'float16' }, traits);
+  expect(half.arena).toBeLessThan(0.6 * full.arena);
+  expect({ ...half, arena: 0, total: 0 }).toEqual({ ...full, arena: 0, total: 0 });
+  const recomputed = trainingFootprint(network, 8, { precision: 'float16', recompute: true }, traits);
+  expect(recomputed.arena).toBeLessThan(half.arena / 2);
+});
+
 /** What every WebGPU device allows. */
 const defaults = { binding: 128 * 2 ** 20, buffer: 256 * 2 ** 20, workgroups: 65535, storageBuffers: 8 };
 
@@ -52,7 +65,9 @@ it.each(sizes)("%s at 224x224 infers and trains within WebGPU's default limits",
   const network = networkByName(name);
   const operations = [{}, { subgroup: 4, software: true }, { subgroup: 32 }].flatMap((traits) => {
     const { fold, forward } = planInference(network, 1, {}, traits);
-    const trainings = [false, true].map((recompute) => planTraining(network, 1, { recompute }, traits));
+    const trainings = [{}, { recompute: true }, { precision: 'float16' as const }].map((options) =>
+      planTraining(network, 1, options, traits),
+    );
     return [...fold, ...forward, ...trainings.flatMap((training) => training.operations)];
   });
   let [largest, widest, mostOperands] = [0, 0, 0];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Adjust } from '../../src/graph/network.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
+import { checkConvolution } from '../../src/ops/convolution/shape.js';
 import { planDense } from '../../src/ops/dense.js';
 import type { ChooseForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
@@ -10,11 +10,12 @@ import { convolutionMagnitude } from '../reference/convolution.js';
 import { denseReference } from '../reference/dense.js';
 import { reluReference } from '../reference/pointwise.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
-import { HALF_EPSILON, HALF_SUBNORMAL, roundedToHalf, runHalf, storingBound } from '../support/float16.js';
+import { roundedToHalf, runHalf, storingBound } from '../support/float16.js';
 import { randomArray } from '../support/random.js';
 import type { Outputs, Values } from '../support/runPlan.js';
-import { expectClose, summationBound } from '../support/tolerance.js';
-import { type ConvolutionCase, expectedValues, randomCase, referenceOperands } from './convolutionCase.js';
+import { expectClose } from '../support/tolerance.js';
+import { expectedValues, referenceOperands } from './convolutionCase.js';
+import { halfCase, sumError } from './float16Case.js';
 import { formShapes, plansInForms } from './formsCase.js';
 
 /* Convolutions on float16 in memory, in every form; what a device without float16 does with each is to refuse it. */
@@ -25,28 +26,6 @@ beforeAll(async () => {
 });
 
 afterAll(closeTestDevice);
-
-/** A case whose input and filters are float16 values. */
-function halfCase(shape: CompleteConvolution, adjust: Adjust, seed: number): ConvolutionCase {
-  const one = randomCase(shape, adjust, true, seed);
-  return { ...one, input: roundedToHalf(one.input), filter: roundedToHalf(one.filter) };
-}
-
-/**
- * The error of z by how the form adds: in float32, or in float16 the products of a step, each rounded, whose sums float32 adds up.
- * Winograd's transforms round once more each, and bring in the values of the whole tile, up to four times as large.
- */
-function sumError(plan: OperationPlan, terms: number, magnitude: Float64Array): Float64Array {
-  const multiply = plan.steps.find(({ kernel }) => kernel.shared?.some((text) => text.includes('const HALF = true')));
-  const depth = multiply ? Number(multiply.constants.BLOCK_DEPTH) + 1 : 0;
-  const winograd = plan.steps.some(({ kernel }) => kernel.name === 'winograd_input');
-  const roundings = depth + (winograd ? 4 : 0);
-  const bound = summationBound(terms, magnitude).map((value, i) => {
-    return value + HALF_EPSILON * roundings * magnitude[i]! + (roundings > 0 ? terms * HALF_SUBNORMAL : 0);
-  });
-  // A tile's outputs are sums of the products of its whole window.
-  return winograd ? bound.fill(4 * bound.reduce((largest, value) => Math.max(largest, value), 0)) : bound;
-}
 
 /** Holds an output to its values: the error of z, which the unit and the scale may double, and that of storing it. */
 function expectOutput(outputs: Outputs, expected: ArrayLike<number>, error: Float64Array, what: string): void {

@@ -449,3 +449,39 @@ describe('the filter gradient of', () => {
     });
   });
 });
+
+describe('gradients of what is float16 in memory:', () => {
+  it.each(['none', 'output'] as const)('of the input, window sums %s', async (mode) => {
+    const shape = gradients['stride 2']!;
+    const one = randomCase(shape, 'none', false, 700);
+    const half = { ...one, filter: roundedToHalf(one.filter), gradient: roundedToHalf(one.gradient) };
+    const windowSums = randomArray(shape.batch * shape.inHeight * shape.inWidth, 62);
+    const options = { precision: 'float16', ...(mode !== 'none' && { windowSums: mode }) } as const;
+    const plan = planConvolutionInputGradient(shape, options, { ...opened.traits, choose: choosing() });
+    const operands = referenceOperands(half);
+    const added = (i: number): number => (mode === 'none' ? 0 : windowSums[Math.floor(i / shape.inChannels)]!);
+    const expected = convolutionBackwardReference(operands).dx.map((value, i) => value + added(i));
+    const magnitude = convolutionBackwardMagnitude(operands).dx.map((value, i) => value + Math.abs(added(i)));
+    const stored = storingBound(expected);
+    const bound = sumBound(9 * shape.outChannels + 2, magnitude).map((value, i) => value + stored[i]!);
+    const inputs = { gradient: half.gradient, filter: half.filter, ...(mode !== 'none' && { windowSums }) };
+    await runMatrix(opened, plan, inputs, (outputs) => {
+      expectClose(outputs.floats('output').subarray(0, expected.length), expected, bound, `input gradient ${mode}`);
+      expect(outputs.floats('status')[0]).toBe(0);
+    });
+  });
+
+  it('of the filters', async () => {
+    const shape = gradients['stride 1']!;
+    const one = randomCase(shape, 'none', false, 710);
+    const half = { ...one, input: roundedToHalf(one.input), gradient: roundedToHalf(one.gradient) };
+    const traits = { ...opened.traits, choose: choosing(() => true) };
+    const plan = planConvolutionFilterGradient(shape, { precision: 'float16' }, traits);
+    const operands = referenceOperands(half);
+    const { batch, outHeight, outWidth } = checkConvolution('gradient', shape);
+    const bound = sumBound(batch * outHeight * outWidth + 1, convolutionBackwardMagnitude(operands).dFilter);
+    await runMatrix(opened, plan, { input: half.input, gradient: half.gradient }, (outputs) => {
+      expectClose(outputs.floats('output'), convolutionBackwardReference(operands).dFilter, bound, 'filter gradient');
+    });
+  });
+});

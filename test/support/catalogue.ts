@@ -13,6 +13,7 @@ import { planLogitDistillation, planTableRows } from '../../src/ops/distillation
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
 import { planIcActivity } from '../../src/ops/icActivity.js';
 import * as losses from '../../src/ops/loss.js';
+import { planLossScale } from '../../src/ops/lossScale.js';
 import { planMatrixMultiplyAdds } from '../../src/ops/matrixProbe.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
@@ -150,6 +151,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
     planLogitDistillation: [planLogitDistillation({ batch: 3, classes: 5 }, { loss: 'kl', temperature: 2 })],
+    planLossScale: [planLossScale(4, 7)],
     planMatrixMultiplyAdds: traits.matrix ? [planMatrixMultiplyAdds(2, 3, traits)] : [],
     planMaxPool: [planMaxPool(pool, { storeWinners: true })],
     planMaxPoolGradient: [planMaxPoolGradient(pool)],
@@ -191,7 +193,7 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong({ planConvert, planConvolutionFilterGradient, planDenseWeightGradient }),
     ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
-    ...plansAmong({ planLogitDistillation, planTableRows }),
+    ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMatrixMultiplyAdds, planMultiplyAdds }),
 };

@@ -97,6 +97,7 @@ describe('the record of a checkpoint', () => {
   ])('is refused with the class names %.40j', (classNames) => refuses({ classNames }, 'x, classNames'));
 
   const training = record.training;
+  const lossScale = { scale: 1024, goodSteps: 3, corrections: [1, 1] };
   it.each([
     null,
     'text',
@@ -114,6 +115,13 @@ describe('the record of a checkpoint', () => {
     { ...training, dataset: 3 },
     { ...training, optimiser: 'adam' },
     { ...training, optimiser: { toString: 1 } },
+    { ...training, precision: 'float16' },
+    { ...training, precision: 'float64', lossScale },
+    { ...training, precision: 'float16', lossScale: { ...lossScale, scale: 3 } },
+    { ...training, precision: 'float16', lossScale: { ...lossScale, scale: 2 ** 25 } },
+    { ...training, precision: 'float16', lossScale: { ...lossScale, goodSteps: -1 } },
+    { ...training, precision: 'float16', lossScale: { ...lossScale, corrections: [1] } },
+    { ...training, precision: 'float16', lossScale: { ...lossScale, corrections: [1, 2] } },
   ])('is refused with the training %j', (changed) => refuses({ training: changed }, 'x, training'));
 
   it.each(['network', 'normalisation', 'training'])('is refused where its %s nests without end', (key) => {

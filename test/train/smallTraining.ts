@@ -2,6 +2,7 @@ import type { Network } from '../../src/graph/network.js';
 import { createState, type NetworkState, readState, readTensors, writeState } from '../../src/graph/state.js';
 import { channelStatistics, type ImageDataset } from '../../src/io/dataset.js';
 import { initialParameters } from '../../src/models/initialise.js';
+import { decodeCheckpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../../src/train/checkpoint.js';
 import type { OptimiserOptions } from '../../src/train/optimiser.js';
 import { createTrainer, type StepReport, type Trainer, type TrainerOptions } from '../../src/train/trainer.js';
 import { convolution, pool } from '../models/layers.js';
@@ -92,4 +93,37 @@ export async function snapshot({ state, optimiser }: Trainer): Promise<Map<strin
     }
   }
   return all;
+}
+
+/** What became of a training, and the bits of its end. */
+export interface TrainedPieces {
+  readonly reports: readonly StepReport[];
+  readonly losses: readonly number[];
+  readonly bits: Map<string, Uint32Array>;
+  /** Its checkpoint. */
+  readonly file: Uint8Array;
+}
+
+/** A training that is stopped behind these steps and restored from a file each time. */
+export async function trainInPieces(
+  device: GPUDevice,
+  changes: Partial<TrainerOptions>,
+  stops: readonly number[],
+): Promise<TrainedPieces> {
+  let trainer = await freshTrainer(device, changes);
+  const reports: StepReport[] = [];
+  for (const stop of stops) {
+    reports.push(...(await reportsOf(trainer, { steps: stop - trainer.step })));
+    const file = await encodeCheckpoint(trainer.state, { trainer });
+    disposeAll(trainer);
+    const checkpoint = decodeCheckpoint(file);
+    trainer = await createTrainer(restoreState(device, checkpoint), smallOptions(changes));
+    restoreTrainer(trainer, checkpoint);
+    if (trainer.step !== stop) throw new Error(`restored at step ${trainer.step} instead of ${stop}`);
+  }
+  reports.push(...(await reportsOf(trainer)));
+  const bits = await snapshot(trainer);
+  const file = await encodeCheckpoint(trainer.state, { trainer });
+  disposeAll(trainer);
+  return { reports, losses: reports.map(({ loss }) => loss), bits, file };
 }

@@ -1,10 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
+import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
+import { planChannelSums } from '../../src/ops/channelSums.js';
+import { planConcatGradient } from '../../src/ops/concat.js';
+import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
-import { planDense } from '../../src/ops/dense.js';
+import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
+import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planLogitDistillation } from '../../src/ops/distillation.js';
 import type { RankedForm } from '../../src/ops/forms.js';
 import { planImageToTensor } from '../../src/ops/image.js';
-import { compilePlan } from '../../src/ops/plan.js';
+import { planCrossEntropy } from '../../src/ops/loss.js';
+import { planLossScale } from '../../src/ops/lossScale.js';
+import { planGradientClip } from '../../src/ops/optimisers.js';
+import { compilePlan, type OperationPlan } from '../../src/ops/plan.js';
+import { planAddGradient, planReluGradient } from '../../src/ops/pointwise.js';
+import { planMaxPool, planMaxPoolGradient, planMeanPoolGradient } from '../../src/ops/pool.js';
 import type { DeviceTraits } from '../../src/ops/traits.js';
+import { planTranspose } from '../../src/ops/transpose.js';
 import { nullDevice } from '../support/nullDevice.js';
 
 /* Whether the float16 texts are valid, on a device that checks them and runs none. */
@@ -29,6 +43,8 @@ const shape = {
   dilation: [1, 1],
   groups: 1,
 } as const;
+const half = { precision: 'float16' } as const;
+const trained = { bias: true, statistics: true, ...half } as const;
 const everything = { bias: true, scaleShift: true, residual: true, relu: true, precision: 'float16' } as const;
 
 /** Forms of a family that differ in their texts: the smallest of each kind. */
@@ -54,20 +70,80 @@ describe.each([4, 8, 32])('with subgroups of %i', (subgroup) => {
         return forms.find(({ family }) => family === 'winograd') ?? forms[0]!;
       },
     };
-    planConvolution(shape, { ...everything, adjust: 'output' }, look);
-    expect(seen.size).toBeGreaterThan(3);
-    for (const adjust of ['none', 'output', 'input'] as const) {
+    const plansOf: Readonly<Record<string, (traits: DeviceTraits) => OperationPlan>> = {
+      ...Object.fromEntries(
+        (['none', 'output', 'input'] as const).flatMap((adjust) => [
+          [adjust, (traits) => planConvolution(shape, { ...everything, adjust }, traits)],
+          [
+            `${adjust}, to train`,
+            (traits) => planConvolution(shape, { ...trained, adjust, storeSums: adjust !== 'none' }, traits),
+          ],
+        ]),
+      ),
+      inputGradient: (traits) => planConvolutionInputGradient(shape, { ...half, accumulate: true }, traits),
+      inputGradientOfUnit: (traits) => planConvolutionInputGradient(shape, { ...half, windowSums: 'input' }, traits),
+      filterGradient: (traits) => planConvolutionFilterGradient(shape, half, traits),
+    };
+    for (const [name, planOf] of Object.entries(plansOf)) {
+      seen.clear();
+      planOf(look);
+      expect(seen.size, name).toBeGreaterThan(2);
       for (const [kind, form] of seen) {
         const product = kind.startsWith('winogradProduct');
         const choose: DeviceTraits['choose'] = ({ forms, operation }) => {
           if (operation === 'winogradProduct') return product ? form : forms[0]!;
           return product ? forms.find(({ family }) => family === 'winograd')! : form;
         };
-        const plan = planConvolution(shape, { ...everything, adjust }, { subgroup, choose });
-        await compilePlan(device, plan);
+        await compilePlan(device, planOf({ subgroup, choose }));
       }
     }
   });
+});
+
+it.each([
+  ['vectors', 8, 1],
+  ['pairs', 6, 1],
+  ['single channels', 5, 1],
+  ['a sum for each channel', 8, 8],
+])('what training does beside multiplying is valid, for %s', async (_, channels, groups) => {
+  const norm = { pixels: 14, channels };
+  const pool = {
+    batch: 1,
+    inHeight: 6,
+    inWidth: 5,
+    channels,
+    kernel: [3, 2],
+    stride: [2, 1],
+    padding: [1, 1],
+  } as const;
+  const unit = { ...shape, inChannels: channels, outChannels: channels, groups };
+  const behind = { residual: true, relu: true, ...half };
+  for (const plan of [
+    planBatchNormTraining(norm, { epsilon: 1e-5, momentum: 0.1, ...behind }),
+    planBatchNormTraining(norm, { epsilon: 1e-5, momentum: 0.1, blocks: 3, ...behind }),
+    planBatchNormGradient(norm, behind),
+    planBatchNormGradient(norm, { ...behind, accumulateResidual: true, inPlace: true }),
+    planIcUnitGradient(unit, 'output', half),
+    planIcUnitGradient(unit, 'input', { inPlace: true, ...half }),
+    planChannelSums(14, channels, half),
+    planChannelSums(14, channels, { factors: true, groups, ...half }),
+    planMaxPool(pool, { storeWinners: true, ...half }),
+    planMaxPoolGradient(pool, half),
+    planMeanPoolGradient(pool, { accumulate: true, ...half }),
+    planReluGradient(channels, { accumulate: true, ...half }),
+    planAddGradient(channels, { accumulate: true, ...half }),
+    planTranspose({ batch: 2, rows: 3, columns: channels }, { accumulate: true, ...half }),
+    planConcatGradient({ pixels: 3, channels: [channels, 4] }, 0, { accumulate: true, ...half }),
+    planDenseInputGradient({ batch: 3, inFeatures: 7, outFeatures: channels }, half, { subgroup: 8 }),
+    planDenseWeightGradient({ batch: 3, inFeatures: 7, outFeatures: channels }, { subgroup: 8 }, half),
+    planCrossEntropy({ batch: 3, classes: channels }, { gradient: true, ...half }),
+    planLogitDistillation({ batch: 3, classes: channels }, { loss: 'kl', ...half }),
+    planLogitDistillation({ batch: 3, classes: channels }, { loss: 'mse', ...half }),
+    planGradientClip(64, 1, { scaled: true }),
+    planLossScale(4, 7),
+  ]) {
+    await compilePlan(device, plan);
+  }
 });
 
 it('dense layers that leave float32 are valid', async () => {

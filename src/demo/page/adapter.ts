@@ -19,6 +19,7 @@ export async function setUpAdapter(): Promise<void> {
   const name = description || [vendor, device || architecture].filter(Boolean).join(' ') || 'A GPU';
   const software = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(name);
   place.textContent = software ? `${capital(name)}, on the processor` : capital(name);
+  byId('half').hidden = !adapter.features.has('shader-f16');
   const remarks = remarksOn(adapter, software);
   const lacking = byId('lacking');
   lacking.textContent = remarks.join(' ');
@@ -36,7 +37,7 @@ export function remarksOn({ features }: { readonly features: ReadonlySet<string>
     ...(features.has('subgroups')
       ? []
       : ['This GPU has no subgroups, so slower kernels are used; a newer browser or driver may bring them.']),
-    ...(features.has('shader-f16') ? [] : ['It has no float16; here everything is computed in float32 anyway.']),
+    ...(features.has('shader-f16') ? [] : ['It has no float16, so training is in float32 alone.']),
     ...(features.has('timestamp-query') ? [] : ['It has no timestamps, so times are taken by the clock.']),
   ];
 }

@@ -3,7 +3,8 @@ import type { TrainingSettings } from '../protocol.js';
 /** What the form says. */
 export function readSettings(form: HTMLFormElement): TrainingSettings {
   // Disabled fields are left out of FormData, but count here.
-  const text = (name: keyof TrainingSettings): string => (form.elements.namedItem(name) as HTMLInputElement).value;
+  const field = (name: keyof TrainingSettings) => form.elements.namedItem(name) as HTMLInputElement;
+  const text = (name: keyof TrainingSettings): string => field(name).value;
   return {
     depth: Number(text('depth')),
     width: Number(text('width')),
@@ -13,6 +14,7 @@ export function readSettings(form: HTMLFormElement): TrainingSettings {
     steps: Number(text('steps')),
     optimiser: text('optimiser') as TrainingSettings['optimiser'],
     learningRate: Number(text('learningRate')),
-    distillation: (form.elements.namedItem('distillation') as HTMLInputElement).checked,
+    distillation: field('distillation').checked,
+    half: field('half').checked,
   };
 }

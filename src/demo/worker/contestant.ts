@@ -76,7 +76,7 @@ function freshState(device: GPUDevice, network: Network, seed: number): NetworkS
 }
 
 function trainerOptions(
-  { batch, steps, optimiser, learningRate }: TrainingSettings,
+  { batch, steps, optimiser, learningRate, half }: TrainingSettings,
   seed: number,
 ): Omit<TrainerOptions, 'dataset' | 'normalisation'> {
   const kind = optimiser;
@@ -84,6 +84,7 @@ function trainerOptions(
     batch,
     steps,
     seed,
+    precision: half ? 'float16' : 'float32',
     tuning: indexedDBTuningStore(),
     schedule: { kind: 'cosine', warmUp: Math.floor(steps / 20) },
     optimiser: kind === 'sgd' ? { kind, learningRate, momentum: 0.9, weightDecay: 1e-4 } : { kind, learningRate },

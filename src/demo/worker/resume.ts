@@ -20,8 +20,12 @@ export function resumedTask(
 
 function goingOn(task: TrainingTask, { network, training }: Checkpoint): TrainingTask {
   if (!training) return task;
-  const { batch, steps, optimiser, seed } = training;
+  const { batch, steps, optimiser, seed, precision } = training;
   // A teacher's own checkpoint does not say that it teaches.
   const distillation = roleOf(network) === 'ic' ? training.distillation !== undefined : task.settings.distillation;
-  return { ...task, seed, settings: { ...task.settings, batch, steps, optimiser, distillation } };
+  return {
+    ...task,
+    seed,
+    settings: { ...task.settings, batch, steps, optimiser, distillation, half: precision === 'float16' },
+  };
 }

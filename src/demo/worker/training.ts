@@ -251,7 +251,9 @@ async function trainSome({ role, trainer }: Contestant, steps: number, signal: A
     signal,
     reportEvery: longestChunk,
     onStep({ loss, accuracy, distillation }) {
-      losses.push(distillation?.crossEntropy ?? loss);
+      const own = distillation?.crossEntropy ?? loss;
+      // That of a step in float16 that was skipped may be no number.
+      losses.push(Number.isFinite(own) ? own : (losses.at(-1) ?? 0));
       accuracies.push(accuracy);
     },
   });

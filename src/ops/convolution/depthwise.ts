@@ -6,7 +6,7 @@ import type { OfferedForm } from '../forms.js';
 import type { KernelStep } from '../plan.js';
 import { storedTexts } from '../precision.js';
 import type { DeviceTraits } from '../traits.js';
-import { vectorText, widestVector } from '../vectors.js';
+import { widestVector } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import {
   type BlockTile,
@@ -88,7 +88,7 @@ export function depthwiseGradientStep(geometry: ConvolutionGeometry, tile: Slice
     kernel: {
       name: 'conv2d_filter_gradient_depthwise',
       text: filterGradientText,
-      shared: [vectorText(vector), gradientBlock],
+      shared: [...storedTexts(vector, geometry.precision), gradientBlock],
     },
     constants: { ...constants, CHANNELS: CHANNELS!, ...sliceConstants(geometry, tile) },
     workgroups: Math.ceil(threads / blockThreads),

@@ -2,13 +2,22 @@ import naiveText from '../../../kernels/conv2d_filter_gradient_naive.wgsl?raw';
 import { planChosen } from '../choose.js';
 import type { Family, Form, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
-import { type KernelStep, type Operand, type OperationPlan, threadGroups } from '../plan.js';
+import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
+import { type PrecisionOptions, storedOperand, storedTexts } from '../precision.js';
 import { sumSlicesStep } from '../slices.js';
 import type { DeviceTraits } from '../traits.js';
 import { depthwiseGradientForms, depthwiseGradientStep } from './depthwise.js';
 import { type SliceTile, sliceCount } from './depthwiseTiles.js';
 import { groupedGradientForms, groupedGradientStep } from './groupedGradient.js';
-import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './shape.js';
+import {
+  type ConvolutionGeometry,
+  type ConvolutionShape,
+  checkConvolution,
+  filterCount,
+  geometryConstants,
+  inputCount,
+  outputPixels,
+} from './shape.js';
 import {
   type SubgroupGradientTile,
   subgroupGradientForms,
@@ -19,7 +28,7 @@ import { naiveForm, shapeKey } from './task.js';
 import { tiledGradientForms, tiledGradientSlices, tiledGradientStep } from './tiledGradient.js';
 
 /** How the gradient with respect to the filters is computed. */
-export interface FilterGradientOptions {
+export interface FilterGradientOptions extends PrecisionOptions {
   /** The kernel's family; the device's best form by default. */
   readonly family?: Family;
 }
@@ -28,7 +37,7 @@ export interface FilterGradientOptions {
  * Gradient of a convolution with respect to its filters.
  *
  * Operands: input [N, H, W, C], gradient [N, P, Q, K] of z, output [R, S, C / groups, K] (overwritten), and for the
- * split reduction the scratch slices.
+ * split reduction the scratch slices. With `precision` float16 input and gradient are that; sums are float32.
  *
  * @throws ShapeError for a shape that does not fit, UnsupportedError for a family that the device cannot run.
  */
@@ -38,10 +47,12 @@ export function planConvolutionFilterGradient(
   traits: DeviceTraits,
 ): OperationPlan {
   const operation = 'conv2dFilterGradient';
-  const geometry = checkConvolution(operation, shape);
+  const { precision = 'float32' } = options;
+  const given = checkConvolution(operation, shape, { precision, outputPrecision: precision });
+  const geometry = { ...given, filterBytes: tensorBytes(filterCount(given)) };
   const operands: Record<string, Operand> = {
-    input: { bytes: geometry.inputBytes, use: 'input' },
-    gradient: { bytes: geometry.outputBytes, use: 'input' },
+    input: storedOperand(precision, 'input', inputCount(geometry)),
+    gradient: storedOperand(precision, 'input', outputPixels(geometry) * geometry.outChannels),
     output: { bytes: geometry.filterBytes, use: 'output' },
   };
   const request: FormRequest = {
@@ -103,9 +114,9 @@ function reductionOf(geometry: ConvolutionGeometry, form: Form, traits: DeviceTr
 }
 
 function naiveStep(geometry: ConvolutionGeometry): KernelStep {
-  const { kernel, groupIn, outChannels } = geometry;
+  const { kernel, groupIn, outChannels, precision } = geometry;
   return {
-    kernel: { name: 'conv2d_filter_gradient_naive', text: naiveText },
+    kernel: { name: 'conv2d_filter_gradient_naive', text: naiveText, shared: storedTexts(1, precision) },
     constants: geometryConstants(geometry),
     workgroups: threadGroups(kernel[0] * kernel[1] * groupIn * outChannels),
     operands: { input: 'input', gradient: 'gradient', output: 'output' },

@@ -15,7 +15,7 @@ const workgroupBlocks = 8;
  * convolution whose input gradient they are for.
  */
 export function filterTransposeStep(
-  { kernel, groups, groupIn, groupOut }: ConvolutionGeometry,
+  { kernel, groups, groupIn, groupOut, precision }: ConvolutionGeometry,
   filters: string,
   destination: string,
   texture: boolean,
@@ -26,7 +26,7 @@ export function filterTransposeStep(
     kernel: {
       name: 'filter_transpose',
       text: transposeText,
-      shared: [...storedTexts(vector, 'float32'), ...storeTexts(texture)],
+      shared: [...storedTexts(vector, precision), ...storeTexts(texture)],
     },
     constants: {
       FILTER_HEIGHT: kernel[0],

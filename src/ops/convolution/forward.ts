@@ -6,6 +6,7 @@ import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
 import { type Precision, type PrecisionOptions, statusOperand, storedOperand } from '../precision.js';
 import { type ReluOptions, reluConstants } from '../relu.js';
 import type { DeviceTraits } from '../traits.js';
+import { statusBinding } from './output.js';
 import {
   type Adjust,
   adjustBytes,
@@ -60,7 +61,7 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
  * [K] or [C], scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
- * float16 input, filter, output and residual are that, and without `storeSums` there is status.
+ * float16 input, filter, output and residual are that, and there is status, unless both `storeSums` and `residual` are asked for.
  *
  * @throws ShapeError for a shape that does not fit, or `storeSums` without an IC unit; UnsupportedError for a family that
  *   the shape or the device does not allow.
@@ -74,8 +75,6 @@ export function planConvolution(
   const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
   const { precision = 'float32', outputPrecision = precision } = options;
   const geometry = checkConvolution(operation, shape, { precision, outputPrecision });
-  // In the place of the window sums.
-  const checked = precision === 'float16' && !options.storeSums;
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
@@ -84,6 +83,7 @@ export function planConvolution(
     throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
   }
   const inPlace = options.residualInPlace ?? false;
+  const checked = precision === 'float16' && !(options.storeSums && options.residual && !inPlace);
   const flags = {
     ...plainFlags,
     ADJUST: adjustConstant(adjust),
@@ -118,7 +118,7 @@ export function planConvolution(
   if (flags.RESIDUAL && !inPlace) add('residual', 'residual', storedOperand(outputPrecision, 'input', outputs));
   if (flags.STORE_SUMS) add('window_sums', 'windowSums', { bytes: geometry.windowSumBytes, use: 'output' });
 
-  if (checked) bindings.window_sums = 'status';
+  if (checked) bindings[statusBinding(flags.STORE_SUMS)] = 'status';
 
   const constantFilter = options.constantFilter ?? false;
   const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };

@@ -36,7 +36,7 @@ export function groupedGradientStep(geometry: ConvolutionGeometry, tile: SliceTi
     kernel: {
       name: 'conv2d_filter_gradient_grouped',
       text: groupedText,
-      shared: [...storedTexts(vector, 'float32'), { 1: read1, 2: read2, 4: read4 }[read], gradientBlock],
+      shared: [...storedTexts(vector, geometry.precision), { 1: read1, 2: read2, 4: read4 }[read], gradientBlock],
     },
     constants: { ...geometryConstants(geometry), ...sliceConstants(geometry, tile) },
     workgroups: Math.ceil(threads / blockThreads),

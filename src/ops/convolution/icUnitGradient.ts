@@ -2,6 +2,7 @@ import unitText from '../../../kernels/ic_unit_gradient.wgsl?raw';
 import sumText from '../../../kernels/ic_window_sum_gradient.wgsl?raw';
 import scatterText from '../../../kernels/window_scatter.wgsl?raw';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
+import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from '../precision.js';
 import { channelSlices, sumSlicesStep } from '../slices.js';
 import { vectorText, widestVector } from '../vectors.js';
 import { isDepthwise } from './depthwise.js';
@@ -25,14 +26,15 @@ import {
  * sums, for {@link planConvolutionInputGradient}), scratch sumGradient; for `output` also adjust [K], adjustGradient [K]
  * (overwritten) and scratch slices. For `input` the gradient of adjust is the channel sum of input * inputSums.
  *
- * With `inPlace` there is no operand gradient: zGradient holds it beforehand.
+ * With `inPlace` there is no operand gradient: zGradient holds it beforehand. With `precision` float16 gradient, output and
+ * zGradient are that, and there is status.
  *
  * @throws ShapeError for a shape that does not fit.
  */
 export function planIcUnitGradient(
   shape: ConvolutionShape,
   adjust: 'output' | 'input',
-  { inPlace = false }: { readonly inPlace?: boolean } = {},
+  { inPlace = false, precision = 'float32' }: { readonly inPlace?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'icUnitGradient';
   const geometry = checkConvolution(operation, shape);
@@ -42,13 +44,16 @@ export function planIcUnitGradient(
   const apart = isDepthwise(geometry);
   const kernelGroups = apart ? 1 : groups;
   const split = channelSlices(pixels, outChannels, kernelGroups);
+  const full = storedOperand(precision, 'input', pixels, outChannels);
+  const checked = checkedStep(precision === 'float16');
   const operands: Record<string, Operand> = {
-    ...(!inPlace && { gradient: { bytes: geometry.outputBytes, use: 'input' as const } }),
-    output: { bytes: geometry.outputBytes, use: 'input' },
+    ...(!inPlace && { gradient: full }),
+    output: full,
     windowSums: { bytes: geometry.windowSumBytes, use: 'input' },
-    zGradient: { bytes: geometry.outputBytes, use: inPlace ? 'inout' : 'output' },
+    zGradient: { ...full, use: inPlace ? 'inout' : 'output' },
     inputSums: { bytes: tensorBytes(batch, inHeight, inWidth, groups), use: 'output' },
     sumGradient: { bytes: geometry.windowSumBytes, use: 'scratch' },
+    ...statusOperand(precision),
   };
   if (weighted) {
     operands.adjust = { bytes: tensorBytes(outChannels), use: 'input' };
@@ -61,9 +66,9 @@ export function planIcUnitGradient(
     kernel: {
       name: 'ic_unit_gradient',
       text: unitText,
-      shared: [vectorText(split.vector), sumTexts[apart ? 'channel' : 'group']],
+      shared: [...storedTexts(split.vector, precision), sumTexts[apart ? 'channel' : 'group'], ...checked.shared],
     },
-    constants: { ...constants, ...split.constants, CHANNEL_SUMS: apart, IN_PLACE: inPlace },
+    constants: { ...constants, ...split.constants, CHANNEL_SUMS: apart, IN_PLACE: inPlace, ...checked.constants },
     workgroups: split.workgroups,
     operands: {
       ...(!inPlace && { gradient: 'gradient' }),
@@ -73,10 +78,15 @@ export function planIcUnitGradient(
       ...weights,
       ...(weighted && { partials: 'slices' }),
       ...(apart && { sum_gradient: 'sumGradient' }),
+      ...checked.operands,
     },
   };
   const sums: KernelStep = {
-    kernel: { name: 'ic_window_sum_gradient', text: sumText, shared: [vectorText(widestVector(geometry.groupOut))] },
+    kernel: {
+      name: 'ic_window_sum_gradient',
+      text: sumText,
+      shared: storedTexts(widestVector(geometry.groupOut), precision),
+    },
     constants,
     workgroups: threadGroups(pixels * groups),
     operands: {

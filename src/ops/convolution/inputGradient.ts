@@ -4,9 +4,19 @@ import { planChosen } from '../choose.js';
 import type { Family, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
+import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from '../precision.js';
 import type { DeviceTraits } from '../traits.js';
 import { filterTransposeStep } from './filterTranspose.js';
-import { type ConvolutionGeometry, type ConvolutionShape, checkConvolution, geometryConstants } from './shape.js';
+import { statusBinding } from './output.js';
+import {
+  type ConvolutionGeometry,
+  type ConvolutionShape,
+  checkConvolution,
+  filterCount,
+  geometryConstants,
+  inputCount,
+  outputPixels,
+} from './shape.js';
 import {
   type ConvolutionTask,
   convolutionForms,
@@ -18,7 +28,7 @@ import {
 } from './task.js';
 
 /** What an input gradient does besides multiplying. */
-export interface InputGradientOptions {
+export interface InputGradientOptions extends PrecisionOptions {
   /**
    * Adds the gradient that reaches the input through an IC unit's window sum, already brought back to the input's pixels
    * ([N, H, W, groups]): as it is for `output`, times adjust[c] for `input`.
@@ -34,7 +44,8 @@ export interface InputGradientOptions {
  * Gradient of a convolution with respect to its input: the transposed convolution of the output's gradient.
  *
  * Operands: gradient [N, P, Q, K] of z, filter [R, S, C / groups, K], output [N, H, W, C] (overwritten, or added to with
- * `accumulate`), windowSums [N, H, W, groups] and adjust [C] as the options say, scratch turnedFilter.
+ * `accumulate`), windowSums [N, H, W, groups] and adjust [C] as the options say, scratch turnedFilter. With `precision` float16
+ * gradient, filter and output are that, and there is status.
  *
  * @throws ShapeError for a shape that does not fit, UnsupportedError for a family that the device cannot run.
  */
@@ -44,16 +55,19 @@ export function planConvolutionInputGradient(
   traits: DeviceTraits,
 ): OperationPlan {
   const operation = 'conv2dInputGradient';
-  const geometry = checkConvolution(operation, shape);
+  const { precision = 'float32' } = options;
+  const geometry = checkConvolution(operation, shape, { precision, outputPrecision: precision });
   const flags = {
+    CHECKED: precision === 'float16',
     ADD_SUMS: options.windowSums !== undefined,
     SUMS_FACTOR: options.windowSums === 'input',
     ACCUMULATE: options.accumulate ?? false,
   };
   const operands: Record<string, Operand> = {
-    gradient: { bytes: geometry.outputBytes, use: 'input' },
-    filter: { bytes: geometry.filterBytes, use: 'input' },
-    output: { bytes: geometry.inputBytes, use: flags.ACCUMULATE ? 'inout' : 'output' },
+    gradient: storedOperand(precision, 'input', outputPixels(geometry) * geometry.outChannels),
+    filter: storedOperand(precision, 'input', filterCount(geometry)),
+    output: storedOperand(precision, flags.ACCUMULATE ? 'inout' : 'output', inputCount(geometry)),
+    ...statusOperand(precision),
   };
   const bindings: Record<string, string> = { output: 'output' };
   if (flags.ADD_SUMS) {
@@ -72,7 +86,12 @@ export function planConvolutionInputGradient(
     operation,
     geometry: turned,
     flags: { ...plainFlags, ...flags },
-    bindings: { ...bindings, input: 'gradient', filters: 'filter' },
+    bindings: {
+      ...bindings,
+      input: 'gradient',
+      filters: 'filter',
+      ...(flags.CHECKED && { [statusBinding(flags.ADD_SUMS)]: 'status' }),
+    },
     up: [geometry.stride[0], geometry.stride[1]],
     turned: true,
     constantFilter: false,
@@ -92,7 +111,7 @@ export function planConvolutionInputGradient(
       }
       const ahead = { ...task, turned: false, bindings: { ...task.bindings, filters: 'turnedFilter' } };
       const { steps, scratch } = convolutionSteps(ahead, form, traits);
-      const turnedFilter: Operand = { bytes: geometry.filterBytes, use: 'scratch' };
+      const turnedFilter = storedOperand(precision, 'scratch', filterCount(geometry));
       return {
         operation,
         operands: { ...operands, turnedFilter, ...scratch },
@@ -124,10 +143,15 @@ function turnedGeometry(geometry: ConvolutionGeometry): ConvolutionGeometry {
 }
 
 function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Record<string, string>): KernelStep {
+  const checked = checkedStep(flags.CHECKED === true);
   return {
-    kernel: { name: 'conv2d_input_gradient_naive', text: naiveText },
+    kernel: {
+      name: 'conv2d_input_gradient_naive',
+      text: naiveText,
+      shared: [...storedTexts(1, geometry.precision), ...checked.shared],
+    },
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(geometry.batch * geometry.inHeight * geometry.inWidth * geometry.inChannels),
-    operands,
+    operands: { ...operands, ...checked.operands },
   };
 }

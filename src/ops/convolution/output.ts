@@ -20,6 +20,11 @@ export function outputTexts(
   return [sumTexts[sumOf], reluText, fitsText, stored, outputText];
 }
 
+/** The binding of a status, which has the place of the window sums, or with these that of the residual. */
+export function statusBinding(sums: boolean): string {
+  return sums ? 'residual' : 'window_sums';
+}
+
 /** The dispatch that stores a convolution's output. */
 export interface OutputStep extends KernelStep {
   /** Blocks of pixels that threads store: with STATISTICS one mean and variance each. */

@@ -3,8 +3,9 @@ import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
 import type { OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
 import type { KernelStep } from '../plan.js';
+import { storedTexts } from '../precision.js';
 import { type DeviceTraits, processorOf } from '../traits.js';
-import { type VectorWidth, vectorText, vectorWidths } from '../vectors.js';
+import { type VectorWidth, vectorWidths } from '../vectors.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
 import { chunkLanes, subgroupCosts, tileColumns } from './subgroup.js';
 
@@ -137,7 +138,7 @@ export function subgroupGradientStep(
     kernel: {
       name: 'conv2d_filter_gradient_subgroup',
       text: subgroupText,
-      shared: [vectorText(tile.vector), gradientBlock],
+      shared: [...storedTexts(tile.vector, geometry.precision), gradientBlock],
     },
     constants: {
       ...geometryConstants(geometry),

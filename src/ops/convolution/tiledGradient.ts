@@ -20,7 +20,7 @@ const longestSlice = 1024;
 const shortestSlice = 32;
 const sliceCounts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 
-/** The tiles that suit a filter gradient, each in as many slices as make it fastest. */
+/** The tiles that suit a filter gradient, each in as many slices as make it fastest; of what is float16 in memory also some in it. */
 export function tiledGradientForms(geometry: ConvolutionGeometry, traits: DeviceTraits): OfferedForm[] {
   const machine = machineOf(traits);
   const pixels = outPixels(geometry);
@@ -39,13 +39,14 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
   });
 }
 
-/** Those of threads, and where float16 is allowed those of matrix units. */
+/** Those of threads, also in float16 for what is that in memory, and where float16 is allowed those of matrix units. */
 function tilesFor(geometry: ConvolutionGeometry, { half = false, matrix }: DeviceTraits): (ProductTile | MatrixTile)[] {
   const { groupOut, groups, precision } = geometry;
   const rows = 4 * rowFours(geometry);
   const inHalf = half || precision === 'float16';
   return [
-    ...productTiles(rows, groupOut, false),
+    ...productTiles(rows, groupOut, false, precision),
+    ...(precision === 'float16' ? productTiles(rows, groupOut, true, precision) : []),
     ...(inHalf && groups === 1 ? (matrix?.tiles(rows, groupOut) ?? []) : []),
   ];
 }
