@@ -50,9 +50,7 @@ const program = new Command('bench')
     choice('--without <feature...>', 'a device without these, as other systems have it', usefulFeatures).default([]),
   )
   .addOption(
-    choice('--experimental <feature...>', 'a device with these features of drafts', [
-      ...(Object.keys(experimentalFeatures) as (keyof typeof experimentalFeatures)[]),
-    ]).default([]),
+    choice('--experimental <feature...>', 'a device with these features of drafts', experimentalFeatures).default([]),
   )
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')

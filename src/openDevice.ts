@@ -1,5 +1,5 @@
 import { type NodeDevice, type OpenDeviceOptions, openDevice as openAlone } from './device/node.js';
-import { loadExperimental } from './ops/experimental.js';
+import { requestDevice } from './requestDevice.js';
 
 /**
  * Opens a device in Node through the optional package `webgpu`. Devices of the same drivers share one GPU object. Experimental
@@ -8,13 +8,6 @@ import { loadExperimental } from './ops/experimental.js';
  * @throws DeviceLostError where no adapter fits, listing what there is; UnsupportedError where an optional package that is
  *   needed is missing or does not run here, and for an experimental feature that the adapter does not have.
  */
-export async function openDevice(options: OpenDeviceOptions = {}): Promise<NodeDevice> {
-  const opened = await openAlone(options);
-  try {
-    await loadExperimental(opened.device, options);
-    return opened;
-  } catch (error) {
-    opened.close();
-    throw error;
-  }
+export function openDevice(options: OpenDeviceOptions = {}): Promise<NodeDevice> {
+  return openAlone(options, requestDevice);
 }

@@ -1,5 +1,4 @@
-import { destroyDevice, type RequestDeviceOptions, requestDevice as requestAlone } from './device/device.js';
-import { loadExperimental } from './ops/experimental.js';
+import { type RequestDeviceOptions, requestDevice as requestAlone } from './device/device.js';
 
 /**
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
@@ -10,12 +9,6 @@ import { loadExperimental } from './ops/experimental.js';
  *   experimental feature that it does not have.
  */
 export async function requestDevice(adapter: GPUAdapter, options: RequestDeviceOptions = {}): Promise<GPUDevice> {
-  const device = await requestAlone(adapter, options);
-  try {
-    await loadExperimental(device, options);
-    return device;
-  } catch (error) {
-    destroyDevice(device);
-    throw error;
-  }
+  if (!options.experimental?.length) return requestAlone(adapter, options);
+  return (await import('./ops/experimental.js')).requestExperimental(adapter, options);
 }

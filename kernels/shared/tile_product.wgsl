@@ -40,12 +40,6 @@ fn store_row_pair(four: u32, pair: u32, first: vec4<Element>, second: vec4<Eleme
   }
 }
 
-// One term of four rows.
-fn store_row_four(depth: vec2<u32>, four: u32, value: vec4<Element>) {
-  row_tile[depth.x][depth.y][four / ROW_THREADS][four % ROW_THREADS][0] = TilePair(value.xy);
-  row_tile[depth.x][depth.y][four / ROW_THREADS][four % ROW_THREADS][1] = TilePair(value.zw);
-}
-
 // One term of a vector of columns.
 fn store_column_vector(depth: vec2<u32>, vector: u32, value: Stored) {
   column_tile[depth.x][depth.y][vector / COLUMN_THREADS][vector % COLUMN_THREADS] = TileVector(value);

@@ -64,8 +64,8 @@ function withAdapter(given: Command): Command {
 }
 
 function experimentalOption(): Option {
-  const names = Object.keys(experimentalFeatures);
-  return choice('--experimental <feature...>', 'features of drafts that the device shall have', names).default([]);
+  const description = 'features of drafts that the device shall have';
+  return choice('--experimental <feature...>', description, experimentalFeatures).default([]);
 }
 
 function withTune(given: Command): Command {

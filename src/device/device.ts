@@ -1,4 +1,4 @@
-import { DeviceLostError, DisposedError, type ICError, UnsupportedError } from '../errors.js';
+import { DeviceLostError, DisposedError, type ICError } from '../errors.js';
 import { numericLimits } from './limits.js';
 
 /** Why a device was lost. */
@@ -20,8 +20,13 @@ export const usefulFeatures = ['subgroups', 'subgroup-size-control', 'shader-f16
 /** TypeScript's own types of WebGPU do not name it yet. */
 const sizeControl = 'subgroup-size-control' as GPUFeatureName;
 
-/** Features of drafts, which may change with any browser: the names that callers give, and WebGPU's. */
-export const experimentalFeatures = { 'subgroup-matrix': 'chromium-experimental-subgroup-matrix' } as const;
+/** Features of drafts, which may change with any browser: of WebGPU's names what is behind `chromium-experimental-`. */
+export const experimentalFeatures = ['subgroup-matrix'] as const;
+
+/** WebGPU's name of a feature of a draft. */
+export function draftFeature(name: (typeof experimentalFeatures)[number]): GPUFeatureName {
+  return `chromium-experimental-${name}` as GPUFeatureName;
+}
 
 /** How a device is asked for. */
 export interface RequestDeviceOptions {
@@ -33,18 +38,11 @@ export interface RequestDeviceOptions {
    * Features of drafts that it shall have: `subgroup-matrix` for the matrix units of GPUs, which multiply in float16. None where
    * left out. A browser shows them behind a flag, Chrome behind `--enable-unsafe-webgpu`.
    */
-  readonly experimental?: readonly (keyof typeof experimentalFeatures)[] | undefined;
+  readonly experimental?: readonly (typeof experimentalFeatures)[number][] | undefined;
 }
 
 function usable(adapter: GPUAdapter): GPUFeatureName[] {
   return (usefulFeatures as readonly string[] as GPUFeatureName[]).filter((feature) => adapter.features.has(feature));
-}
-
-const adapterInfos = new WeakMap<GPUDevice, GPUAdapterInfo>();
-
-/** What the adapter said of itself: a device's own copy leaves out what drafts add. */
-export function adapterInfoOf(device: GPUDevice): GPUAdapterInfo {
-  return adapterInfos.get(device) ?? device.adapterInfo;
 }
 
 const watches = new WeakMap<GPUDevice, Watch>();
@@ -65,25 +63,11 @@ function watch(device: GPUDevice): Watch {
   return started;
 }
 
-function experimentalOf(adapter: GPUAdapter, names: readonly (keyof typeof experimentalFeatures)[]): GPUFeatureName[] {
-  return names.map((name) => {
-    const feature = experimentalFeatures[name] as GPUFeatureName;
-    if (adapter.features.has(feature)) return feature;
-    throw new UnsupportedError({
-      operation: 'requestDevice',
-      parameter: 'experimental',
-      expected: `an adapter with the feature ${feature}`,
-      got: `${name} asked of one without it`,
-    });
-  });
-}
-
 /**
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
  * `subgroups`, `subgroup-size-control`, `shader-f16` and `timestamp-query` that the adapter has.
  *
- * @throws DeviceLostError where the adapter gives no device, for example because it has given one before; UnsupportedError for an
- *   experimental feature that it does not have.
+ * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
  */
 export async function requestDevice(
   adapter: GPUAdapter,
@@ -91,15 +75,16 @@ export async function requestDevice(
 ): Promise<GPUDevice> {
   // The control of their size would bring subgroups with it.
   const missing: readonly string[] = without.includes('subgroups') ? [...without, sizeControl] : without;
-  const wanted = experimentalOf(adapter, experimental);
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: [...usable(adapter).filter((feature) => !missing.includes(feature)), ...wanted],
+      requiredFeatures: [
+        ...usable(adapter).filter((feature) => !missing.includes(feature)),
+        ...experimental.map(draftFeature),
+      ],
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);
-    adapterInfos.set(device, adapter.info);
     return device;
   } catch (error) {
     throw new DeviceLostError(

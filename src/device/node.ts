@@ -216,11 +216,14 @@ function hintFor(used: AdapterDescription, passedOver?: AdapterDescription): str
   return `${gpu} ${llvmpipe}`;
 }
 
-async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions): Promise<NodeDevice> {
+async function open(
+  { adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions,
+  request: typeof requestDevice,
+): Promise<NodeDevice> {
   ask = quiet ? withoutNativeMessages : (request) => request();
   toggles = asked.experimental?.length ? [...usualToggles, draftToggle] : usualToggles;
   const { found, passedOver } = await choose(wanted);
-  const device = await requestDevice(found.adapter, asked);
+  const device = await request(found.adapter, asked);
   acquire(found, device);
   if (found.description.software) napWhileWaiting(device);
   const hint = hintFor(found.description, passedOver);
@@ -251,11 +254,12 @@ let turn: Promise<void> = Promise.resolve();
 /**
  * Opens a device in Node through the optional package `webgpu`. Devices of the same drivers share one GPU object.
  *
+ * @param request - asks the adapter for the device
  * @throws DeviceLostError where no adapter fits, listing what there is; UnsupportedError where an optional package that is
  *   needed is missing or does not run here.
  */
-export function openDevice(options: OpenDeviceOptions = {}): Promise<NodeDevice> {
-  const opening = turn.then(() => open(options));
+export function openDevice(options: OpenDeviceOptions = {}, request = requestDevice): Promise<NodeDevice> {
+  const opening = turn.then(() => open(options, request));
   const ended = () => undefined;
   turn = opening.then(ended, ended);
   return opening;

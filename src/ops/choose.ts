@@ -31,10 +31,9 @@ export function planChosen(
   { choose = chooseByRule, largestBody }: DeviceTraits,
   family?: Family,
 ): OperationPlan {
-  const has = (words: string, of: (form: Form) => boolean): string => (given.forms.some(of) ? ` ${words}` : '');
-  const half = has('float16', ({ tile }) => tile.half === 1);
-  const matrix = has('matrix units', (form) => form.family === 'matrix');
-  const request = { ...given, key: given.key + half + matrix, largestBody };
+  const half = given.forms.some(({ tile }) => tile.half === 1);
+  const matrix = given.forms.some((form) => form.family === 'matrix');
+  const request = { ...given, key: given.key + (half ? ' float16' : '') + (matrix ? ' matrix' : ''), largestBody };
   if (family === undefined) return request.plan(choose(request));
   const forms = request.forms.filter((form) => form.family === family);
   if (forms.length === 0) {

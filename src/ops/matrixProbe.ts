@@ -17,10 +17,10 @@ const order = { rowsByDepth: false, columnsByDepth: false };
  * @throws UnsupportedError for traits without matrix units.
  */
 export function planMatrixMultiplyAdds(workgroups: number, rounds: number, traits: DeviceTraits): OperationPlan {
-  const { multiplier, tile } = probeOf(traits);
+  const { matrix, tile } = probeOf(traits);
   return {
     operation,
-    operands: { output: { bytes: tensorBytes(workgroups, multiplier.work(tile, 0).threads), use: 'output' } },
+    operands: { output: { bytes: tensorBytes(workgroups, matrix.work(tile, 0, traits).threads), use: 'output' } },
     steps: [
       {
         kernel: {
@@ -28,7 +28,7 @@ export function planMatrixMultiplyAdds(workgroups: number, rounds: number, trait
           text: probeText,
           shared: [...storedTexts(4, 'float32'), depthText, halfText, productText],
         },
-        constants: { ...multiplier.constants(tile, order), ROUNDS: rounds },
+        constants: { ...matrix.constants(tile, order), ROUNDS: rounds },
         workgroups,
         operands: { output: 'output' },
       },
@@ -43,8 +43,8 @@ export function matrixMultiplyAddsOf(rounds: number, traits: DeviceTraits): numb
 }
 
 /** A tile of one step of the matrix units, from those that a large product takes. */
-function probeOf({ matrix }: DeviceTraits): Pick<MatrixUnits, 'multiplier'> & { readonly tile: MatrixTile } {
-  const tile = matrix?.tiles(4096, 4096).find(({ subgroupRows, subgroupColumns }) => subgroupRows === subgroupColumns);
-  if (matrix && tile) return { multiplier: matrix.multiplier, tile: { ...tile, blockDepth: tile.matrixDepth } };
+function probeOf({ matrix }: DeviceTraits): { readonly matrix: MatrixUnits; readonly tile: MatrixTile } {
+  const tile = matrix?.tiles(4).find(({ subgroupRows, subgroupColumns }) => subgroupRows === subgroupColumns);
+  if (matrix && tile) return { matrix, tile: { ...tile, blockDepth: tile.matrixDepth } };
   throw new UnsupportedError({ operation, parameter: 'traits', expected: 'matrix units', got: 'none' });
 }

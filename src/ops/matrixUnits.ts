@@ -15,12 +15,10 @@ export interface MatrixTile extends BlockTile {
   readonly matrixDepth: number;
 }
 
-/** The matrix units of a device, with what multiplies by them. */
-export interface MatrixUnits {
+/** The matrix units of a device: texts, constants and costs of what multiplies by them. */
+export interface MatrixUnits extends TileMultiplier<MatrixTile> {
   /** What the device multiplies. */
   readonly configurations: readonly MatrixConfiguration[];
-  /** The tiles of which at least half a block is filled by so many rows and columns, and the smallest. */
-  tiles(rows: number, columns: number): MatrixTile[];
-  /** The texts, constants and costs of a tile. */
-  readonly multiplier: TileMultiplier<MatrixTile>;
+  /** The tiles that the device runs for vectors of so many columns. */
+  tiles(vector: 1 | 2 | 4): MatrixTile[];
 }

@@ -1,12 +1,6 @@
 import productText from '../../../kernels/shared/matrix_product.wgsl?raw';
-import { isSoftware } from '../../device/adapter.js';
-import { adapterInfoOf, subgroupsOf } from '../../device/device.js';
-import { type MatrixConfiguration, matrixConfigurations } from '../../device/matrixUnits.js';
-import { UnsupportedError } from '../../errors.js';
+import type { MatrixConfiguration } from '../../device/matrixUnits.js';
 import type { MatrixTile, MatrixUnits } from '../matrixUnits.js';
-import { widestVector } from '../vectors.js';
-import type { TileMultiplier } from './tileMultiplier.js';
-import { atMostHalfEmpty, halfTexts, operandTexts } from './tileProduct.js';
 
 /** What of a device decides which tiles its matrix units take. */
 export interface MatrixMachine {
@@ -42,8 +36,8 @@ const sizes: readonly Sizes[] = [
 const mostInvocations = 256;
 
 /**
- * Multiply-adds that matrix units make while threads make one: what tensor cores of common GPUs and WMMA have at least
- * (the white papers of Turing and of RDNA 3). A processor multiplies, and converts besides.
+ * Multiply-adds that matrix units make while threads make one. By the makers' white papers it is two on GeForce cards of Ampere, with
+ * float32 sums, four on RDNA 3 without dual issue, and fifteen on an H100. A processor multiplies, and converts besides.
  */
 const rates = { gpu: 4, software: 0.5 };
 
@@ -53,50 +47,16 @@ const costs = { read: 2, load: 10, step: 24, output: 10 };
 /** Multiply-adds that the text of a matrix product compiles to, where a processor has no matrix units. */
 const softwareBody = 8;
 
-/**
- * The matrix units of a device.
- *
- * @throws UnsupportedError where they do not multiply float16 with float32 sums, or no size of subgroups can be counted on.
- */
-export function matrixUnitsOf(device: GPUDevice): MatrixUnits {
-  const { features, limits } = device;
-  const adapterInfo = adapterInfoOf(device);
-  const configurations = matrixConfigurations(adapterInfo);
-  const subgroups = subgroupsOf(device);
-  if (configurations.length === 0 || !subgroups || !features.has('shader-f16')) {
-    throw new UnsupportedError({
-      operation: 'requestDevice',
-      parameter: 'experimental',
-      expected: 'matrix units for float16 with float32 sums, subgroups of a known size, and the feature shader-f16',
-      got: 'subgroup-matrix on a device without them',
-    });
-  }
-  return matrixUnits({
-    configurations,
-    subgroup: subgroups.size,
-    pinned: subgroups.pinned,
-    largestSubgroup: adapterInfo.subgroupMaxSize,
-    invocations: limits.maxComputeInvocationsPerWorkgroup,
-    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
-    software: isSoftware(adapterInfo),
-  });
-}
-
 /** The matrix units of a machine, with what multiplies by them. */
 export function matrixUnits(machine: MatrixMachine): MatrixUnits {
   const { configurations, subgroup, software } = machine;
 
-  const tiles: MatrixUnits['tiles'] = (rows, columns) =>
-    configurations.flatMap((configuration) =>
-      sizes
-        .map((size) => tileOf(size, configuration))
-        .filter((tile) => isWhole(tile) && runs(tile, widestVector(columns), machine))
-        .filter(({ blockRows, blockColumns }) => {
-          return atMostHalfEmpty(rows, blockRows, 64) && atMostHalfEmpty(columns, blockColumns, 16);
-        }),
-    );
-
-  const multiplier: TileMultiplier<MatrixTile> = {
+  return {
+    configurations,
+    tiles: (vector) =>
+      configurations
+        .flatMap((configuration) => sizes.map((size) => tileOf(size, configuration)))
+        .filter((tile) => isWhole(tile) && runs(tile, vector, machine)),
     body: (tile) => matrixProducts(tile) * (software ? softwareBody : 1),
     work(tile, steps) {
       const { blockRows, blockColumns, blockDepth, matrixDepth } = tile;
@@ -129,9 +89,8 @@ export function matrixUnits(machine: MatrixMachine): MatrixUnits {
       SUBGROUP: subgroup,
       PINNED: machine.pinned,
     }),
-    texts: (_, vector, geometry) => [...operandTexts(vector, geometry), halfTexts[vector], productText],
+    texts: () => [productText],
   };
-  return { configurations, tiles, multiplier };
 }
 
 function tileOf(

@@ -1,5 +1,5 @@
 import type { Constants } from '../../wgsl/constants.js';
-import type { ConvolutionGeometry } from './shape.js';
+import type { DeviceTraits } from '../traits.js';
 
 /** Sizes of a workgroup's part of a product of tiles. */
 export interface BlockTile {
@@ -33,15 +33,10 @@ export interface TileWork {
 export interface TileMultiplier<Tile extends BlockTile> {
   /** What a kernel's text holds of multiply-adds of vectors, or what takes as long to compile. */
   body(tile: Tile): number;
-  /** The work of a workgroup that makes so many steps. */
-  work(tile: Tile, steps: number): TileWork;
+  /** The work of a workgroup that makes so many steps on a device. */
+  work(tile: Tile, steps: number, traits: DeviceTraits): TileWork;
   /** What the shared texts take of a tile. */
   constants(tile: Tile, order: TileOrder): Constants;
-  /** The shared texts of a product: columns in vectors of a width, and input channels of groups of a size. */
-  texts(
-    tile: Tile,
-    vector: 1 | 2 | 4,
-    geometry: Pick<ConvolutionGeometry, 'groupIn' | 'precision'>,
-    order: TileOrder,
-  ): string[];
+  /** The shared texts that multiply, columns being vectors of a width: beside those of what is multiplied. */
+  texts(tile: Tile, vector: 1 | 2 | 4, order: TileOrder): string[];
 }

@@ -13,7 +13,7 @@ import type { Form } from '../forms.js';
 import type { MatrixTile } from '../matrixUnits.js';
 import { type Precision, storedTexts } from '../precision.js';
 import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
-import type { VectorWidth } from '../vectors.js';
+import { type VectorWidth, widestVector } from '../vectors.js';
 import type { ConvolutionGeometry } from './shape.js';
 import type { BlockTile, TileMultiplier, TileOrder, TileWork } from './tileMultiplier.js';
 
@@ -74,15 +74,12 @@ export function productTiles(
     .map(([blockRows, blockColumns, blockDepth, threadRows, threadColumns]) => {
       return { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half };
     })
-    .filter(
-      ({ blockRows, blockColumns }) =>
-        atMostHalfEmpty(rows, blockRows, 64) && atMostHalfEmpty(columns, blockColumns, 16),
-    );
+    .filter((tile) => fills(rows, columns, tile));
 }
 
-/** Whether a size fills half a block, or the block is small. */
-export function atMostHalfEmpty(size: number, block: number, small: number): boolean {
-  return block <= Math.max(2 * size - 1, small);
+/** Whether rows and columns fill at least half a block, or the block is small. */
+function fills(rows: number, columns: number, { blockRows, blockColumns }: BlockTile): boolean {
+  return blockRows <= Math.max(2 * rows - 1, 64) && blockColumns <= Math.max(2 * columns - 1, 16);
 }
 
 /** Threads of a workgroup. */
@@ -145,44 +142,67 @@ function tileConstants(tile: ProductTile): Constants {
   };
 }
 
-/** The shared texts of a product: columns in vectors of a width, and input channels of groups of a size. */
-function productTexts(
-  { half }: ProductTile,
-  vector: VectorWidth,
-  geometry: Pick<ConvolutionGeometry, 'groupIn' | 'precision'>,
-  { rowsByDepth }: TileOrder,
-): string[] {
+/** The shared texts that multiply by threads. */
+function productTexts({ half }: ProductTile, vector: VectorWidth, { rowsByDepth }: TileOrder): string[] {
   return [
-    ...operandTexts(vector, geometry),
     // TileVector is as wide as Vector.
-    half ? halfTexts[vector] : fullText,
+    half ? halfText(vector) : fullText,
     productText,
     // Nothing but a convolution's filters may come turned.
     ...(rowsByDepth ? [] : [vector === 1 ? scalarColumnText : vectorColumnText]),
   ];
 }
 
-/** The shared texts of float16 tiles, by the width of their vectors. */
-export const halfTexts = { 1: half1Text, 2: half2Text, 4: half4Text };
-
-/** The shared texts of what a product is made of. */
-export function operandTexts(
-  vector: VectorWidth,
-  { groupIn, precision }: Pick<ConvolutionGeometry, 'groupIn' | 'precision'>,
-): string[] {
-  return [...storedTexts(vector, precision), groupIn % 4 === 0 ? inputVectorsText : inputScalarsText, depthText];
+function halfText(vector: VectorWidth): string {
+  return { 1: half1Text, 2: half2Text, 4: half4Text }[vector];
 }
 
+const threads: TileMultiplier<ProductTile> = {
+  body: tileBody,
+  work: tileWork,
+  constants: tileConstants,
+  texts: productTexts,
+};
+
 /** What multiplies by a tile: threads, or matrix units. */
-export function multiplierOf(tile: BlockTile, traits: DeviceTraits): TileMultiplier<BlockTile> {
-  if ('matrixRows' in tile) return traits.matrix!.multiplier as TileMultiplier<BlockTile>;
-  const threads: TileMultiplier<ProductTile> = {
-    body: tileBody,
-    work: (tile, steps) => tileWork(tile, steps, traits),
-    constants: tileConstants,
-    texts: productTexts,
-  };
-  return threads as TileMultiplier<BlockTile>;
+export function multiplierOf(tile: BlockTile, { matrix }: DeviceTraits): TileMultiplier<BlockTile> {
+  return ('matrixRows' in tile ? matrix! : threads) as TileMultiplier<BlockTile>;
+}
+
+/** The shared texts of a product: columns in vectors of a width, and input channels of groups of a size. */
+export function tileTexts(
+  tile: BlockTile,
+  vector: VectorWidth,
+  { groupIn, precision }: ConvolutionGeometry,
+  order: TileOrder,
+  traits: DeviceTraits,
+): string[] {
+  return [
+    ...storedTexts(vector, precision),
+    groupIn % 4 === 0 ? inputVectorsText : inputScalarsText,
+    depthText,
+    ...('matrixRows' in tile ? [halfText(vector)] : []),
+    ...multiplierOf(tile, traits).texts(tile, vector, order),
+  ];
+}
+
+/**
+ * The tiles of threads, in float16 where that is wanted, and of matrix units where the traits have such: those of which at least half a
+ * block is filled by a product of one group of so many rows, and the smallest.
+ */
+export function tilesOf(
+  rows: number,
+  { groupOut, groups, precision }: ConvolutionGeometry,
+  { half = false, matrix }: DeviceTraits,
+  halfThreads: boolean,
+): (ProductTile | MatrixTile)[] {
+  const inHalf = half || precision === 'float16';
+  const matrices = inHalf && groups === 1 ? (matrix?.tiles(widestVector(groupOut)) ?? []) : [];
+  return [
+    ...productTiles(rows, groupOut, false, precision),
+    ...(inHalf && halfThreads ? productTiles(rows, groupOut, true, precision) : []),
+    ...matrices.filter((tile) => fills(rows, groupOut, tile)),
+  ];
 }
 
 /** The numbers of a form's tile as a tile. */

@@ -5,7 +5,6 @@ import turnedText from '../../../kernels/shared/tile_filters_turned.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
 import type { Form, OfferedForm } from '../forms.js';
 import { type DispatchWork, machineTime } from '../machine.js';
-import type { MatrixTile } from '../matrixUnits.js';
 import { type Operand, tensorBytes, threadGroups } from '../plan.js';
 import { storedTexts } from '../precision.js';
 import { type DeviceTraits, machineOf } from '../traits.js';
@@ -14,7 +13,7 @@ import type { Pair } from '../windows.js';
 import { type OutputStep, outputTexts } from './output.js';
 import { type ConvolutionGeometry, geometryConstants, outputPixels } from './shape.js';
 import type { BlockTile } from './tileMultiplier.js';
-import { formOfTile, multiplierOf, type ProductTile, productTileOf, productTiles } from './tileProduct.js';
+import { formOfTile, multiplierOf, type ProductTile, productTileOf, tilesOf, tileTexts } from './tileProduct.js';
 
 /** Tile of the convolution by tiles in workgroup memory: rows are output pixels, columns output channels. */
 export type TiledTile<Tile extends BlockTile = ProductTile> = Tile & {
@@ -43,7 +42,7 @@ export function tiledForms(geometry: ConvolutionGeometry, traits: DeviceTraits, 
   const machine = machineOf(traits);
   const room = use.split ? (traits.parts ?? traits.scratch ?? Number.POSITIVE_INFINITY) : 0;
   const cost = (tile: TiledTile<BlockTile>): number => machineTime(tiledWork(geometry, tile, traits, use.up), machine);
-  return tilesFor(geometry, traits, use).flatMap((tile) => {
+  return tilesOf(phasePixels(geometry, use.up), geometry, traits, true).flatMap((tile) => {
     const whole = { ...tile, splits: 1 };
     const steps = stepsOf(geometry, whole, use.up);
     const split = splitCounts
@@ -63,22 +62,6 @@ export function tiledForms(geometry: ConvolutionGeometry, traits: DeviceTraits, 
   });
 }
 
-/** Those of threads, in float32 and where that is allowed in float16, and those of matrix units. */
-function tilesFor(
-  geometry: ConvolutionGeometry,
-  { half = false, matrix }: DeviceTraits,
-  { up }: TiledUse,
-): (ProductTile | MatrixTile)[] {
-  const { groupOut, groups, precision } = geometry;
-  const pixels = phasePixels(geometry, up);
-  const inHalf = half || precision === 'float16';
-  return [
-    ...productTiles(pixels, groupOut, false, precision),
-    ...(inHalf ? productTiles(pixels, groupOut, true, precision) : []),
-    ...(inHalf && groups === 1 ? (matrix?.tiles(pixels, groupOut) ?? []) : []),
-  ];
-}
-
 /** What the dispatches of a tile have to do. */
 export function tiledWork(
   geometry: ConvolutionGeometry,
@@ -96,7 +79,7 @@ export function tiledWork(
   const blocks = pixelBlocks(geometry, tile, up) * channelBlocks(geometry, tile) * groups;
   const multiply = {
     workgroups: blocks * parts,
-    ...multiplierOf(tile, traits).work(tile, steps / parts),
+    ...multiplierOf(tile, traits).work(tile, steps / parts, traits),
     longest: (splitSteps * parts) / steps,
     bytes: inputBytes + filterBytes + (splits === 1 ? outputBytes : partBytes(geometry, splits)),
   };
@@ -178,7 +161,6 @@ function multiplyStep(
   traits: DeviceTraits,
 ): OutputStep {
   const vector = widestVector(geometry.groupOut);
-  const multiplier = multiplierOf(tile, traits);
   const order = { rowsByDepth: false, columnsByDepth: !turned };
   const blocks = { PIXEL_BLOCKS: pixelBlocks(geometry, tile, up), CHANNEL_BLOCKS: channelBlocks(geometry, tile) };
   return {
@@ -186,12 +168,12 @@ function multiplyStep(
       name: 'conv2d_tiled',
       text: tiledText,
       shared: [
-        ...multiplier.texts(tile, vector, geometry, order),
+        ...tileTexts(tile, vector, geometry, order, traits),
         ...outputTexts(geometry),
         turned ? turnedText : inOrderText,
       ],
     },
-    constants: { ...constants, ...multiplier.constants(tile, order), ...blocks },
+    constants: { ...constants, ...multiplierOf(tile, traits).constants(tile, order), ...blocks },
     workgroups: blocks.CHANNEL_BLOCKS * blocks.PIXEL_BLOCKS * up[0] * up[1] * geometry.groups * constants.SPLITS,
     operands,
     outputBlocks: blocks.PIXEL_BLOCKS,

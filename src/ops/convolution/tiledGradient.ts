@@ -1,4 +1,5 @@
 import tiledText from '../../../kernels/conv2d_filter_gradient_tiled.wgsl?raw';
+import rowFourText from '../../../kernels/shared/tile_row_four.wgsl?raw';
 import type { Form, OfferedForm } from '../forms.js';
 import { type DispatchWork, machineTime } from '../machine.js';
 import type { MatrixTile } from '../matrixUnits.js';
@@ -7,7 +8,7 @@ import { type DeviceTraits, machineOf } from '../traits.js';
 import { widestVector } from '../vectors.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
 import type { BlockTile } from './tileMultiplier.js';
-import { formOfTile, multiplierOf, type ProductTile, productTileOf, productTiles } from './tileProduct.js';
+import { formOfTile, multiplierOf, type ProductTile, productTileOf, tilesOf, tileTexts } from './tileProduct.js';
 
 /** Tile of a filter gradient in workgroup memory: rows are input channels of filter taps, columns output channels. */
 type TiledGradientTile = (ProductTile | MatrixTile) & {
@@ -27,7 +28,8 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
   const cost = (tile: TiledGradientTile): number => machineTime(tiledGradientWork(geometry, tile, traits), machine);
   const fewest = Math.ceil(pixels / longestSlice);
   const most = (traits.scratch ?? Number.POSITIVE_INFINITY) / geometry.filterBytes;
-  return tilesFor(geometry, traits).map((product) => {
+  const halfThreads = geometry.precision === 'float16';
+  return tilesOf(4 * rowFours(geometry), geometry, traits, halfThreads).map((product) => {
     const { blockDepth } = product;
     const tiles = [fewest, ...sliceCounts]
       .filter((slices) => slices === fewest || (slices > fewest && pixels / slices >= shortestSlice && slices <= most))
@@ -37,18 +39,6 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
     const work = tiledGradientWork(geometry, tile, traits);
     return { ...formOfTile(tile), work, body: multiplierOf(tile, traits).body(tile) };
   });
-}
-
-/** Those of threads, also in float16 for what is that in memory, and where float16 is allowed those of matrix units. */
-function tilesFor(geometry: ConvolutionGeometry, { half = false, matrix }: DeviceTraits): (ProductTile | MatrixTile)[] {
-  const { groupOut, groups, precision } = geometry;
-  const rows = 4 * rowFours(geometry);
-  const inHalf = half || precision === 'float16';
-  return [
-    ...productTiles(rows, groupOut, false, precision),
-    ...(precision === 'float16' ? productTiles(rows, groupOut, true, precision) : []),
-    ...(inHalf && groups === 1 ? (matrix?.tiles(rows, groupOut) ?? []) : []),
-  ];
 }
 
 /** How many slices a form makes. */
@@ -66,7 +56,7 @@ export function tiledGradientWork(
   const slices = Math.ceil(outPixels(geometry) / tile.slicePixels);
   const multiply = {
     workgroups: blocksOf(geometry, tile) * slices,
-    ...multiplierOf(tile, traits).work(tile, tile.slicePixels / tile.blockDepth),
+    ...multiplierOf(tile, traits).work(tile, tile.slicePixels / tile.blockDepth, traits),
     bytes: inputBytes + outputBytes + slices * filterBytes,
   };
   if (slices === 1) return [multiply];
@@ -87,16 +77,19 @@ export function tiledGradientStep(
   // Places of pixels take no division then.
   const geometry = isPointwise(given) ? asOneRow(given) : given;
   const tile = { ...productTileOf(form.tile), slicePixels: form.tile.slicePixels! };
-  const multiplier = multiplierOf(tile, traits);
   return {
     kernel: {
       name: 'conv2d_filter_gradient_tiled',
       text: tiledText,
-      shared: multiplier.texts(tile, widestVector(geometry.groupOut), geometry, order),
+      shared: [
+        ...tileTexts(tile, widestVector(geometry.groupOut), geometry, order, traits),
+        // Matrix units bring their own.
+        ...(form.family === 'tiled' ? [rowFourText] : []),
+      ],
     },
     constants: {
       ...geometryConstants(geometry),
-      ...multiplier.constants(tile, order),
+      ...multiplierOf(tile, traits).constants(tile, order),
       IN_BLOCKS: inBlocks(geometry, tile),
       OUT_BLOCKS: outBlocks(geometry, tile),
       SLICE_PIXELS: tile.slicePixels,
