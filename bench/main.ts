@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { type SuiteName, suiteNames } from '../src/compare/rows.js';
 import type { RequestDeviceOptions } from '../src/device/device.js';
-import { usefulFeatures } from '../src/device/device.js';
+import { experimentalFeatures, usefulFeatures } from '../src/device/device.js';
 import type { Precision } from '../src/ops/precision.js';
 import { reportFailure } from '../src/terminal/failure.js';
 import { interruptSignal } from '../src/terminal/interrupt.js';
@@ -22,6 +22,7 @@ interface Flags {
   readonly seconds: number;
   readonly adapter: string;
   readonly without: NonNullable<RequestDeviceOptions['without']>;
+  readonly experimental: NonNullable<RequestDeviceOptions['experimental']>;
   readonly tune: boolean;
   readonly precision: Precision;
   readonly peer: readonly PeerLibrary[] | false;
@@ -49,6 +50,9 @@ const program = new Command('bench')
   .option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto')
   .addOption(
     choice('--without <feature...>', 'a device without these, as other systems have it', usefulFeatures).default([]),
+  )
+  .addOption(
+    choice('--experimental <feature...>', 'a device with these features of drafts', experimentalFeatures).default([]),
   )
   .option('--tune', 'choose kernels by measuring', false)
   .option('--no-tune', 'choose kernels by rule')

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly adapter: string;
   /** Features that the device shall not have. */
   readonly without: NonNullable<RequestDeviceOptions['without']>;
+  /** Features of drafts that it shall have. */
+  readonly experimental?: RequestDeviceOptions['experimental'];
   readonly tune: boolean;
   /** In which ours' tensors lie in memory. */
   readonly precision: Precision;
@@ -44,7 +46,7 @@ export interface RunOptions {
  */
 export async function runBench(options: RunOptions, output: Output, signal: AbortSignal): Promise<Report> {
   const tasks = chosenTasks(options);
-  const { device, adapter, close } = await openForCommand(options.adapter, output, options.without);
+  const { device, adapter, close } = await openForCommand(options.adapter, output, options);
   try {
     checkPrecision(device, 'bench', options.precision);
     const ours = openOurs(device, options.tune, options.precision);
@@ -127,7 +129,12 @@ function chosenTasks({ suites, filter = '', ...options }: RunOptions): Task[] {
 
 function tasksOf(
   suite: SuiteName,
-  { adapter, peerNaps, precision }: Pick<RunOptions, 'adapter' | 'peerNaps' | 'precision'>,
+  {
+    adapter,
+    peerNaps,
+    precision,
+    experimental,
+  }: Pick<RunOptions, 'adapter' | 'peerNaps' | 'precision' | 'experimental'>,
 ): Task[] {
   switch (suite) {
     case 'conv':
@@ -143,6 +150,6 @@ function tasksOf(
     case 'cold':
       return coldTasks(adapter, peerNaps);
     case 'roofline':
-      return rooflineTasks(precision);
+      return rooflineTasks(precision, experimental);
   }
 }

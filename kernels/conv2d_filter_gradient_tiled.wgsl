@@ -1,5 +1,5 @@
 // Gradient of a convolution with respect to its filters as a product of tiles in workgroup memory, the reduction split over
-// slices of pixels. It uses no subgroup operations.
+// slices of pixels. Threads multiply, without subgroup operations, or with MATRIX_UNITS the matrix units of subgroups.
 //
 //   output[slice, r,s,c,k] = sum over the output pixels (n,p,q) of the slice of
 //                            input[n, p*STRIDE+r*DILATION-PADDING, ..., g,c] * gradient[n,p,q,k]
@@ -11,10 +11,10 @@
 // input     [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // gradient  [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
 // output    [SLICES, FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], overwritten
-// InputVector and four_channels() are in shared/input_*.wgsl, Tile, TilePair and TileVector in shared/tile_f*.wgsl, multiply()
-// in shared/tile_product.wgsl.
+// InputVector and four_channels() are in shared/input_*.wgsl, multiply() and what belongs to it in shared/tile_product.wgsl or
+// shared/matrix_product.wgsl.
 // Grid: blocks of output channels, blocks of rows, groups, slices of SLICE_PIXELS pixels.
-// Limits: VECTOR divides GROUP_OUT; THREAD_ROWS and THREAD_COLUMNS are multiples of 4; the threads of a block are a multiple of
+// Limits: VECTOR divides GROUP_OUT; BLOCK_ROWS and BLOCK_DEPTH are multiples of 4; the threads of a block are a multiple of
 // BLOCK_ROWS / 4 and of its vectors of columns; BLOCK_DEPTH divides SLICE_PIXELS.
 @group(0) @binding(0) var<storage, read_write> input: array<InputVector>;
 @group(0) @binding(1) var<storage, read_write> gradient: array<Stored>;
@@ -65,12 +65,10 @@ fn load_gradient(k: u32, pixel: u32, end: u32) -> Stored {
   return gradient[min(pixel, end - 1u) * OUT_VECTORS + k];
 }
 
-// Where in the tiles a thread's loads go.
+// The terms in the tiles that a thread's loads are.
 struct Places {
   rows: array<vec2<u32>, INPUT_LOADS>,
-  four: vec2<u32>,
   columns: array<vec2<u32>, GRADIENT_LOADS>,
-  vector: vec2<u32>,
 }
 
 fn places_of(local: u32) -> Places {
@@ -78,42 +76,40 @@ fn places_of(local: u32) -> Places {
   /* unroll */ for (var l = 0u; l < INPUT_LOADS; l++) {
     places.rows[l] = depth_place(local / BLOCK_FOURS, l, INPUT_STEP);
   }
-  places.four = vec2(local % BLOCK_FOURS / ROW_THREADS, local % BLOCK_FOURS % ROW_THREADS);
   /* unroll */ for (var l = 0u; l < GRADIENT_LOADS; l++) {
     places.columns[l] = depth_place(local / BLOCK_VECTORS, l, GRADIENT_STEP);
   }
-  places.vector = vec2(local % BLOCK_VECTORS / COLUMN_THREADS, local % BLOCK_VECTORS % COLUMN_THREADS);
   return places;
 }
 
-fn store_rows(values: array<vec4<Element>, INPUT_LOADS>, places: Places) {
+fn store_rows(values: array<vec4<Element>, INPUT_LOADS>, places: Places, local: u32) {
   /* unroll */ for (var l = 0u; l < INPUT_LOADS; l++) {
     let depth = places.rows[l];
     if ((BLOCK_DEPTH % INPUT_STEP == 0u) | (depth.x < DEPTH_FOURS)) {
-      row_tile[depth.x][depth.y][places.four.x][places.four.y][0] = TilePair(values[l].xy);
-      row_tile[depth.x][depth.y][places.four.x][places.four.y][1] = TilePair(values[l].zw);
+      store_row_four(depth, local % BLOCK_FOURS, values[l]);
     }
   }
 }
 
-fn store_columns(values: array<Stored, GRADIENT_LOADS>, places: Places) {
+fn store_columns(values: array<Stored, GRADIENT_LOADS>, places: Places, local: u32) {
   /* unroll */ for (var l = 0u; l < GRADIENT_LOADS; l++) {
     let depth = places.columns[l];
     if ((BLOCK_DEPTH % GRADIENT_STEP == 0u) | (depth.x < DEPTH_FOURS)) {
-      column_tile[depth.x][depth.y][places.vector.x][places.vector.y] = TileVector(values[l]);
+      store_column_vector(depth, local % BLOCK_VECTORS, values[l]);
     }
   }
 }
 
 // Stores a thread's results as one slice of the gradient.
-fn store_results(z: array<Vector, RESULTS>, slice: u32, first_four: u32, first_vector: u32, group: u32, local: u32) {
-  /* unroll */ for (var i = 0u; i < THREAD_ROWS; i++) {
-    let four = first_four + block_row(i, local / COLUMN_THREADS) / 4u;
-    let c = four % TAP_FOURS * 4u + i % 4u;
+fn store_results(z: array<Vector, RESULTS>, slice: u32, first_four: u32, first_vector: u32, group: u32, place: vec2<u32>) {
+  /* unroll */ for (var i = 0u; i < RESULT_ROWS; i++) {
+    let row = block_row(i, place.x);
+    let four = first_four + row / 4u;
+    let c = four % TAP_FOURS * 4u + row % 4u;
     if ((four < FOURS) & (c < GROUP_IN)) {
       let filter_row = (slice * FILTER_HEIGHT * FILTER_WIDTH + four / TAP_FOURS) * GROUP_IN + c;
       /* unroll */ for (var j = 0u; j < THREAD_VECTORS; j++) {
-        let vector = first_vector + j * COLUMN_THREADS + local % COLUMN_THREADS;
+        let vector = first_vector + column_vector(j, place.y);
         if (vector < GROUP_VECTORS) {
           output[filter_row * OUT_VECTORS + group * GROUP_VECTORS + vector] = z[i * THREAD_VECTORS + j];
         }
@@ -122,8 +118,9 @@ fn store_results(z: array<Vector, RESULTS>, slice: u32, first_four: u32, first_v
   }
 }
 
-@compute @workgroup_size(TILE_THREADS)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+@compute @workgroup_size(TILE_THREADS) /* PINNED: @subgroup_size(SUBGROUP) */
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32,
+        /* MATRIX_UNITS: @builtin(subgroup_id) subgroup: u32, */) {
   var rest = workgroup_index(workgroup);
   if (rest >= WORKGROUPS) {
     return;
@@ -139,7 +136,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let source = source_of(min(first_four + local % BLOCK_FOURS, FOURS - 1u), group);
   let k = group * GROUP_VECTORS + min(first_vector + local % BLOCK_VECTORS, GROUP_VECTORS - 1u);
   let places = places_of(local);
-  var z: array<Vector, RESULTS>;
+  let place = thread_place(local);
+  var z: Products;
   for (var pixel = slice * SLICE_PIXELS; pixel < end; pixel += BLOCK_DEPTH) {
     var values: array<vec4<Element>, INPUT_LOADS>;
     /* unroll */ for (var l = 0u; l < INPUT_LOADS; l++) {
@@ -150,12 +148,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       gradients[l] = load_gradient(k, pixel + local / BLOCK_VECTORS + l * GRADIENT_STEP, end);
     }
     // What the step before has stored; workgroup memory starts as zeros.
-    multiply(&z, local / COLUMN_THREADS, local % COLUMN_THREADS);
+    multiply(&z, place /* MATRIX_UNITS: , subgroup */);
     workgroupBarrier();
-    store_rows(values, places);
-    store_columns(gradients, places);
+    store_rows(values, places, local);
+    store_columns(gradients, places, local);
     workgroupBarrier();
   }
-  multiply(&z, local / COLUMN_THREADS, local % COLUMN_THREADS);
-  store_results(z, slice, first_four, first_vector, group, local);
+  multiply(&z, place /* MATRIX_UNITS: , subgroup */);
+  let results = results_of(&z /* MATRIX_UNITS: , local, subgroup */);
+  store_results(results, slice, first_four, first_vector, group, place);
 }

@@ -1,5 +1,6 @@
 // Convolution and IC convolution as a product of tiles in workgroup memory, with the whole epilogue in registers; also the
-// input gradient, which is a convolution of the output gradient with the filters turned round. It uses no subgroup operations.
+// input gradient, which is a convolution of the output gradient with the filters turned round. Threads multiply, without subgroup
+// operations, or with MATRIX_UNITS the matrix units of subgroups.
 //
 //   z[n,p,q,k] = sum over r,s,c of input[n, (p*STRIDE + r*DILATION - PADDING) / UP, ..., g,c] * filters[r,s,c,k]
 //   where the division leaves no rest: UP > 1 reads the input as if it had UP - 1 zeros between its pixels.
@@ -14,16 +15,15 @@
 // With SPLITS > 1 a workgroup makes SPLIT_STEPS of the steps alone, and output and window_sums are [SPLITS, ...] of z and S as
 // they are; conv2d_split_output adds them up. Where pixels meet fewer taps, the last splits have no steps and store nothing.
 //
-// A thread loads 4 channels of two neighbouring pixels, which turns them round for 4 stores of a pair each: in workgroup
-// memory pixels and output channels are contiguous, and every read brings 4 of either.
+// A thread loads 4 channels of two neighbouring pixels; how they lie in workgroup memory is the product's.
 //
 // input        [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT], or turned: shared/tile_filters_*.wgsl
 // The other bindings are those of shared/convolution_output.wgsl; InputVector and four_channels() are in shared/input_*.wgsl,
-// Tile, TilePair and TileVector in shared/tile_f*.wgsl, multiply() in shared/tile_product.wgsl.
+// multiply() and what belongs to it in shared/tile_product.wgsl or shared/matrix_product.wgsl.
 // Grid: blocks of channels, blocks of pixels, UP_WIDTH and UP_HEIGHT phases, groups, splits.
-// Limits: VECTOR divides GROUP_OUT; UP > 1 only with STRIDE 1; THREAD_ROWS, THREAD_COLUMNS and BLOCK_DEPTH are multiples
-// of 4; the threads of a block are a multiple of its vectors of channels and of BLOCK_DEPTH / 4.
+// Limits: VECTOR divides GROUP_OUT; UP > 1 only with STRIDE 1; BLOCK_DEPTH is a multiple of 4; the threads of a block are a
+// multiple of its vectors of channels and of BLOCK_DEPTH / 4.
 @group(0) @binding(0) var<storage, read_write> input: array<InputVector>;
 @group(0) @binding(1) var<storage, read_write> filters: array<FilterValue>;
 
@@ -177,10 +177,7 @@ fn store_pixels(values: Values, local: u32) {
   /* unroll */ for (var l = 0u; l < PAIR_LOADS; l++) {
     let pair = local / DEPTH_FOURS + l * PAIR_STEP;
     if ((BLOCK_PAIRS % PAIR_STEP == 0u) | (pair < BLOCK_PAIRS)) {
-      /* unroll */ for (var e = 0u; e < 4u; e++) {
-        let value = TilePair(vec2<Element>(values[2u * l][e], values[2u * l + 1u][e]));
-        row_tile[local % DEPTH_FOURS][e][pair / 2u / ROW_THREADS][pair / 2u % ROW_THREADS][pair % 2u] = value;
-      }
+      store_row_pair(local % DEPTH_FOURS, pair, values[2u * l], values[2u * l + 1u]);
     }
   }
 }
@@ -193,12 +190,12 @@ fn store_filters(weights: array<FilterLoad, FILTER_LOADS>, local: u32) {
 
 fn store_results(block: Block, z: array<Vector, RESULTS>, row: u32, column: u32) {
   /* unroll */ for (var j = 0u; j < THREAD_VECTORS; j++) {
-    let block_vector = block.channels * BLOCK_VECTORS + j * COLUMN_THREADS + column;
+    let block_vector = block.channels * BLOCK_VECTORS + column_vector(j, column);
     let k = block.group * GROUP_VECTORS + block_vector;
     var moments: Moments;
     if (block_vector < GROUP_VECTORS) {
       let terms = channel_terms(k);
-      /* unroll */ for (var i = 0u; i < THREAD_ROWS; i++) {
+      /* unroll */ for (var i = 0u; i < RESULT_ROWS; i++) {
         let pixel = block.first_pixel + block_row(i, row);
         let n = pixel / (PHASE_HEIGHT * PHASE_WIDTH);
         let p = pixel / PHASE_WIDTH % PHASE_HEIGHT * UP_HEIGHT + block.phase_row;
@@ -246,27 +243,27 @@ fn split_steps(split: u32, steps: u32) -> vec2<u32> {
   }
 }
 
-@compute @workgroup_size(TILE_THREADS)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+@compute @workgroup_size(TILE_THREADS) /* PINNED: @subgroup_size(SUBGROUP) */
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32,
+        /* MATRIX_UNITS: @builtin(subgroup_id) subgroup: u32, */) {
   let index = workgroup_index(workgroup);
   if (index >= WORKGROUPS) {
     return;
   }
   let block = block_of(index);
-  let row = local / COLUMN_THREADS;
-  let column = local % COLUMN_THREADS;
-  var z: array<Vector, RESULTS>;
+  let place = thread_place(local);
+  var z: Products;
   var sums: Sums;
   var filled = false;
   var steps = 0u;
   for (var tap = 0u; tap < TAPS; tap++) {
-    let place = tap_place(block, tap);
-    if ((place.x % i32(UP_WIDTH) != 0) | (place.y % i32(UP_HEIGHT) != 0)) {
+    let under = tap_place(block, tap);
+    if ((under.x % i32(UP_WIDTH) != 0) | (under.y % i32(UP_HEIGHT) != 0)) {
       continue;
     }
     let own_steps = split_steps(block.split, steps);
     steps += DEPTH_STEPS;
-    let pixels = pixels_under(block, place, local);
+    let pixels = pixels_under(block, under, local);
     let filter_offsets = filter_places(tap, block.group, block.channels, local);
     for (var step = 0u; step < MOST_STEPS; step++) {
       if (SPLITS > 1u) {
@@ -277,7 +274,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let c = (own_steps.x + step) * BLOCK_DEPTH;
       let loads = load_step(block, pixels, filter_offsets, c, local);
       if (MULTIPLIES_ZEROS | filled) {
-        multiply(&z, row, column);
+        multiply(&z, place /* MATRIX_UNITS: , subgroup */);
       }
       filled = true;
       workgroupBarrier();
@@ -289,12 +286,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
   }
   if (filled) {
-    multiply(&z, row, column);
+    multiply(&z, place /* MATRIX_UNITS: , subgroup */);
   }
   if (filled | (SPLITS == 1u)) {
     if (SUMS != 0u) {
       share_sums(sums, local);
     }
-    store_results(block, z, row, column);
+    store_results(block, results_of(&z /* MATRIX_UNITS: , local, subgroup */), place.x, place.y);
   }
 }

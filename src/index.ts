@@ -2,7 +2,7 @@
 
 export { type AdapterDescription, describeAdapter } from './device/adapter.js';
 export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
-export { type RequestDeviceOptions, requestDevice } from './device/device.js';
+export type { RequestDeviceOptions } from './device/device.js';
 export { type ImageSource, imageTexture } from './device/images.js';
 export type {} from './device/webgpu.js';
 export {
@@ -27,6 +27,7 @@ export { createState, type NetworkState, readState, writeState } from './graph/s
 export type { PlacedParameter, StateLayout } from './graph/stateLayout.js';
 export type { TrainingPlanOptions } from './graph/trainingPlan.js';
 export * from './operations.js';
+export { requestDevice } from './requestDevice.js';
 export type { BackgroundTuner, FormUser, TunerSeat } from './tune/background.js';
 export type { TuningStore } from './tune/store.js';
 export type { TuneOptions, TuneProgress } from './tune/tune.js';

@@ -2,6 +2,7 @@
  * Every operation of networks, forward: planned for a shape, compiled on the caller's device, bound to their
  * buffers. Gradients and those of losses, optimisers, sums and inspection are with training.
  */
+export type { MatrixConfiguration } from './device/matrixUnits.js';
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
 export { type ConcatShape, planConcat } from './ops/concat.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
@@ -11,6 +12,7 @@ export {
   type ConvolutionShape,
   checkConvolution,
 } from './ops/convolution/shape.js';
+export type { BlockTile, TileMultiplier, TileOrder, TileWork } from './ops/convolution/tileMultiplier.js';
 export { type DenseOptions, type DenseShape, planDense } from './ops/dense.js';
 export type { ChooseForm, Family, Form, FormRequest, OfferedForm, RankedForm } from './ops/forms.js';
 export {
@@ -23,6 +25,7 @@ export {
   type TensorToImageShape,
 } from './ops/image.js';
 export type { DispatchWork, Machine } from './ops/machine.js';
+export type { MatrixTile, MatrixUnits } from './ops/matrixUnits.js';
 export { createOperation, type Operation } from './ops/operation.js';
 export {
   type BoundPlan,

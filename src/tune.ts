@@ -1,5 +1,6 @@
 /** Tuning: which form of each operation is fastest on an adapter, measured and remembered. Browser-safe. */
 export type {} from './device/webgpu.js';
+export { planMatrixMultiplyAdds } from './ops/matrixProbe.js';
 export { planCopy, planMultiplyAdds } from './ops/probes.js';
 export {
   type BackgroundTuner,

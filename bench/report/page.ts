@@ -7,7 +7,7 @@ import { plainConvolution } from '../../src/compare/tasks.js';
 import { adapterName } from '../../src/terminal/adapter.js';
 import { escaped, htmlPage, htmlTable } from './html.js';
 import { suiteMeans } from './means.js';
-import { milliseconds, titled, waitingLines } from './table.js';
+import { milliseconds, peaksLine, titled, waitingLines } from './table.js';
 
 use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer]);
 
@@ -59,9 +59,7 @@ export function reportPage(report: Report): string {
     ['Waiting', waitingLines(report).join(' ')],
     ...(leftOut > 0 ? [['Interrupted', `${leftOut} rows are left out`]] : []),
     ...(incomparable > 0 ? [['Left out', `${incomparable} rows that none of the peers computes`]] : []),
-    ...(peaks
-      ? [['Peaks', `${peaks.fmaGflops.toFixed(1)} GFLOP/s, ${peaks.copyGigabytesPerSecond.toFixed(2)} GB/s copied`]]
-      : []),
+    ...(peaks ? [['Peaks', peaksLine(peaks)]] : []),
   ];
   const means = suiteMeans(rows).map(({ suite, pass, peer, rows: count, mean }) => [
     suite,

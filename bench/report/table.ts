@@ -1,8 +1,14 @@
-import type { Counterpart, Report, Row } from '../../src/compare/rows.js';
+import type { Counterpart, Peaks, Report, Row } from '../../src/compare/rows.js';
 import { table } from '../../src/terminal/output.js';
 import { suiteMeans } from './means.js';
 
 const barWidth = 20;
+
+/** What the adapter reaches at best, in words. */
+export function peaksLine({ fmaGflops, matrixGflops, copyGigabytesPerSecond }: Peaks): string {
+  const matrix = matrixGflops === undefined ? '' : `${matrixGflops.toFixed(1)} by matrix units, `;
+  return `${fmaGflops.toFixed(1)} GFLOP/s, ${matrix}${copyGigabytesPerSecond.toFixed(2)} GB/s copied`;
+}
 
 /** A report as lines for a terminal. */
 export function reportLines(report: Report): string[] {
@@ -29,8 +35,7 @@ export function reportLines(report: Report): string[] {
     lines.push(...table([['Geometric means', 'Rows', 'Ratio'], ...cells]), '');
   }
   if (peaks) {
-    const { fmaGflops, copyGigabytesPerSecond } = peaks;
-    lines.push(`Measured peaks: ${fmaGflops.toFixed(1)} GFLOP/s, ${copyGigabytesPerSecond.toFixed(2)} GB/s copied`);
+    lines.push(`Measured peaks: ${peaksLine(peaks)}`);
     const cells = roofline.map(({ name, pass, gflops, attainableGflops, share }) => [
       name,
       pass,

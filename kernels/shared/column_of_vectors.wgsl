@@ -1,5 +1,7 @@
-// One value of a column tile whose vectors have several.
-fn store_column(four: u32, of_four: u32, column: u32, value: f32) {
+// Four terms of a column of a tile whose vectors have several.
+fn store_column_four(four: u32, column: u32, value: vec4<f32>) {
   let vector = column / VECTOR;
-  column_tile[four][of_four][vector / COLUMN_THREADS][vector % COLUMN_THREADS][column % VECTOR] = Tile(value);
+  /* unroll */ for (var e = 0u; e < 4u; e++) {
+    column_tile[four][e][vector / COLUMN_THREADS][vector % COLUMN_THREADS][column % VECTOR] = Tile(value[e]);
+  }
 }

@@ -29,6 +29,6 @@ fn store_filter(load: u32, local: u32, value: FilterLoad) {
   let vector = local % BLOCK_VECTORS;
   if ((BLOCK_DEPTH % FILTER_STEP == 0u) | (depth < BLOCK_DEPTH)) {
     let place = depth_place(local / BLOCK_VECTORS, load, FILTER_STEP);
-    column_tile[place.x][place.y][vector / COLUMN_THREADS][vector % COLUMN_THREADS] = TileVector(value);
+    store_column_vector(place, vector, value);
   }
 }

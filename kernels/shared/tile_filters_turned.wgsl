@@ -37,8 +37,6 @@ fn load_filter(place: u32, c: u32, local: u32) -> FilterLoad {
 fn store_filter(load: u32, local: u32, value: FilterLoad) {
   let channel = local / DEPTH_FOURS + load * FILTER_STEP;
   if ((BLOCK_COLUMNS % FILTER_STEP == 0u) | (channel < BLOCK_COLUMNS)) {
-    /* unroll */ for (var e = 0u; e < 4u; e++) {
-      store_column(local % DEPTH_FOURS, e, channel, value[e]);
-    }
+    store_column_four(local % DEPTH_FOURS, channel, value);
   }
 }

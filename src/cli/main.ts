@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { experimentalFeatures } from '../device/device.js';
 import { networkNames } from '../models/networkByName.js';
 import { reportFailure } from '../terminal/failure.js';
 import { endUnread } from '../terminal/interrupt.js';
@@ -62,6 +63,11 @@ function withAdapter(given: Command): Command {
   return given.option('--adapter <name>', "auto, gpu, software, or a part of an adapter's name", 'auto');
 }
 
+function experimentalOption(): Option {
+  const description = 'features of drafts that the device shall have';
+  return choice('--experimental <feature...>', description, experimentalFeatures).default([]);
+}
+
 function withTune(given: Command): Command {
   return given.option('--tune', 'measure first which kernels are fastest, and remember; see icnet tune', false);
 }
@@ -120,9 +126,9 @@ const program = withShortErrors(new Command('icnet'), 'icnet')
   .version(version);
 
 program.addCommand(
-  withAdapter(command('info', 'the adapter, its features and its limits')).action((flags) =>
-    info(flags, createOutput(flags.json)),
-  ),
+  withAdapter(command('info', 'the adapter, its features and its limits'))
+    .addOption(experimentalOption())
+    .action((flags) => info(flags, createOutput(flags.json))),
 );
 
 program.addCommand(

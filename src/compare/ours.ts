@@ -130,6 +130,7 @@ export function submitRuns(device: GPUDevice, runs: number, encode: (pass: GPUCo
 }
 
 function familyOf({ steps }: OperationPlan): string {
+  if (steps.some(({ constants }) => constants.MATRIX_UNITS)) return 'matrix units';
   const names = steps.map(({ kernel }) => kernel.name);
   if (names.some((name) => name.startsWith('winograd'))) return 'winograd';
   return names.find((name) => name.startsWith('conv2d')) ?? names[0]!;

@@ -54,6 +54,8 @@ export interface Failure {
 /** What the adapter reaches at best in the precision of the rows, measured. */
 export interface Peaks {
   readonly fmaGflops: number;
+  /** Of matrix units, in float16 with float32 sums. */
+  readonly matrixGflops?: number;
   readonly copyGigabytesPerSecond: number;
 }
 

@@ -20,12 +20,25 @@ export const usefulFeatures = ['subgroups', 'subgroup-size-control', 'shader-f16
 /** TypeScript's own types of WebGPU do not name it yet. */
 const sizeControl = 'subgroup-size-control' as GPUFeatureName;
 
+/** Features of drafts, which may change with any browser: of WebGPU's names what is behind `chromium-experimental-`. */
+export const experimentalFeatures = ['subgroup-matrix'] as const;
+
+/** WebGPU's name of a feature of a draft. */
+export function draftFeature(name: (typeof experimentalFeatures)[number]): GPUFeatureName {
+  return `chromium-experimental-${name}` as GPUFeatureName;
+}
+
 /** How a device is asked for. */
 export interface RequestDeviceOptions {
   /** The device's label, for messages; `ic-networks` where left out. */
   readonly label?: string | undefined;
   /** Features that it shall not have though its adapter has them: to see what runs, and how fast, where they are missing. */
   readonly without?: readonly (typeof usefulFeatures)[number][] | undefined;
+  /**
+   * Features of drafts that it shall have: `subgroup-matrix` for the matrix units of GPUs, which multiply in float16. None where
+   * left out. A browser shows them behind a flag, Chrome behind `--enable-unsafe-webgpu`.
+   */
+  readonly experimental?: readonly (typeof experimentalFeatures)[number][] | undefined;
 }
 
 function usable(adapter: GPUAdapter): GPUFeatureName[] {
@@ -58,14 +71,17 @@ function watch(device: GPUDevice): Watch {
  */
 export async function requestDevice(
   adapter: GPUAdapter,
-  { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
+  { label = 'ic-networks', without = [], experimental = [] }: RequestDeviceOptions = {},
 ): Promise<GPUDevice> {
   // The control of their size would bring subgroups with it.
   const missing: readonly string[] = without.includes('subgroups') ? [...without, sizeControl] : without;
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: usable(adapter).filter((feature) => !missing.includes(feature)),
+      requiredFeatures: [
+        ...usable(adapter).filter((feature) => !missing.includes(feature)),
+        ...experimental.map(draftFeature),
+      ],
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);

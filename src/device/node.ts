@@ -61,7 +61,12 @@ interface Found {
 const operation = 'openDevice';
 
 /** Dawn hides `shader-f16` of NVIDIA's GPUs on Vulkan otherwise. */
-const dawnFlags = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+const usualToggles = ['vulkan_enable_f16_on_nvidia'];
+/** It hides features of drafts without this one, which lets everything through that WebGPU holds back. */
+const draftToggle = 'allow_unsafe_apis';
+
+/** Dawn's toggles as the opening wants them whose turn it is. */
+let toggles = usualToggles;
 
 /** Asks for an adapter as the opening wants it whose turn it is. */
 let ask: <T>(request: () => T) => T = (request) => request();
@@ -108,8 +113,9 @@ async function loadDawn(): Promise<(options: string[]) => GPU> {
 async function withGPU<T>(drivers: Drivers, name: string, work: (gpu: GPU, key: string) => Promise<T>): Promise<T> {
   const create = await loadDawn();
   return withDrivers(drivers, (variables) => {
-    const key = JSON.stringify([variables, name]);
-    return work(inUse.get(key)?.gpu ?? create([...dawnFlags, ...(name ? [`adapter=${name}`] : [])]), key);
+    const key = JSON.stringify([variables, name, toggles]);
+    const flags = [`enable-dawn-features=${toggles}`, ...(name ? [`adapter=${name}`] : [])];
+    return work(inUse.get(key)?.gpu ?? create(flags), key);
   });
 }
 
@@ -207,10 +213,14 @@ function hintFor(used: AdapterDescription, passedOver?: AdapterDescription): str
   return `${gpu} ${llvmpipe}`;
 }
 
-async function open({ adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions): Promise<NodeDevice> {
+async function open(
+  { adapter: wanted = 'auto', quiet = false, ...asked }: OpenDeviceOptions,
+  request: typeof requestDevice,
+): Promise<NodeDevice> {
   ask = quiet ? withoutNativeMessages : (request) => request();
+  toggles = asked.experimental?.length ? [...usualToggles, draftToggle] : usualToggles;
   const { found, passedOver } = await choose(wanted);
-  const device = await requestDevice(found.adapter, asked);
+  const device = await request(found.adapter, asked);
   acquire(found, device);
   if (found.description.software && !ownGPU()) napWhileWaiting(device);
   const hint = hintFor(found.description, passedOver);
@@ -242,11 +252,12 @@ let turn: Promise<void> = Promise.resolve();
  * Opens a device, in Node through the optional package `webgpu`, in Deno through its own WebGPU. Devices of the same drivers share
  * one GPU object.
  *
+ * @param request - asks the adapter for the device
  * @throws DeviceLostError where no adapter fits, listing what there is; UnsupportedError where an optional package that is
  *   needed is missing or does not run here.
  */
-export function openDevice(options: OpenDeviceOptions = {}): Promise<NodeDevice> {
-  const opening = turn.then(() => open(options));
+export function openDevice(options: OpenDeviceOptions = {}, request = requestDevice): Promise<NodeDevice> {
+  const opening = turn.then(() => open(options, request));
   const ended = () => undefined;
   turn = opening.then(ended, ended);
   return opening;

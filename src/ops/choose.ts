@@ -32,7 +32,8 @@ export function planChosen(
   family?: Family,
 ): OperationPlan {
   const half = given.forms.some(({ tile }) => tile.half === 1);
-  const request = { ...given, key: given.key + (half ? ' float16' : ''), largestBody };
+  const matrix = given.forms.some((form) => form.family === 'matrix');
+  const request = { ...given, key: given.key + (half ? ' float16' : '') + (matrix ? ' matrix' : ''), largestBody };
   if (family === undefined) return request.plan(choose(request));
   const forms = request.forms.filter((form) => form.family === family);
   if (forms.length === 0) {

@@ -2,7 +2,7 @@ import { type DispatchWork, type Machine, machineTime } from './machine.js';
 import type { OperationPlan } from './plan.js';
 
 /** The form of a kernel: how it splits the work among invocations. */
-export type Family = 'naive' | 'subgroup' | 'tiled' | 'winograd' | 'depthwise' | 'grouped';
+export type Family = 'naive' | 'subgroup' | 'tiled' | 'matrix' | 'winograd' | 'depthwise' | 'grouped';
 
 /** One way to compute an operation: a family, and the numbers of its tile. */
 export interface Form {

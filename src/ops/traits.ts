@@ -3,6 +3,7 @@ import { subgroupsOf } from '../device/device.js';
 import type { ChooseForm, RankedForm } from './forms.js';
 import type { Machine } from './machine.js';
 import { machineByName, softwareMachine, unknownMachine } from './machineTable.js';
+import type { MatrixUnits } from './matrixUnits.js';
 
 /** What of a device decides which kernel an operation takes. */
 export interface DeviceTraits {
@@ -16,6 +17,8 @@ export interface DeviceTraits {
   readonly machine?: Machine;
   /** Whether kernels may multiply in float16, which needs the feature `shader-f16`; false where left out. */
   readonly half?: boolean;
+  /** Matrix units that kernels may use, which multiply in float16: those of a device that was asked for with them. */
+  readonly matrix?: MatrixUnits;
   /** Whether kernels read textures much faster than buffers, as on llvmpipe; false where left out. */
   readonly textures?: boolean;
   /** Bytes that a form may use beyond the operation's inputs and outputs; any number where left out. */
@@ -40,17 +43,26 @@ export function knowMachine(device: GPUDevice, machine: Machine): void {
   measured.set(device, machine);
 }
 
+const matrixUnits = new WeakMap<GPUDevice, MatrixUnits>();
+
+/** Lets everything that is planned for a device from now on use its matrix units. */
+export function knowMatrixUnits(device: GPUDevice, units: MatrixUnits): void {
+  matrixUnits.set(device, units);
+}
+
 /** The traits of a device: subgroups of one size, whether it is software, what was measured of it or it is taken for; `choose` is
  * passed on. */
 export function deviceTraits(device: GPUDevice, choose?: ChooseForm): DeviceTraits {
   const subgroups = subgroupsOf(device);
   const software = isSoftware(device.adapterInfo);
   const own = { software, ...(subgroups && { subgroup: subgroups.size, pinned: subgroups.pinned }) };
+  const matrix = matrixUnits.get(device);
   const llvmpipe = processorOf(own) === 'llvmpipe' && device.adapterInfo.architecture !== 'swiftshader';
   return {
     ...own,
     machine: measured.get(device) ?? (software ? softwareMachine : machineByName(device.adapterInfo)),
     textures: llvmpipe && subgroups !== undefined,
+    ...(matrix && { matrix }),
     ...(llvmpipe && { largestBody: llvmpipeBody[subgroups ? 'withSubgroups' : 'withoutSubgroups'] }),
     ...(choose && { choose }),
   };

@@ -4,7 +4,7 @@ import { withVariables } from './variables.js';
 import { writeOut } from './writeOut.js';
 
 /** Text for where a constant is true. */
-const optional = /\/\* ([A-Z_]+): ([^*]*) \*\//g;
+const optional = /\/\* ?([A-Z_]+): ?([^*]*?) ?\*\//g;
 
 /**
  * The WGSL module of a kernel for one set of constants: directives first, then the constants, the shared text and the

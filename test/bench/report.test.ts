@@ -111,6 +111,21 @@ describe('the roofline', () => {
     expect(found.fmaGflops).toBeCloseTo((2 * 64 * 4096 * 64 * 4 * 12) / 2e6, 6);
   });
 
+  it('has the peak of matrix units where they were asked for, for what these multiply', () => {
+    const fma = row({ suite: 'roofline', name: 'multiply-adds', samples: { ours: [4, 2], peer: [] } });
+    const copy = row({ suite: 'roofline', name: 'copy of 64 MiB', samples: { ours: [50, 64], peer: [] } });
+    const matrix = row({
+      ...{ suite: 'roofline', name: 'multiply-adds of matrix units', oursMs: 3, gflops: 200 },
+      samples: { ours: [3, 2, 4], peer: [] },
+    });
+    expect(peaksOf([fma, copy, matrix], 'float32')!.matrixGflops).toBe(300);
+    const { name } = row({ name: 'resnet50 b1 3x3 56x56 64->64' });
+    const many = { ...peaks, matrixGflops: 400, copyGigabytesPerSecond: 1000 };
+    const shareOf = (family: string) => rooflineShares([row({ name, family, gflops: 50 })], many, 'float32')[0]!.share;
+    expect(shareOf('matrix units')).toBe(0.125);
+    expect(shareOf('conv2d_tiled')).toBe(0.5);
+  });
+
   it('is the memory for a convolution that computes little', () => {
     const { name } = namedShapes().find((candidate) => candidate.name === 'resnet50 b1 1x1 7x7 512->2048')!;
     const [share] = rooflineShares([row({ name, gflops: 10 }), row({ name: 'unknown' })], peaks, 'float32');

@@ -33,6 +33,7 @@ const kinds: Readonly<Record<string, (form: Form) => boolean>> = {
   'winograd F(2x2)': ({ family, tile }) => family === 'winograd' && tile.edge === 2,
   'winograd F(4x4)': ({ family, tile }) => family === 'winograd' && tile.edge === 4,
   'tiled in float16': ({ family, tile }) => family === 'tiled' && tile.half === 1,
+  'matrix units': ({ family }) => family === 'matrix',
 };
 
 /** F(4x4) is none of them. */
@@ -66,7 +67,8 @@ it.each([
     const plan = planConvolution(shape, { precision }, { ...deviceTraits(device, choose), half });
     if (!asked) continue;
     // That it is this family's kernel that is measured: direct ones add in the same order, and err alike.
-    const kernel = name.startsWith('winograd') ? 'winograd_input' : `conv2d_${name.split(' ')[0]}`;
+    const [first] = name.split(' ');
+    const kernel = { winograd: 'winograd_input', matrix: 'conv2d_tiled' }[first!] ?? `conv2d_${first}`;
     expect(
       plan.steps.map((step) => step.kernel.name),
       name,

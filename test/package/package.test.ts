@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { kernels } from '../../src/kernels.js';
 import { minify } from '../../src/wgsl/minify.js';
 import { catalogue, planFunctionsOf } from '../support/catalogue.js';
+import { assumedUnits } from '../support/matrixDevice.js';
 import { type Packed, packed } from '../support/packed.js';
 
 const run = promisify(execFile);
@@ -113,7 +114,7 @@ describe('Size', () => {
 
 describe('Tree shaking', () => {
   it('brings in the kernels of the operation that is imported, and no others', async () => {
-    const traits = { subgroup: 8, half: true, textures: true };
+    const traits = { subgroup: 8, half: true, textures: true, matrix: assumedUnits };
     const plans = catalogue(traits, ['naive', 'subgroup', 'tiled', 'winograd']);
     const names = Object.keys(plans);
     const texts = await bundles(

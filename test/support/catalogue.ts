@@ -14,6 +14,7 @@ import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
 import { planIcActivity } from '../../src/ops/icActivity.js';
 import * as losses from '../../src/ops/loss.js';
 import { planLossScale } from '../../src/ops/lossScale.js';
+import { planMatrixMultiplyAdds } from '../../src/ops/matrixProbe.js';
 import * as optimisers from '../../src/ops/optimisers.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { planAddGradient, planReluGradient } from '../../src/ops/pointwise.js';
@@ -91,6 +92,8 @@ const splitForm: ChooseForm = ({ forms }) => {
 export function catalogue(traits: DeviceTraits, families: readonly Family[]): Record<string, OperationPlan[]> {
   const perFamily = (make: (family: Family) => OperationPlan): OperationPlan[] => families.map(make);
   const textured = traits.textures ? texturedTraits(traits) : [];
+  // Operands are float32 here.
+  const matrices: Family[] = traits.matrix && traits.half ? ['matrix'] : [];
   const filterFamilies = families.filter((family) => ['naive', 'subgroup', 'tiled'].includes(family));
   return {
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
@@ -109,8 +112,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
       ...textured.map((traits) => planConvolution(convolution, everything, traits)),
       planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
       planConvolution(convolution, everything, { ...traits, choose: splitForm }),
+      ...matrices.map((family) => planConvolution(convolution, { ...everything, family }, traits)),
     ],
     planConvolutionFilterGradient: [
+      ...matrices.map((family) => planConvolutionFilterGradient(convolution, { family }, traits)),
       ...filterFamilies.map((family) => planConvolutionFilterGradient(convolution, { family }, traits)),
       planConvolutionFilterGradient(depthwise, { family: 'depthwise' }, traits),
       planConvolutionFilterGradient(grouped, { family: 'grouped' }, traits),
@@ -147,6 +152,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
     planLogitDistillation: [planLogitDistillation({ batch: 3, classes: 5 }, { loss: 'kl', temperature: 2 })],
     planLossScale: [planLossScale(4, 7)],
+    planMatrixMultiplyAdds: traits.matrix ? [planMatrixMultiplyAdds(2, 3, traits)] : [],
     planMaxPool: [planMaxPool(pool, { storeWinners: true })],
     planMaxPoolGradient: [planMaxPoolGradient(pool)],
     planMeanPool: [planMeanPool(pool)],
@@ -189,7 +195,7 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
   ],
-  'ic-networks/tune': plansAmong({ planCopy, planMultiplyAdds }),
+  'ic-networks/tune': plansAmong({ planCopy, planMatrixMultiplyAdds, planMultiplyAdds }),
 };
 export const planFunctions = Object.values(planFunctionsOf).flat();
 

@@ -2,14 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { kernels, sharedTexts } from '../../src/kernels.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { kernelOf } from '../../src/ops/plan.js';
-import type { Constant } from '../../src/wgsl/constants.js';
+import type { Constant, Constants } from '../../src/wgsl/constants.js';
 import { describeKernel } from '../../src/wgsl/describe.js';
 import { minify } from '../../src/wgsl/minify.js';
 import { catalogue, planFunctions } from '../support/catalogue.js';
+import { assumedUnits } from '../support/matrixDevice.js';
 import { kernelsReadme } from './kernelsReadme.js';
 
 const all = Object.values(kernels);
-const traits = { subgroup: 8, half: true, textures: true };
+const traits = { subgroup: 8, half: true, textures: true, matrix: assumedUnits };
 const fourLanes = { subgroup: 4, software: true };
 const [plans, plansOfFour] = [traits, fourLanes].map((each) =>
   catalogue(each, ['naive', 'subgroup', 'tiled', 'winograd']),
@@ -46,10 +47,13 @@ describe.each(all)('$name', ({ name, summary, source, constants, bindings, share
   it('is given the constants it describes, with their types', () => {
     for (const step of own) {
       const { constants: given } = kernelOf(step);
-      const declared = new Set(declaredConstants([...(kernelOf(step).kernel.shared ?? []), step.kernel.text]));
+      const texts = [...(kernelOf(step).kernel.shared ?? []), step.kernel.text];
+      const declared = new Set(declaredConstants(texts));
+      const mentioned = new Set(takenText(texts, given).match(/\b\w+\b/g));
       const described = new Map(constants.map((constant) => [constant.name, constant.type]));
       for (const constant of described.keys()) {
-        if (!declared.has(constant)) expect(Object.keys(given), `${constant} of ${name}`).toContain(constant);
+        if (declared.has(constant) || !mentioned.has(constant)) continue;
+        expect(Object.keys(given), `${constant} of ${name}`).toContain(constant);
       }
       for (const [constant, type] of described) {
         const value = given[constant];
@@ -117,6 +121,13 @@ describe('a kernel whose head lacks something', () => {
 
 function declaredConstants(texts: readonly string[]): string[] {
   return texts.flatMap((text) => [...text.matchAll(/\bconst (\w+)/g)].map((match) => match[1]!));
+}
+
+/** Without what stands in comments of constants that are not true. */
+function takenText(texts: readonly string[], given: Constants): string {
+  return texts
+    .join('\n')
+    .replace(/\/\* ?([A-Z_]+):.*?\*\//g, (text, name: string) => (given[name] === true ? text : ''));
 }
 
 function typeOf(value: Constant): string {

@@ -96,9 +96,10 @@ function reductionOf(geometry: ConvolutionGeometry, form: Form, traits: DeviceTr
       return { slices: sliceCount(geometry, tile), step: (output) => groupedGradientStep(geometry, tile, output) };
     }
     case 'tiled':
+    case 'matrix':
       return {
         slices: tiledGradientSlices(geometry, form),
-        step: (output) => tiledGradientStep(geometry, form, output),
+        step: (output) => tiledGradientStep(geometry, form, traits, output),
       };
     case 'subgroup': {
       const tile = form.tile as unknown as SubgroupGradientTile;

@@ -149,8 +149,8 @@ export function convolutionSteps(task: ConvolutionTask, form: Form, traits: Devi
 function stepsOf(task: ConvolutionTask, form: Form, traits: DeviceTraits): ConvolutionSteps {
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
   if (form.tile.textures) return texturedSteps(task, form, traits);
-  if (form.family === 'tiled') {
-    const { steps, scratch } = tiledSteps(task.geometry, task.flags, task.bindings, form, task);
+  if (form.family === 'tiled' || form.family === 'matrix') {
+    const { steps, scratch } = tiledSteps(task.geometry, task.flags, task.bindings, form, task, traits);
     return { steps, prepare: [], scratch, textures: {}, outputBlocks: steps.at(-1)!.outputBlocks };
   }
   const step = directStep(task, form, traits);
@@ -199,7 +199,8 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ou
     const tile = form.tile as unknown as BlockTile;
     return depthwiseStep(geometry, flags, bindings, tile, up, turned);
   }
-  if (form.family === 'tiled') return tiledSteps(geometry, flags, bindings, form, task).steps[0]!;
+  if (form.family === 'tiled' || form.family === 'matrix')
+    return tiledSteps(geometry, flags, bindings, form, task, traits).steps[0]!;
   return {
     kernel: {
       name: 'conv2d_naive',

@@ -1,23 +1,24 @@
+import scalarColumnText from '../../../kernels/shared/column_of_scalars.wgsl?raw';
+import vectorColumnText from '../../../kernels/shared/column_of_vectors.wgsl?raw';
 import inputScalarsText from '../../../kernels/shared/input_scalars.wgsl?raw';
 import inputVectorsText from '../../../kernels/shared/input_vectors.wgsl?raw';
+import depthText from '../../../kernels/shared/tile_depth.wgsl?raw';
 import half1Text from '../../../kernels/shared/tile_f16_1.wgsl?raw';
 import half2Text from '../../../kernels/shared/tile_f16_2.wgsl?raw';
 import half4Text from '../../../kernels/shared/tile_f16_4.wgsl?raw';
 import fullText from '../../../kernels/shared/tile_f32.wgsl?raw';
 import productText from '../../../kernels/shared/tile_product.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
+import type { Form } from '../forms.js';
+import type { MatrixTile } from '../matrixUnits.js';
 import { type Precision, storedTexts } from '../precision.js';
 import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
-import type { VectorWidth } from '../vectors.js';
+import { type VectorWidth, widestVector } from '../vectors.js';
 import type { ConvolutionGeometry } from './shape.js';
+import type { BlockTile, TileMultiplier, TileOrder, TileWork } from './tileMultiplier.js';
 
-/** Tile of a product in workgroup memory: kernels/shared/tile_product.wgsl. */
-export interface ProductTile {
-  /** Rows of a workgroup's results. */
-  readonly blockRows: number;
-  readonly blockColumns: number;
-  /** Terms of a step. */
-  readonly blockDepth: number;
+/** Tile of a product by threads: kernels/shared/tile_product.wgsl. */
+export interface ProductTile extends BlockTile {
   /** Rows of a thread's results. */
   readonly threadRows: number;
   readonly threadColumns: number;
@@ -68,26 +69,26 @@ export function productTiles(
   half: boolean,
   precision: Precision = 'float32',
 ): ProductTile[] {
-  const atMostHalfEmpty = (size: number, block: number, smallest: number): boolean =>
-    block <= Math.max(2 * size - 1, smallest);
   const sizes = precision === 'float16' ? storedHalfSizes : halfSizes;
   return (half ? sizes : fullSizes)
     .map(([blockRows, blockColumns, blockDepth, threadRows, threadColumns]) => {
       return { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half };
     })
-    .filter(
-      ({ blockRows, blockColumns }) =>
-        atMostHalfEmpty(rows, blockRows, 64) && atMostHalfEmpty(columns, blockColumns, 16),
-    );
+    .filter((tile) => fills(rows, columns, tile));
+}
+
+/** Whether rows and columns fill at least half a block, or the block is small. */
+function fills(rows: number, columns: number, { blockRows, blockColumns }: BlockTile): boolean {
+  return blockRows <= Math.max(2 * rows - 1, 64) && blockColumns <= Math.max(2 * columns - 1, 16);
 }
 
 /** Threads of a workgroup. */
-export function tileThreads({ blockRows, blockColumns, threadRows, threadColumns }: ProductTile): number {
+function tileThreads({ blockRows, blockColumns, threadRows, threadColumns }: ProductTile): number {
   return (blockRows / threadRows) * (blockColumns / threadColumns);
 }
 
 /** What a kernel's text holds of multiply-adds of vectors, two of float16 as one. */
-export function tileBody({ blockDepth, threadRows, threadColumns, half }: ProductTile): number {
+function tileBody({ blockDepth, threadRows, threadColumns, half }: ProductTile): number {
   return (blockDepth * threadRows * threadColumns) / (half ? 8 : 4);
 }
 
@@ -111,11 +112,7 @@ const tileCosts: Readonly<Record<Processor, TileCosts>> = {
 };
 
 /** The multiply-adds of a workgroup in so many steps, and what it does besides. */
-export function tileWork(
-  tile: ProductTile,
-  steps: number,
-  traits: DeviceTraits,
-): { readonly threads: number; readonly products: number; readonly overhead: number } {
+function tileWork(tile: ProductTile, steps: number, traits: DeviceTraits): TileWork {
   const { blockRows, blockColumns, blockDepth, threadRows, threadColumns, half } = tile;
   const threads = tileThreads(tile);
   const costs = tileCosts[processorOf(traits)];
@@ -135,7 +132,7 @@ export function tileWork(
 }
 
 /** The constants of a tile. */
-export function tileConstants(tile: ProductTile): Constants {
+function tileConstants(tile: ProductTile): Constants {
   return {
     BLOCK_ROWS: tile.blockRows,
     BLOCK_COLUMNS: tile.blockColumns,
@@ -145,22 +142,77 @@ export function tileConstants(tile: ProductTile): Constants {
   };
 }
 
+/** The shared texts that multiply by threads. */
+function productTexts({ half }: ProductTile, vector: VectorWidth, { rowsByDepth }: TileOrder): string[] {
+  return [
+    // TileVector is as wide as Vector.
+    half ? halfText(vector) : fullText,
+    productText,
+    // Nothing but a convolution's filters may come turned.
+    ...(rowsByDepth ? [] : [vector === 1 ? scalarColumnText : vectorColumnText]),
+  ];
+}
+
+function halfText(vector: VectorWidth): string {
+  return { 1: half1Text, 2: half2Text, 4: half4Text }[vector];
+}
+
+const threads: TileMultiplier<ProductTile> = {
+  body: tileBody,
+  work: tileWork,
+  constants: tileConstants,
+  texts: productTexts,
+};
+
+/** What multiplies by a tile: threads, or matrix units. */
+export function multiplierOf(tile: BlockTile, { matrix }: DeviceTraits): TileMultiplier<BlockTile> {
+  return ('matrixRows' in tile ? matrix! : threads) as TileMultiplier<BlockTile>;
+}
+
 /** The shared texts of a product: columns in vectors of a width, and input channels of groups of a size. */
-export function productTexts(
-  { half }: ProductTile,
+export function tileTexts(
+  tile: BlockTile,
   vector: VectorWidth,
-  { groupIn, precision }: Pick<ConvolutionGeometry, 'groupIn' | 'precision'>,
+  { groupIn, precision }: ConvolutionGeometry,
+  order: TileOrder,
+  traits: DeviceTraits,
 ): string[] {
   return [
     ...storedTexts(vector, precision),
-    // TileVector is as wide as Vector.
-    half ? { 1: half1Text, 2: half2Text, 4: half4Text }[vector] : fullText,
     groupIn % 4 === 0 ? inputVectorsText : inputScalarsText,
-    productText,
+    depthText,
+    ...('matrixRows' in tile ? [halfText(vector)] : []),
+    ...multiplierOf(tile, traits).texts(tile, vector, order),
+  ];
+}
+
+/**
+ * The tiles of threads, in float16 where that is wanted, and of matrix units where the traits have such: those of which at least half a
+ * block is filled by a product of one group of so many rows, and the smallest.
+ */
+export function tilesOf(
+  rows: number,
+  { groupOut, groups, precision }: ConvolutionGeometry,
+  { half = false, matrix }: DeviceTraits,
+  halfThreads: boolean,
+): (ProductTile | MatrixTile)[] {
+  const inHalf = half || precision === 'float16';
+  const matrices = inHalf && groups === 1 ? (matrix?.tiles(widestVector(groupOut)) ?? []) : [];
+  return [
+    ...productTiles(rows, groupOut, false, precision),
+    ...(inHalf && halfThreads ? productTiles(rows, groupOut, true, precision) : []),
+    ...matrices.filter((tile) => fills(rows, groupOut, tile)),
   ];
 }
 
 /** The numbers of a form's tile as a tile. */
-export function productTileOf(numbers: Readonly<Record<string, number>>): ProductTile {
+export function productTileOf(numbers: Readonly<Record<string, number>>): ProductTile | MatrixTile {
+  if (numbers.matrixRows) return numbers as unknown as MatrixTile;
   return { ...(numbers as unknown as ProductTile), half: numbers.half === 1 };
+}
+
+/** A tile as the numbers of a form. */
+export function formOfTile(tile: ProductTile | MatrixTile): Pick<Form, 'family' | 'tile'> {
+  if ('half' in tile) return { family: 'tiled', tile: { ...tile, half: tile.half ? 1 : 0 } };
+  return { family: 'matrix', tile: { ...tile } };
 }

@@ -1,7 +1,5 @@
 import splitOutputText from '../../../kernels/conv2d_split_output.wgsl?raw';
 import tiledText from '../../../kernels/conv2d_tiled.wgsl?raw';
-import scalarColumnText from '../../../kernels/shared/column_of_scalars.wgsl?raw';
-import vectorColumnText from '../../../kernels/shared/column_of_vectors.wgsl?raw';
 import inOrderText from '../../../kernels/shared/tile_filters_in_order.wgsl?raw';
 import turnedText from '../../../kernels/shared/tile_filters_turned.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
@@ -14,21 +12,14 @@ import { widestVector } from '../vectors.js';
 import type { Pair } from '../windows.js';
 import { type OutputStep, outputTexts } from './output.js';
 import { type ConvolutionGeometry, geometryConstants, outputPixels } from './shape.js';
-import {
-  type ProductTile,
-  productTexts,
-  productTileOf,
-  productTiles,
-  tileBody,
-  tileConstants,
-  tileWork,
-} from './tileProduct.js';
+import type { BlockTile } from './tileMultiplier.js';
+import { formOfTile, multiplierOf, type ProductTile, productTileOf, tilesOf, tileTexts } from './tileProduct.js';
 
 /** Tile of the convolution by tiles in workgroup memory: rows are output pixels, columns output channels. */
-export interface TiledTile extends ProductTile {
+export type TiledTile<Tile extends BlockTile = ProductTile> = Tile & {
   /** Parts that the reduction is split into, each of which leaves sums in memory; 1 adds up all in registers. */
   readonly splits: number;
-}
+};
 
 /** What a form does with the input, and what with its sums. */
 export interface TiledUse {
@@ -50,34 +41,31 @@ const statisticsPixels = 8;
 export function tiledForms(geometry: ConvolutionGeometry, traits: DeviceTraits, use: TiledUse): OfferedForm[] {
   const machine = machineOf(traits);
   const room = use.split ? (traits.parts ?? traits.scratch ?? Number.POSITIVE_INFINITY) : 0;
-  const cost = (tile: TiledTile): number => machineTime(tiledWork(geometry, tile, traits, use.up), machine);
-  return [false, ...(traits.half || geometry.precision === 'float16' ? [true] : [])].flatMap((half) =>
-    productTiles(phasePixels(geometry, use.up), geometry.groupOut, half, geometry.precision).flatMap((tile) => {
-      const whole = { ...tile, splits: 1 };
-      const steps = stepsOf(geometry, whole, use.up);
-      const split = splitCounts
-        .filter(
-          (splits) =>
-            splits * fewestSteps <= steps && partBytes(geometry, splits) + splits * geometry.windowSumBytes <= room,
-        )
-        .map((splits) => ({ ...tile, splits: Math.ceil(steps / Math.ceil(steps / splits)) }))
-        .map((one) => ({ one, cost: cost(one) }));
-      const cheapest =
-        split.length === 0 ? [] : [split.reduce((best, next) => (next.cost < best.cost ? next : best)).one];
-      return [whole, ...cheapest].map((one) => ({
-        family: 'tiled' as const,
-        tile: { ...one, half: half ? 1 : 0 },
-        work: tiledWork(geometry, one, traits, use.up),
-        body: tileBody(one),
-      }));
-    }),
-  );
+  const cost = (tile: TiledTile<BlockTile>): number => machineTime(tiledWork(geometry, tile, traits, use.up), machine);
+  return tilesOf(phasePixels(geometry, use.up), geometry, traits, true).flatMap((tile) => {
+    const whole = { ...tile, splits: 1 };
+    const steps = stepsOf(geometry, whole, use.up);
+    const split = splitCounts
+      .filter(
+        (splits) =>
+          splits * fewestSteps <= steps && partBytes(geometry, splits) + splits * geometry.windowSumBytes <= room,
+      )
+      .map((splits) => ({ ...tile, splits: Math.ceil(steps / Math.ceil(steps / splits)) }))
+      .map((one) => ({ one, cost: cost(one) }));
+    const cheapest =
+      split.length === 0 ? [] : [split.reduce((best, next) => (next.cost < best.cost ? next : best)).one];
+    return [whole, ...cheapest].map((one) => ({
+      ...formOfTile(one),
+      work: tiledWork(geometry, one, traits, use.up),
+      body: multiplierOf(one, traits).body(one),
+    }));
+  });
 }
 
 /** What the dispatches of a tile have to do. */
 export function tiledWork(
   geometry: ConvolutionGeometry,
-  tile: TiledTile,
+  tile: TiledTile<BlockTile>,
   traits: DeviceTraits,
   up: Pair,
 ): DispatchWork[] {
@@ -91,7 +79,7 @@ export function tiledWork(
   const blocks = pixelBlocks(geometry, tile, up) * channelBlocks(geometry, tile) * groups;
   const multiply = {
     workgroups: blocks * parts,
-    ...tileWork(tile, steps / parts, traits),
+    ...multiplierOf(tile, traits).work(tile, steps / parts, traits),
     longest: (splitSteps * parts) / steps,
     bytes: inputBytes + filterBytes + (splits === 1 ? outputBytes : partBytes(geometry, splits)),
   };
@@ -119,6 +107,7 @@ export function tiledSteps(
   operands: Readonly<Record<string, string>>,
   form: Form,
   { up, turned }: Omit<TiledUse, 'split'>,
+  traits: DeviceTraits,
 ): TiledSteps {
   const tile = productTileOf(form.tile);
   const wholeSteps = stepsOf(geometry, tile, up);
@@ -133,7 +122,8 @@ export function tiledSteps(
     SPLITS: splits,
     SPLIT_STEPS: splitSteps,
   };
-  if (splits === 1) return { steps: [multiplyStep(geometry, constants, operands, tile, { up, turned })], scratch: {} };
+  if (splits === 1)
+    return { steps: [multiplyStep(geometry, constants, operands, tile, { up, turned }, traits)], scratch: {} };
   const { input, filters, adjust, ...rest } = operands;
   const weighted = flags.SUMS === 2 && { adjust: adjust! };
   const partOperands = {
@@ -145,7 +135,7 @@ export function tiledSteps(
   };
   const partGeometry = { ...geometry, outputPrecision: 'float32' } as const;
   const partConstants = { ...constants, ...flagsOfParts(flags) };
-  const parts = multiplyStep(partGeometry, partConstants, partOperands, tile, { up, turned });
+  const parts = multiplyStep(partGeometry, partConstants, partOperands, tile, { up, turned }, traits);
   const behind = { ...rest, ...(flags.ADJUST !== 2 && adjust !== undefined && { adjust }) };
   return {
     steps: [parts, splitOutputStep(geometry, { ...constants, TAP_STEPS: depthSteps(geometry, tile) }, behind)],
@@ -166,23 +156,24 @@ function multiplyStep(
   geometry: ConvolutionGeometry,
   constants: Constants & { readonly SPLITS: number },
   operands: Readonly<Record<string, string>>,
-  tile: ProductTile,
+  tile: BlockTile,
   { up, turned }: Omit<TiledUse, 'split'>,
+  traits: DeviceTraits,
 ): OutputStep {
   const vector = widestVector(geometry.groupOut);
+  const order = { rowsByDepth: false, columnsByDepth: !turned };
   const blocks = { PIXEL_BLOCKS: pixelBlocks(geometry, tile, up), CHANNEL_BLOCKS: channelBlocks(geometry, tile) };
   return {
     kernel: {
       name: 'conv2d_tiled',
       text: tiledText,
       shared: [
-        ...productTexts(tile, vector, geometry),
+        ...tileTexts(tile, vector, geometry, order, traits),
         ...outputTexts(geometry),
-        vector === 1 ? scalarColumnText : vectorColumnText,
         turned ? turnedText : inOrderText,
       ],
     },
-    constants: { ...constants, ...tileConstants(tile), ...blocks },
+    constants: { ...constants, ...multiplierOf(tile, traits).constants(tile, order), ...blocks },
     workgroups: blocks.CHANNEL_BLOCKS * blocks.PIXEL_BLOCKS * up[0] * up[1] * geometry.groups * constants.SPLITS,
     operands,
     outputBlocks: blocks.PIXEL_BLOCKS,
@@ -215,21 +206,21 @@ function partBytes(geometry: ConvolutionGeometry, splits: number): number {
   return tensorBytes(splits, outputPixels(geometry), geometry.outChannels);
 }
 
-function pixelBlocks(geometry: ConvolutionGeometry, tile: ProductTile, up: Pair): number {
+function pixelBlocks(geometry: ConvolutionGeometry, tile: BlockTile, up: Pair): number {
   return Math.ceil(phasePixels(geometry, up) / tile.blockRows);
 }
 
-function channelBlocks(geometry: ConvolutionGeometry, tile: ProductTile): number {
+function channelBlocks(geometry: ConvolutionGeometry, tile: BlockTile): number {
   return Math.ceil(geometry.groupOut / tile.blockColumns);
 }
 
 /** Steps of a filter tap. */
-function depthSteps({ groupIn }: ConvolutionGeometry, { blockDepth }: ProductTile): number {
+function depthSteps({ groupIn }: ConvolutionGeometry, { blockDepth }: BlockTile): number {
   return Math.ceil(groupIn / blockDepth);
 }
 
 /** Steps of the pixels that meet most taps. */
-function stepsOf(geometry: ConvolutionGeometry, tile: ProductTile, up: Pair): number {
+function stepsOf(geometry: ConvolutionGeometry, tile: BlockTile, up: Pair): number {
   return Math.max(1, ...phaseTaps(geometry, up)) * depthSteps(geometry, tile);
 }
 

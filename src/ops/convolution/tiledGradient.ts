@@ -1,25 +1,20 @@
 import tiledText from '../../../kernels/conv2d_filter_gradient_tiled.wgsl?raw';
+import rowFourText from '../../../kernels/shared/tile_row_four.wgsl?raw';
 import type { Form, OfferedForm } from '../forms.js';
 import { type DispatchWork, machineTime } from '../machine.js';
+import type { MatrixTile } from '../matrixUnits.js';
 import type { KernelStep } from '../plan.js';
 import { type DeviceTraits, machineOf } from '../traits.js';
 import { widestVector } from '../vectors.js';
 import { asOneRow, type ConvolutionGeometry, geometryConstants, isPointwise } from './shape.js';
-import {
-  type ProductTile,
-  productTexts,
-  productTileOf,
-  productTiles,
-  tileBody,
-  tileConstants,
-  tileWork,
-} from './tileProduct.js';
+import type { BlockTile } from './tileMultiplier.js';
+import { formOfTile, multiplierOf, type ProductTile, productTileOf, tilesOf, tileTexts } from './tileProduct.js';
 
 /** Tile of a filter gradient in workgroup memory: rows are input channels of filter taps, columns output channels. */
-interface TiledGradientTile extends ProductTile {
+type TiledGradientTile = (ProductTile | MatrixTile) & {
   /** Output pixels that a workgroup adds up: a multiple of the tile's depth. */
   readonly slicePixels: number;
-}
+};
 
 /** Pixels after which the sum of a slice loses digits. */
 const longestSlice = 1024;
@@ -33,11 +28,8 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
   const cost = (tile: TiledGradientTile): number => machineTime(tiledGradientWork(geometry, tile, traits), machine);
   const fewest = Math.ceil(pixels / longestSlice);
   const most = (traits.scratch ?? Number.POSITIVE_INFINITY) / geometry.filterBytes;
-  const { precision } = geometry;
-  const products = [false, ...(precision === 'float16' ? [true] : [])].flatMap((half) =>
-    productTiles(4 * rowFours(geometry), geometry.groupOut, half, precision),
-  );
-  return products.map((product) => {
+  const halfThreads = geometry.precision === 'float16';
+  return tilesOf(4 * rowFours(geometry), geometry, traits, halfThreads).map((product) => {
     const { blockDepth } = product;
     const tiles = [fewest, ...sliceCounts]
       .filter((slices) => slices === fewest || (slices > fewest && pixels / slices >= shortestSlice && slices <= most))
@@ -45,7 +37,7 @@ export function tiledGradientForms(geometry: ConvolutionGeometry, traits: Device
     const costs = tiles.map(cost);
     const tile = tiles[costs.indexOf(Math.min(...costs))]!;
     const work = tiledGradientWork(geometry, tile, traits);
-    return { family: 'tiled', tile: { ...tile, half: tile.half ? 1 : 0 }, work, body: tileBody(tile) };
+    return { ...formOfTile(tile), work, body: multiplierOf(tile, traits).body(tile) };
   });
 }
 
@@ -64,7 +56,7 @@ export function tiledGradientWork(
   const slices = Math.ceil(outPixels(geometry) / tile.slicePixels);
   const multiply = {
     workgroups: blocksOf(geometry, tile) * slices,
-    ...tileWork(tile, tile.slicePixels / tile.blockDepth, traits),
+    ...multiplierOf(tile, traits).work(tile, tile.slicePixels / tile.blockDepth, traits),
     bytes: inputBytes + outputBytes + slices * filterBytes,
   };
   if (slices === 1) return [multiply];
@@ -72,8 +64,16 @@ export function tiledGradientWork(
   return [multiply, { ...sum, bytes: (slices + 1) * filterBytes }];
 }
 
+/** Rows and columns lie side by side in memory, pixel by pixel. */
+const order = { rowsByDepth: true, columnsByDepth: true };
+
 /** The kernel by tiles; operands input, gradient, and the given one for `output`. */
-export function tiledGradientStep(given: ConvolutionGeometry, form: Form, output: string): KernelStep {
+export function tiledGradientStep(
+  given: ConvolutionGeometry,
+  form: Form,
+  traits: DeviceTraits,
+  output: string,
+): KernelStep {
   // Places of pixels take no division then.
   const geometry = isPointwise(given) ? asOneRow(given) : given;
   const tile = { ...productTileOf(form.tile), slicePixels: form.tile.slicePixels! };
@@ -81,11 +81,15 @@ export function tiledGradientStep(given: ConvolutionGeometry, form: Form, output
     kernel: {
       name: 'conv2d_filter_gradient_tiled',
       text: tiledText,
-      shared: productTexts(tile, widestVector(geometry.groupOut), geometry),
+      shared: [
+        ...tileTexts(tile, widestVector(geometry.groupOut), geometry, order, traits),
+        // Matrix units bring their own.
+        ...(form.family === 'tiled' ? [rowFourText] : []),
+      ],
     },
     constants: {
       ...geometryConstants(geometry),
-      ...tileConstants(tile),
+      ...multiplierOf(tile, traits).constants(tile, order),
       IN_BLOCKS: inBlocks(geometry, tile),
       OUT_BLOCKS: outBlocks(geometry, tile),
       SLICE_PIXELS: tile.slicePixels,
@@ -104,14 +108,14 @@ function rowFours({ kernel, groupIn }: ConvolutionGeometry): number {
   return kernel[0] * kernel[1] * Math.ceil(groupIn / 4);
 }
 
-function inBlocks(geometry: ConvolutionGeometry, { blockRows }: ProductTile): number {
+function inBlocks(geometry: ConvolutionGeometry, { blockRows }: BlockTile): number {
   return Math.ceil((4 * rowFours(geometry)) / blockRows);
 }
 
-function outBlocks({ groupOut }: ConvolutionGeometry, { blockColumns }: ProductTile): number {
+function outBlocks({ groupOut }: ConvolutionGeometry, { blockColumns }: BlockTile): number {
   return Math.ceil(groupOut / blockColumns);
 }
 
-function blocksOf(geometry: ConvolutionGeometry, tile: ProductTile): number {
+function blocksOf(geometry: ConvolutionGeometry, tile: BlockTile): number {
   return inBlocks(geometry, tile) * outBlocks(geometry, tile) * geometry.groups;
 }
