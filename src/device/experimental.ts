@@ -1,8 +1,8 @@
 /** Features of drafts, which may change with any browser: of WebGPU's names what is behind `chromium-experimental-`. */
-export const experimentalFeatures = ['subgroup-matrix'] as const;
+export type ExperimentalFeature = 'subgroup-matrix';
 
-/** One of them. */
-export type ExperimentalFeature = (typeof experimentalFeatures)[number];
+/** All of them. */
+export const experimentalFeatures: readonly ExperimentalFeature[] = ['subgroup-matrix'];
 
 /** WebGPU's name of a feature of a draft. */
 export function draftFeature(name: ExperimentalFeature): GPUFeatureName {
