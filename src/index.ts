@@ -3,6 +3,7 @@
 export { type AdapterDescription, describeAdapter } from './device/adapter.js';
 export { type BufferUsage, bufferUsage, readBuffer } from './device/buffers.js';
 export type { RequestDeviceOptions } from './device/device.js';
+export type { ExperimentalFeature } from './device/experimental.js';
 export { type ImageSource, imageTexture } from './device/images.js';
 export type {} from './device/webgpu.js';
 export {

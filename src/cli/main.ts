@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { experimentalFeatures } from '../device/device.js';
+import { experimentalFeatures } from '../device/experimental.js';
 import { networkNames } from '../models/networkByName.js';
 import { reportFailure } from '../terminal/failure.js';
 import { endUnread } from '../terminal/interrupt.js';

@@ -1,4 +1,5 @@
 import { DeviceLostError, DisposedError, type ICError } from '../errors.js';
+import type { ExperimentalFeature } from './experimental.js';
 import { numericLimits } from './limits.js';
 
 /** Why a device was lost. */
@@ -20,14 +21,6 @@ export const usefulFeatures = ['subgroups', 'subgroup-size-control', 'shader-f16
 /** TypeScript's own types of WebGPU do not name it yet. */
 const sizeControl = 'subgroup-size-control' as GPUFeatureName;
 
-/** Features of drafts, which may change with any browser: of WebGPU's names what is behind `chromium-experimental-`. */
-export const experimentalFeatures = ['subgroup-matrix'] as const;
-
-/** WebGPU's name of a feature of a draft. */
-export function draftFeature(name: (typeof experimentalFeatures)[number]): GPUFeatureName {
-  return `chromium-experimental-${name}` as GPUFeatureName;
-}
-
 /** How a device is asked for. */
 export interface RequestDeviceOptions {
   /** The device's label, for messages; `ic-networks` where left out. */
@@ -38,7 +31,7 @@ export interface RequestDeviceOptions {
    * Features of drafts that it shall have: `subgroup-matrix` for the matrix units of GPUs, which multiply in float16. None where
    * left out. A browser shows them behind a flag, Chrome behind `--enable-unsafe-webgpu`.
    */
-  readonly experimental?: readonly (typeof experimentalFeatures)[number][] | undefined;
+  readonly experimental?: readonly ExperimentalFeature[] | undefined;
 }
 
 function usable(adapter: GPUAdapter): GPUFeatureName[] {
@@ -67,21 +60,20 @@ function watch(device: GPUDevice): Watch {
  * Asks for a device with all of the adapter's limits, not WebGPU's small defaults, and with those of the features
  * `subgroups`, `subgroup-size-control`, `shader-f16` and `timestamp-query` that the adapter has.
  *
+ * @param drafts - experimental features, which the adapter has
  * @throws DeviceLostError where the adapter gives no device, for example because it has given one before.
  */
 export async function requestDevice(
   adapter: GPUAdapter,
-  { label = 'ic-networks', without = [], experimental = [] }: RequestDeviceOptions = {},
+  { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
+  drafts: readonly GPUFeatureName[] = [],
 ): Promise<GPUDevice> {
   // The control of their size would bring subgroups with it.
   const missing: readonly string[] = without.includes('subgroups') ? [...without, sizeControl] : without;
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: [
-        ...usable(adapter).filter((feature) => !missing.includes(feature)),
-        ...experimental.map(draftFeature),
-      ],
+      requiredFeatures: [...usable(adapter).filter((feature) => !missing.includes(feature)), ...drafts],
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);

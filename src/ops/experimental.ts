@@ -1,11 +1,6 @@
 import { isSoftware } from '../device/adapter.js';
-import {
-  destroyDevice,
-  draftFeature,
-  type RequestDeviceOptions,
-  requestDevice,
-  subgroupsOf,
-} from '../device/device.js';
+import { destroyDevice, type RequestDeviceOptions, requestDevice, subgroupsOf } from '../device/device.js';
+import { draftFeature } from '../device/experimental.js';
 import { matrixConfigurations } from '../device/matrixUnits.js';
 import { UnsupportedError } from '../errors.js';
 import { matrixUnits } from './convolution/matrixProduct.js';
@@ -17,11 +12,12 @@ import { knowMatrixUnits } from './traits.js';
  * @throws UnsupportedError where the adapter does not have them, or not what kernels need of them; DeviceLostError where it gives no device.
  */
 export async function requestExperimental(adapter: GPUAdapter, options: RequestDeviceOptions): Promise<GPUDevice> {
-  const lacking = options.experimental!.map(draftFeature).find((feature) => !adapter.features.has(feature));
+  const drafts = options.experimental!.map(draftFeature);
+  const lacking = drafts.find((feature) => !adapter.features.has(feature));
   if (lacking) throw unsupported(`an adapter with the feature ${lacking}`);
   const configurations = matrixConfigurations(adapter.info);
   if (configurations.length === 0) throw unsupported('matrix units for float16 with float32 sums');
-  const device = await requestDevice(adapter, options);
+  const device = await requestDevice(adapter, options, drafts);
   const subgroups = subgroupsOf(device);
   if (!subgroups || !device.features.has('shader-f16')) {
     destroyDevice(device);

@@ -106,6 +106,11 @@ describe('icnet info', () => {
     expect(ended.stdout).toMatch(/^maxBufferSize +[\d,]+$/m);
   });
 
+  it('is refused by name what the adapter does not have of drafts', async () => {
+    const args = ['info', '--adapter', 'software', '--experimental', 'subgroup-matrix'];
+    expectLine(await icnet.run(args), 'chromium-experimental-subgroup-matrix');
+  });
+
   it('lists what there is where nothing has the name', async () => {
     expectLine(await icnet.run(['info', '--adapter', 'nonsense']), '"nonsense"', 'SwiftShader');
   });

@@ -37,9 +37,9 @@ const mostInvocations = 256;
 
 /**
  * Multiply-adds that matrix units make while threads make one. By the makers' white papers it is two on GeForce cards of Ampere, with
- * float32 sums, four on RDNA 3 without dual issue, and fifteen on an H100. A processor multiplies, and converts besides.
+ * float32 sums, four on RDNA 3 without dual issue, and fifteen on an H100; measured on llvmpipe, which converts besides, a third.
  */
-const rates = { gpu: 4, software: 0.5 };
+const rates = { gpu: 4, software: 0.3 };
 
 /** In multiply-adds of a thread, as those of tiles of threads. */
 const costs = { read: 2, load: 10, step: 24, output: 10 };

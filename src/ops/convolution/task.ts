@@ -199,8 +199,7 @@ function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): Ou
     const tile = form.tile as unknown as BlockTile;
     return depthwiseStep(geometry, flags, bindings, tile, up, turned);
   }
-  if (form.family === 'tiled' || form.family === 'matrix')
-    return tiledSteps(geometry, flags, bindings, form, task, traits).steps[0]!;
+  if (form.family === 'tiled') return tiledSteps(geometry, flags, bindings, form, task, traits).steps[0]!;
   return {
     kernel: {
       name: 'conv2d_naive',

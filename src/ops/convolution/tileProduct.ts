@@ -207,12 +207,13 @@ export function tilesOf(
 
 /** The numbers of a form's tile as a tile. */
 export function productTileOf(numbers: Readonly<Record<string, number>>): ProductTile | MatrixTile {
-  if (numbers.matrixRows) return numbers as unknown as MatrixTile;
   return { ...(numbers as unknown as ProductTile), half: numbers.half === 1 };
 }
 
 /** A tile as the numbers of a form. */
 export function formOfTile(tile: ProductTile | MatrixTile): Pick<Form, 'family' | 'tile'> {
-  if ('half' in tile) return { family: 'tiled', tile: { ...tile, half: tile.half ? 1 : 0 } };
-  return { family: 'matrix', tile: { ...tile } };
+  return {
+    family: 'matrixRows' in tile ? 'matrix' : 'tiled',
+    tile: { ...tile, half: Number('half' in tile && tile.half) },
+  };
 }
