@@ -301,7 +301,7 @@ describe('Training', () => {
       await page.goto(`${demo.address}#train`);
       await chooseSmallTraining(page, 50);
       await page.selectOption('[name=depth]', '14');
-      expect(await page.textContent('#name-ic')).toBe('IC-ResNet-14');
+      expect(await page.textContent('#settings-summary')).toContain('ResNet-14 of width 4, 1 race of 50 steps');
       await page.evaluate(() => {
         for (const id of ['start', 'reset']) document.getElementById(id)!.click();
       });

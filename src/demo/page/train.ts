@@ -364,7 +364,11 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     const teaching = distillation && recent.plain.step < steps;
     const step = teaching ? recent.plain.step : Math.min(...networks.map(({ role }) => recent[role].step));
     const ofRaces = seeds > 1 ? `Race ${race + 1} of ${seeds}. ` : '';
-    const at = `${ofRaces}${teaching ? 'The plain network first. ' : ''}Step ${grouped(step)} of ${grouped(steps)}`;
+    const joined = networks.filter(({ role }) => recent[role].step > 0);
+    const early = race === 0 && !distillation && joined.length > 0 && joined.length < networks.length;
+    const at = early
+      ? `${displayName(joined[0]!.name)} at step ${grouped(recent[joined[0]!.role].step)}, the others catch up once they are compiled`
+      : `${ofRaces}${teaching ? 'The plain network first. ' : ''}Step ${grouped(step)} of ${grouped(steps)}`;
     fill(done / all);
     const perSecond = pace.perSecond();
     const speed = perSecond
