@@ -1,9 +1,9 @@
 /** What the page asks of the worker, and what the worker tells it. Types alone: both sides stay apart. */
 
-/** The two networks that train side by side. */
-export type Role = 'ic' | 'plain';
+/** The networks that race: an IC network, the plain one of its size, and a deeper plain one. */
+export type Role = 'ic' | 'plain' | 'deep';
 
-export const roles: readonly Role[] = ['ic', 'plain'];
+export const roles: readonly Role[] = ['ic', 'plain', 'deep'];
 
 export interface TrainingSettings {
   readonly depth: number;
@@ -14,6 +14,10 @@ export interface TrainingSettings {
   readonly steps: number;
   readonly optimiser: 'adamW' | 'sgd';
   readonly learningRate: number;
+  /** Races one after another, each from another start and in another order of the pictures. */
+  readonly seeds: number;
+  /** A deeper plain network races, too. */
+  readonly deeper: boolean;
   /** The plain network trains first and then teaches the IC network (weak logit distillation). */
   readonly distillation: boolean;
   /** Activations and gradients in float16. */
@@ -27,7 +31,8 @@ export interface PlacedFile {
 }
 
 export type DataSource =
-  | { readonly kind: 'drawn' }
+  /** Handwriting made up in the page, clear or in changing light. */
+  | { readonly kind: 'drawn' | 'lit' }
   /** The folder's address, ending in a slash. */
   | { readonly kind: 'mnist'; readonly address: string }
   | { readonly kind: 'files'; readonly files: readonly PlacedFile[] };
@@ -53,13 +58,25 @@ export interface NetworkDescription {
   readonly step: number;
 }
 
+/** How a network did on the test pictures behind its last step. */
+export interface TestResult {
+  readonly role: Role;
+  readonly seed: number;
+  /** Share of wrong answers. */
+  readonly error: number;
+  readonly images: number;
+}
+
 export interface TrainingOverview {
   readonly data: DataDescription;
   readonly networks: readonly NetworkDescription[];
-  readonly steps: number;
-  readonly batch: number;
-  /** The plain network trains to its end before the other one starts. */
-  readonly distillation: boolean;
+  readonly settings: TrainingSettings;
+  /** Of the first race; the others count up from it. */
+  readonly firstSeed: number;
+  /** Of the race that it starts with. */
+  readonly seed: number;
+  /** Of races before. */
+  readonly tests: readonly TestResult[];
 }
 
 export type TrainingPhase = 'idle' | 'compiling' | 'training' | 'paused' | 'recovering' | 'testing' | 'done' | 'failed';
@@ -261,6 +278,8 @@ export interface Calls {
   saveCheckpoint(role: Role): NamedFile;
   /** Goes on from checkpoints of one network or both; what of the settings they hold wins. */
   loadCheckpoints(request: { readonly files: readonly File[]; readonly settings: TrainingSettings }): TrainingOverview;
+  /** Goes on with a training that was kept, by its id. */
+  continueTraining(id: string): TrainingOverview;
   listModels(): ModelDescription[];
   openModel(file: File): ModelDescription;
   classify(question: Question): Answer;
@@ -280,7 +299,10 @@ export type CallReply<Name extends CallName> = ReturnType<Calls[Name]>;
 /** What the worker tells unasked. */
 export interface Notices {
   phase: { readonly phase: TrainingPhase; readonly detail?: string };
-  compiling: { readonly compiled: number; readonly total: number };
+  /** Kernels of a network. */
+  compiling: { readonly role: Role; readonly compiled: number; readonly total: number };
+  /** The next race has begun. */
+  seed: { readonly seed: number };
   /** Losses and shares of right answers of consecutive steps. */
   steps: {
     readonly role: Role;
@@ -290,7 +312,7 @@ export interface Notices {
   };
   /** Training goes on from this step: what came behind it is gone. */
   rewound: { readonly role: Role; readonly step: number };
-  tested: { readonly role: Role; readonly accuracy: number; readonly images: number };
+  tested: TestResult;
   /** Dispatches timed. */
   measuring: { readonly done: number; readonly total: number };
   /** What is measured now. */

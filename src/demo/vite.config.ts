@@ -20,7 +20,7 @@ export default defineConfig({
   worker: { format: 'es' },
   // Vite does not look for dependencies in workers; one that is found late reloads the page.
   optimizeDeps: { entries: ['index.html', 'worker/main.ts'] },
-  plugins: [serveMnist(), serviceWorker()],
+  plugins: [serveMnist(), previewAddress(process.env.DEMO_ADDRESS), serviceWorker()],
 });
 
 /** Serves MNIST, from the development dependency, to this machine alone; a build does not hold it. */
@@ -44,6 +44,15 @@ function serveMnist(): Plugin {
         createReadStream(path).pipe(response);
       });
     },
+  };
+}
+
+/** Previews of links want whole addresses: where the page is going to lie, if that is known. */
+function previewAddress(address: string | undefined): Plugin {
+  return {
+    name: 'preview-address',
+    transformIndexHtml: (html) =>
+      address ? html.replace('content="./preview.png"', `content="${new URL('preview.png', address)}"`) : html,
   };
 }
 

@@ -132,9 +132,9 @@ describe('Training', () => {
       await writeFile(join(folder, 'data_batch_1.bin'), cifarFile(labels));
       const { page, complaints } = await openPage(browser, { acceptDownloads: true });
       await page.goto(`${demo.address}#train`);
+      await chooseSmallTraining(page, steps);
       await drop(page, join(folder, 'data_batch_1.bin'));
       await untilText(page, '#data-status', '1 file, read when you start');
-      await chooseSmallTraining(page, steps);
       await page.selectOption('[name=adjust]', 'input');
       await page.selectOption('[name=optimiser]', 'sgd');
       expect(await page.inputValue('[name=learningRate]')).toBe('0.1');
@@ -166,12 +166,12 @@ describe('Training', () => {
       await page.click('#tab-train');
       await page.focus('#pause');
       await untilPhase(page, 'done');
-      expect(await page.textContent(':focus')).toBe('Train again');
+      expect(await page.textContent(':focus')).toBe('Race again');
 
       expect(await statusOf(page)).toBe('Done, 300 steps of 16 pictures');
       expect(await page.getAttribute('#progress', 'aria-valuenow')).toBe('100');
       for (const role of ['ic', 'plain'] as const) {
-        expect(await page.textContent(`#test-${role}`)).toMatch(/ % of 10 test pictures$/);
+        expect(await page.textContent(`#test-${role}`)).toMatch(/ % of 10 test pictures wrong$/);
         for (const chart of ['loss', 'accuracy'] as const) {
           expect(await pixelsOfCurve(page, chart, role), `${chart} of ${role}`).toBeGreaterThan(100);
         }
@@ -181,6 +181,90 @@ describe('Training', () => {
       const { network, training } = decodeCheckpoint(new Uint8Array(await readFile(await file.path())));
       expect(network.layers.map((layer) => layer.kind === 'convolution' && layer.adjust)).toContain('input');
       expect(training).toMatchObject({ step: steps, batch: 16, optimiser: 'sgd', distillation: 'mse' });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    8 * minutes,
+  );
+
+  it(
+    'races from one start after another, says the difference with its spread, and shares it as a link and a picture',
+    async () => {
+      const permissions = ['clipboard-read', 'clipboard-write'];
+      const { page, complaints } = await openPage(browser, { acceptDownloads: true, permissions });
+      await page.goto(`${demo.address}#train`);
+      await page.waitForSelector('#chart-loss canvas');
+      expect(await page.textContent('#verdict')).toMatch(/^Recorded: .*95 % interval/);
+      await chooseSmallTraining(page, 20);
+      await page.fill('[name=seeds]', '2');
+      await page.check('[name=deeper]');
+      expect(await page.textContent('#settings-summary')).toContain(
+        'changed: ResNet-8 of width 4, 2 races of 20 steps',
+      );
+      await page.click('#start');
+      await untilText(page, '#training-status', /^Race 2 of 2/);
+      await untilPhase(page, 'done');
+      expect(await statusOf(page)).toBe('Done, 2 races of 20 steps of 16 pictures');
+      const said = await page.textContent('#verdict .verdict-words');
+      expect(said).toMatch(/IC-ResNet-8 .*95 % interval [+−±][\d.]+ to [+−±][\d.]+ points, 2 races/);
+      expect(await page.locator('#verdict .dot').count()).toBe(4);
+      expect(await page.textContent('#test-deep')).toMatch(/of 2,000 test pictures wrong, mean of 2$/);
+      for (const role of ['ic', 'plain', 'deep'] as const) {
+        expect(await pixelsOfCurve(page, 'loss', role), `loss of ${role}`).toBeGreaterThan(100);
+      }
+      await expectAccessible(page, 'raced');
+
+      await page.click('#copy-link');
+      await untilText(page, '#share-status', /^Copied/);
+      const link = await page.evaluate(() => navigator.clipboard.readText());
+      const [picture] = await Promise.all([page.waitForEvent('download'), page.click('#save-picture')]);
+      const png = await readFile(await picture.path());
+      expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1200, 630]);
+
+      const visitor = await openPage(browser);
+      await visitor.page.goto(link);
+      await untilText(visitor.page, '#verdict .source', /^From the link/);
+      expect(await visitor.page.textContent('#verdict .verdict-words')).toBe(said);
+      expect(await visitor.page.inputValue('[name=steps]')).toBe('20');
+      await expectAccessible(visitor.page, 'shared');
+      expect([...complaints, ...visitor.complaints]).toEqual([]);
+      await visitor.page.context().close();
+      await page.context().close();
+    },
+    8 * minutes,
+  );
+
+  it(
+    'offers to go on where a reload ended it, and not while another tab trains it',
+    async () => {
+      const { page, complaints } = await openPage(browser);
+      await page.goto(`${demo.address}#train`);
+      await chooseSmallTraining(page, 5000);
+      await page.click('#start');
+      await untilPhase(page, 'training');
+      await until(page, 'it trains on', async () => (await stepOf(page)) > 30);
+      await until(page, 'it is kept', () => page.evaluate(isKept));
+      const other = await page.context().newPage();
+      await other.goto(`${demo.address}#train`);
+      await other.waitForTimeout(3000);
+      expect(await other.locator('#kept').isVisible()).toBe(false);
+
+      await page.reload();
+      await page.waitForSelector('#kept:not([hidden])');
+      expect(await page.textContent('#kept-text')).toMatch(/^A training stopped .* ago, of 5,000 steps each/);
+      await expectAccessible(page, 'offered');
+      await page.click('#kept-continue');
+      await untilPhase(page, 'training');
+      expect(await page.inputValue('[name=width]')).toBe('4');
+      await until(page, 'it goes on', async () => (await stepOf(page)) > 1);
+      expect(await lossOf(page, 'plain')).toBeLessThan(Math.log(10));
+      await other.reload();
+      await other.waitForTimeout(3000);
+      expect(await other.locator('#kept').isVisible()).toBe(false);
+
+      await page.click('#reset');
+      await untilPhase(page, 'idle');
+      expect(await page.evaluate(isKept)).toBe(false);
       expect(complaints).toEqual([]);
       await page.context().close();
     },
@@ -199,21 +283,25 @@ describe('Training', () => {
           await writeFile(join(folder, 'pictures', name, `${index}.png`), plainPng(40 + index, 30, colour));
         }
       }
+      // Of IDX files the content counts, not the name.
+      const halves: string[] = [];
       for (const [half, side] of [
-        ['train', 28],
-        ['t10k', 14],
+        ['learn', 28],
+        ['test', 14],
       ] as const) {
-        await writeFile(
-          join(folder, `${half}-images-idx3-ubyte`),
-          idxFile([9, side, side], new Uint8Array(9 * side ** 2)),
-        );
-        await writeFile(join(folder, `${half}-labels-idx1-ubyte`), idxFile([9], new Uint8Array(9)));
+        for (const [kind, content] of [
+          ['pictures', idxFile([9, side, side], new Uint8Array(9 * side ** 2))],
+          ['digits', idxFile([9], new Uint8Array(9))],
+        ] as const) {
+          halves.push(join(folder, `${half}.${kind}`));
+          await writeFile(halves.at(-1)!, content);
+        }
       }
       const { page, complaints } = await openPage(browser);
       await page.goto(`${demo.address}#train`);
       await chooseSmallTraining(page, 50);
       await page.selectOption('[name=depth]', '14');
-      expect(await page.textContent('#name-ic')).toBe('IC-ResNet-14');
+      expect(await page.textContent('#settings-summary')).toContain('ResNet-14 of width 4, 1 race of 50 steps');
       await page.evaluate(() => {
         for (const id of ['start', 'reset']) document.getElementById(id)!.click();
       });
@@ -223,9 +311,6 @@ describe('Training', () => {
       expect(await troubleText(page)).toContain('Choose or drop the files');
       await page.click('#trouble button');
 
-      const halves = ['train', 't10k'].flatMap((half) =>
-        ['images-idx3', 'labels-idx1'].map((kind) => join(folder, `${half}-${kind}-ubyte`)),
-      );
       await drop(page, ...halves);
       await untilText(page, '#data-status', '4 files, read when you start');
       await page.click('#start');
@@ -236,7 +321,7 @@ describe('Training', () => {
       await drop(page, join(folder, 'pictures'));
       await untilText(page, '#data-status', '40 files, read when you start');
       await page.click('#start');
-      await untilText(page, '#training-status', /Compiling kernels, \d+ of/);
+      await untilText(page, '#training-status', /Before the first step, your GPU’s driver compiles the kernels/);
       expect(await page.textContent('#data-status')).toContain(
         '36 pictures of 32 × 32 to learn from, 4 to test with, 2 classes',
       );
@@ -250,6 +335,21 @@ describe('Training', () => {
     5 * minutes,
   );
 });
+
+/** Whether the browser keeps a training. */
+function isKept(): Promise<boolean> {
+  return new Promise((done, fail) => {
+    const request = indexedDB.open('ic-networks demo');
+    request.onerror = () => fail(request.error);
+    request.onsuccess = () => {
+      const found = request.result.transaction('standings').objectStore('standings').count();
+      found.onsuccess = () => {
+        request.result.close();
+        done(found.result > 0);
+      };
+    };
+  });
+}
 
 /** The pixels of a chart in the colour of a network's curve. */
 function pixelsOfCurve(page: Page, chart: 'loss' | 'accuracy', role: Role): Promise<number> {
@@ -265,6 +365,6 @@ function pixelsOfCurve(page: Page, chart: 'loss' | 'accuracy', role: Role): Prom
         colour.every((value, channel) => Math.abs(data[4 * pixel + channel]! - value) < 24);
       return Array.from({ length: data.length / 4 }, near).filter(Boolean).length;
     },
-    role === 'ic' ? 'accent' : 'plain',
+    role === 'ic' ? 'accent' : role,
   );
 }

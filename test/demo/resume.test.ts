@@ -15,9 +15,13 @@ const settings: TrainingSettings = {
   steps: 400,
   optimiser: 'adamW',
   learningRate: 0.01,
+  seeds: 5,
+  deeper: true,
   distillation: false,
   half: false,
 };
+/** Of what goes on from checkpoints. */
+const single = { ...settings, seeds: 1, deeper: false };
 const train = drawnDigits('drawn', 4, 1);
 const data = { train, test: train, classes: [], notes: [] };
 const training = { step: 7, steps: 90, seed: 5, batch: 16, dataset: 'drawn', optimiser: 'sgd' } as const;
@@ -35,6 +39,8 @@ describe('The networks of a training', () => {
     const networks = settingsNetworks({ ...settings, adjust: 'input' }, train);
     expect(networks.ic).toEqual(cifarResNet({ ...options, ic: true, adjust: 'input' }));
     expect(networks.plain).toEqual(cifarResNet({ ...options, ic: false }));
+    expect(networks.deep).toEqual(cifarResNet({ ...options, depth: 14, ic: false }));
+    expect(settingsNetworks({ ...settings, deeper: false }, train)).not.toHaveProperty('deep');
   });
 
   it('are, from one checkpoint, its network and the other form of it', () => {
@@ -46,11 +52,11 @@ describe('The networks of a training', () => {
 });
 
 describe('A training from checkpoints', () => {
-  it('takes what they say, and the rest from the settings', () => {
+  it('takes what they say, and the rest from the settings, as one race of two', () => {
     const task = resumedTask([checkpoint({ training })], settings, 1, data);
     expect(task.seed).toBe(5);
-    expect(task.settings).toEqual({ ...settings, batch: 16, steps: 90, optimiser: 'sgd' });
-    expect(resumedTask([checkpoint({})], settings, 1, data)).toMatchObject({ seed: 1, settings });
+    expect(task.settings).toEqual({ ...single, batch: 16, steps: 90, optimiser: 'sgd' });
+    expect(resumedTask([checkpoint({})], settings, 1, data)).toMatchObject({ seed: 1, settings: single });
     const mixed = checkpoint({ training: { ...training, precision: 'float16' } });
     expect(resumedTask([mixed], settings, 1, data).settings.half).toBe(true);
   });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
+import type { Role } from '../../src/demo/protocol.js';
 
 /* What tests of the demo do with its page. */
 
@@ -70,14 +71,26 @@ export async function stepOf(page: Page): Promise<number> {
   return Number(/[Ss]tep ([\d,]+)/.exec(await statusOf(page))?.[1]?.replaceAll(',', '') ?? Number.NaN);
 }
 
-export async function lossOf(page: Page, role: 'ic' | 'plain'): Promise<number> {
+export async function lossOf(page: Page, role: Role): Promise<number> {
   return Number.parseFloat((await page.locator(`#loss-${role}`).textContent())!);
 }
 
+/** One race of an IC and a plain network, on clear handwriting. */
 export async function chooseSmallTraining(page: Page, steps: number): Promise<void> {
+  await openSettings(page);
+  await page.selectOption('[name=data]', 'drawn');
+  await page.fill('[name=seeds]', '1');
+  await page.uncheck('[name=deeper]');
   await page.selectOption('[name=width]', '4');
   await page.selectOption('[name=batch]', '16');
   await page.fill('[name=steps]', `${steps}`);
+}
+
+/** Shows the single settings of a training. */
+export async function openSettings(page: Page): Promise<void> {
+  await page.locator('#all-settings').evaluate((details: HTMLDetailsElement) => {
+    details.open = true;
+  });
 }
 
 /** Drops files and folders of this machine on the page, as a visitor does: dragged over it first. */

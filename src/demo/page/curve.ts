@@ -1,7 +1,10 @@
-/** A number by step and its running mean; null for steps that were not seen here. */
+/** A number by step; null for steps that were not seen here. */
+export type Values = readonly (number | null)[];
+
+/** A number by step and its running mean. */
 export interface Curve {
-  readonly values: readonly (number | null)[];
-  readonly means: readonly (number | null)[];
+  readonly values: Values;
+  readonly means: Values;
   /** Puts values in from a step on, in place of what was there. */
   append(first: number, added: Iterable<number>): void;
   /** Forgets the values from a step on. */
@@ -38,4 +41,22 @@ export function createCurve(): Curve {
     },
     cut,
   };
+}
+
+/** Points at steps that divide a training evenly, by step. */
+export function spread(points: readonly number[], steps: number): Values {
+  const values = Array<number | null>(steps).fill(null);
+  points.forEach((value, point) => {
+    values[Math.round(((steps - 1) * point) / (points.length - 1))] = value;
+  });
+  return values;
+}
+
+/** Step by step the mean of the curves that have a value there. */
+export function meanOf(curves: readonly Values[]): Values {
+  const length = Math.max(0, ...curves.map((curve) => curve.length));
+  return Array.from({ length }, (_, step) => {
+    const own = curves.flatMap((curve) => curve[step] ?? []);
+    return own.length > 0 ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
+  });
 }

@@ -1,5 +1,5 @@
 import { call } from '../engine.js';
-import type { DataSource, PlacedFile } from '../protocol.js';
+import type { DataDescription, DataSource, PlacedFile } from '../protocol.js';
 import { byId } from './dom.js';
 import { grouped } from './numbers.js';
 
@@ -12,6 +12,10 @@ export interface DataFields {
    */
   ready(): Promise<void>;
   takeFiles(files: readonly PlacedFile[]): void;
+  /** Shows what belongs to the kind of data that the form says now. */
+  show(): void;
+  /** Shows what the worker holds now that it was not made to by these fields. */
+  describe(data: DataDescription): void;
 }
 
 /** Where the development server has MNIST; the static page asks. */
@@ -23,10 +27,14 @@ export function setUpData(form: HTMLFormElement): DataFields {
   const status = byId('data-status');
   let files: readonly PlacedFile[] = [];
   let held = '';
+  /** The choice that the status describes. */
+  let described = '';
 
   const show = (): void => {
     byId('data-files').hidden = choice.value !== 'files';
     byId('data-mnist').hidden = choice.value !== 'mnist' || servedMnist !== '';
+    if (described === choice.value) return;
+    described = '';
     status.textContent =
       choice.value === 'files' && files.length > 0
         ? `${files.length === 1 ? '1 file' : `${grouped(files.length)} files`}, read when you start`
@@ -36,11 +44,11 @@ export function setUpData(form: HTMLFormElement): DataFields {
     if (chosen.length === 0) return;
     files = chosen;
     held = '';
+    described = '';
     choice.value = 'files';
     show();
   };
 
-  choice.addEventListener('change', show);
   for (const [button, input] of [
     ['choose-files', 'files'],
     ['choose-folder', 'folder'],
@@ -66,19 +74,29 @@ export function setUpData(form: HTMLFormElement): DataFields {
         if (files.length === 0) throw new Error('Choose or drop the files of a data set first.');
         return { kind: 'files', files };
       default:
-        return { kind: 'drawn' };
+        return { kind: choice.value as 'drawn' | 'lit' };
     }
   }
 
+  const describe = ({ name, trainImages, testImages, height, width, classes, notes }: DataDescription): void => {
+    described = choice.value;
+    status.textContent = `${name}: ${grouped(trainImages)} pictures of ${width} × ${height} to learn from, ${grouped(testImages)} to test with, ${classes.length} classes${notes.map((note) => `. ${note}`).join('')}`;
+  };
+
   return {
     takeFiles,
+    show,
+    describe(data) {
+      held = '';
+      describe(data);
+    },
     async ready() {
       const wanted = source();
       const key = JSON.stringify(wanted);
       if (key === held) return;
-      const { name, trainImages, testImages, height, width, classes, notes } = await call('useData', wanted);
+      const data = await call('useData', wanted);
       held = key;
-      status.textContent = `${name}: ${grouped(trainImages)} pictures of ${width} × ${height} to learn from, ${grouped(testImages)} to test with, ${classes.length} classes${notes.map((note) => `. ${note}`).join('')}`;
+      describe(data);
     },
   };
 }

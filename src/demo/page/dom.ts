@@ -34,6 +34,16 @@ export function onceAFrame(work: () => void): () => void {
   };
 }
 
+/** A colour of the page as canvases take it: what `light-dark()` comes to in a place. */
+export function resolvedColour(property: string, place: HTMLElement): string {
+  const probe = document.createElement('i');
+  probe.style.color = `var(${property})`;
+  place.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 /** Does work once at a time: who asks meanwhile makes it be done once more behind. */
 export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let working = false;

@@ -7,6 +7,7 @@ const origins: Record<ModelName, string> = {
   shipped: 'comes with the page',
   ic: 'in training here',
   plain: 'in training here',
+  deep: 'in training here',
   file: 'from your file',
 };
 

@@ -1,14 +1,21 @@
+import '../style/train.css';
 import { call, listen } from '../engine.js';
-import { type Role, roles, type TrainingOverview, type TrainingPhase } from '../protocol.js';
+import { type Role, roles, type TestResult, type TrainingOverview, type TrainingPhase } from '../protocol.js';
 import type { Chart } from './charts.js';
 import { setUpData } from './data.js';
 import { byId, download } from './dom.js';
+import { setUpKept } from './kept.js';
 import { displayName } from './names.js';
-import { duration, figures, grouped, percent } from './numbers.js';
+import { duration, figures, grouped, percent, scaled } from './numbers.js';
 import { createPace } from './pace.js';
-import { readSettings } from './settings.js';
+import { type PresetName, presets, type RaceSettings } from './presets.js';
+import type { RaceResult } from './raceResult.js';
+import { recordedRace } from './recorded.js';
+import { presetOf, readSettings, writeSettings } from './settings.js';
+import { queryOf, readQuery } from './share.js';
 import html from './train.html?raw';
 import { hideTrouble, showError, showTrouble } from './trouble.js';
+import { showVerdict } from './verdict.js';
 
 /** Steps over which a network's numbers are averaged. */
 const recentSteps = 20;
@@ -17,6 +24,12 @@ interface Recent {
   step: number;
   losses: number[];
   accuracies: number[];
+}
+
+/** A result with what the page says of where it comes from. */
+interface Shown {
+  readonly result: RaceResult;
+  readonly source: string;
 }
 
 /** The part of the page that trains. */
@@ -34,23 +47,33 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
   let charts: { readonly loss: Chart; readonly accuracy: Chart } | undefined;
   let phase: TrainingPhase = 'idle';
   let overview: TrainingOverview | undefined;
+  let seed = 1;
+  let tests: readonly TestResult[] = [];
   let recent = emptyRecent();
+  /** When the wait for the first step began. */
+  let waitingSince = 0;
   /** For a reset ahead of the worker's part, which the worker ends itself. */
   let loading: AbortController | undefined;
+  /** What came with the page's address. */
+  const shared = readQuery(location.search);
+  const isShared = !!shared && shared.tests.length > 0;
 
-  const { ready: dataReady, takeFiles } = setUpData(form);
-  form.addEventListener('change', () => {
-    if (phase === 'idle') nameNetworks(form);
+  const dataFields = setUpData(form);
+  if (shared) writeSettings(form, shared.settings);
+  form.addEventListener('change', ({ target }) => {
+    const { name, value } = target as HTMLInputElement;
+    if (name === 'preset') writeSettings(form, presets[value as PresetName]);
+    if (name === 'optimiser') {
+      (form.elements.namedItem('learningRate') as HTMLInputElement).value = value === 'sgd' ? '0.1' : '0.01';
+    }
+    showSettings();
   });
   form.addEventListener('submit', (event) => event.preventDefault());
-  (form.elements.namedItem('optimiser') as HTMLSelectElement).addEventListener('change', () => {
-    const rate = form.elements.namedItem('learningRate') as HTMLInputElement;
-    rate.value = readSettings(form).optimiser === 'sgd' ? '0.1' : '0.01';
-  });
 
   start.addEventListener('click', () => {
-    if (phase === 'compiling' || !form.reportValidity()) return;
-    begin(() => call('startTraining', readSettings(form)));
+    if (phase === 'compiling') return;
+    if (!form.checkValidity()) byId<HTMLDetailsElement>('all-settings').open = true;
+    if (form.reportValidity()) begin(() => call('startTraining', trainingSettings()));
   });
   pause.addEventListener('click', () => {
     call(phase === 'paused' ? 'resumeTraining' : 'pauseTraining').catch(showError);
@@ -76,11 +99,38 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     picker.value = '';
     if (files.length > 0) loadCheckpoints(files);
   });
+  byId('copy-link').addEventListener('click', async () => {
+    const address = new URL(`${queryOf(readSettings(form), shown().result.tests)}#train`, location.href).href;
+    try {
+      await navigator.clipboard.writeText(address);
+      byId('share-status').textContent = 'Copied. Who opens it sees these results, and can race with these settings.';
+    } catch {
+      byId('share-status').textContent = address;
+    }
+  });
+  byId('save-picture').addEventListener('click', async () => {
+    const { drawResult } = await import('./picture.js');
+    const { result, source } = shown();
+    const canvas = drawResult(result, source, byId('curves').hidden ? undefined : charts?.loss.canvas, section);
+    canvas.toBlob((blob) => blob && download('ic-networks-race.png', blob, 'image/png'));
+  });
+  const kept = setUpKept((id, data) => {
+    writeSettings(form, { data });
+    begin(() => call('continueTraining', id), true);
+  });
 
   listen('phase', ({ phase: entered, detail }) => enter(entered, detail));
   listen('compiling', ({ compiled, total }) => {
-    say(`Compiling kernels, ${compiled} of ${total}`);
+    if (phase !== 'compiling') return;
+    say(`Before the first step, your GPU’s driver compiles the kernels: ${waited()}`);
     fill(compiled / total);
+  });
+  listen('seed', ({ seed: next }) => {
+    seed = next;
+    charts?.loss.next();
+    charts?.accuracy.next();
+    recent = emptyRecent();
+    showProgress();
   });
   listen('steps', ({ role, first, losses, accuracies }) => {
     charts?.loss.append(role, first, losses);
@@ -91,6 +141,7 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     own.accuracies = [...own.accuracies, ...accuracies].slice(-recentSteps);
     pace.add(losses.length);
     showNumbers(role);
+    showSaving(role);
     showProgress();
   });
   listen('rewound', ({ role, step }) => {
@@ -98,19 +149,30 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     charts?.accuracy.cut(role, step);
     recent[role].step = step;
   });
-  listen('tested', ({ role, accuracy, images }) => {
-    byId(`test-${role}`).textContent = ` · ${percent(accuracy, 2)} of ${grouped(images)} test pictures`;
+  listen('tested', (test) => {
+    tests = [...tests.filter(({ role, seed: own }) => role !== test.role || own !== test.seed), test];
+    showResult();
   });
   listen('trouble', showTrouble);
-  nameNetworks(form);
+  showSettings();
+  showBefore().catch(showError);
 
   function loadCheckpoints(files: readonly File[]): void {
-    begin(() => call('loadCheckpoints', { files, settings: readSettings(form) }));
+    begin(() => call('loadCheckpoints', { files, settings: trainingSettings() }));
   }
 
-  /** Starts a training that `ask` asks the worker for. */
-  async function begin(ask: () => Promise<TrainingOverview>): Promise<void> {
+  function trainingSettings(): Omit<RaceSettings, 'data'> {
+    const { data: _, ...settings } = readSettings(form);
+    return settings;
+  }
+
+  /** Starts a training that `ask` asks the worker for; one that was kept has its data with it. */
+  async function begin(ask: () => Promise<TrainingOverview>, hasData = false): Promise<void> {
     hideTrouble();
+    kept.hide();
+    overview = undefined;
+    tests = [];
+    waitingSince = performance.now();
     enter('compiling');
     say('Loading the core and the pictures');
     loading = new AbortController();
@@ -119,20 +181,20 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     try {
       await prepareCharts();
       recent = emptyRecent();
+      seed = 1;
       pace.clear();
-      for (const role of roles) byId(`test-${role}`).textContent = '';
-      charts!.loss.clear(readSettings(form).steps);
-      charts!.accuracy.clear(readSettings(form).steps);
-      await dataReady();
+      clearCharts(readSettings(form).steps);
+      if (!hasData) await dataFields.ready();
       signal.throwIfAborted();
       loading = undefined;
       overview = await ask();
-      charts!.loss.clear(overview.steps);
-      charts!.accuracy.clear(overview.steps);
-      for (const { role, name, step } of overview.networks) {
-        byId(`name-${role}`).textContent = displayName(name);
-        recent[role].step = step;
-      }
+      ({ seed, tests } = overview);
+      writeSettings(form, overview.settings);
+      if (hasData) dataFields.describe(overview.data);
+      showSettings();
+      clearCharts(overview.settings.steps);
+      for (const { role, step } of overview.networks) recent[role].step = step;
+      showResult();
     } catch (error) {
       if (signal.aborted) return;
       enter('idle');
@@ -143,10 +205,84 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
   async function prepareCharts(): Promise<void> {
     if (charts) return;
     const { createChart } = await import('./charts.js');
-    charts = {
+    charts ??= {
       loss: createChart(byId('chart-loss'), 'loss'),
       accuracy: createChart(byId('chart-accuracy'), 'accuracy'),
     };
+  }
+
+  function clearCharts(steps: number): void {
+    byId('curves').hidden = false;
+    charts!.loss.clear(steps);
+    charts!.accuracy.clear(steps);
+    byId('curves-note').textContent = readSettings(form).seeds > 1 ? 'Thin: the mean of the races before.' : '';
+  }
+
+  /** What the page shows while nothing trains: what an address brought, or the recorded race. */
+  async function showBefore(): Promise<void> {
+    showResult();
+    await prepareCharts();
+    if (phase !== 'idle') return;
+    // A link holds no curves.
+    byId('curves').hidden = isShared;
+    if (isShared) return;
+    const { settings, losses, accuracies } = recordedRace;
+    charts!.loss.showRecorded(losses, settings.steps);
+    charts!.accuracy.showRecorded(accuracies, settings.steps);
+    byId('curves-note').textContent = `Recorded: the mean of ${settings.seeds} races.`;
+  }
+
+  /** The result that there is: of this training, of the address, or the recorded one. */
+  function shown(): Shown {
+    if (phase !== 'idle' && overview) {
+      const { networks, settings, data } = overview;
+      const races = settings.seeds === 1 ? '1 race' : `${settings.seeds} races`;
+      return {
+        result: { networks, tests },
+        source: `Yours: ${data.name}, ${races} of ${grouped(settings.steps)} steps`,
+      };
+    }
+    if (phase !== 'idle')
+      return { result: { networks: namedNetworks(readSettings(form)), tests: [] }, source: 'Yours' };
+    if (shared && isShared) {
+      const networks = namedNetworks(readSettings(form));
+      return {
+        result: { networks, tests: shared.tests },
+        source: 'From the link that you opened; start to race them here',
+      };
+    }
+    const { data, settings, adapter, date } = recordedRace;
+    const day = new Date(date).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+    const source = `Recorded: ${data}, ${settings.seeds} races of ${settings.steps} steps, ${adapter}, ${day}`;
+    return { result: recordedRace, source };
+  }
+
+  function showResult(): void {
+    const { result, source } = shown();
+    showVerdict(byId('verdict'), result, source);
+    for (const role of roles) {
+      showNumbers(role);
+      const network = result.networks.find((one) => one.role === role);
+      if (network) byId(`name-${role}`).textContent = displayName(network.name);
+      byId(`cost-${role}`).textContent = network?.multiplyAdds
+        ? `${scaled(network.multiplyAdds)} multiply-adds a picture`
+        : '';
+    }
+    byId('score-deep').hidden = !result.networks.some(({ role }) => role === 'deep');
+  }
+
+  /** What follows from the form: its preset, the networks' names, the places for data. */
+  function showSettings(): void {
+    const settings = readSettings(form);
+    const preset = presetOf(settings);
+    for (const radio of form.querySelectorAll<HTMLInputElement>('[name=preset]'))
+      radio.checked = radio.value === preset;
+    const { depth, width, steps, seeds } = settings;
+    const races = seeds === 1 ? '1 race' : `${seeds} races`;
+    byId('settings-summary').textContent =
+      `${preset ? '' : 'changed: '}ResNet-${depth} of width ${width}, ${races} of ${grouped(steps)} steps`;
+    dataFields.show();
+    if (phase === 'idle') showResult();
   }
 
   function enter(entered: TrainingPhase, detail?: string): void {
@@ -158,7 +294,7 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     start.hidden = running || phase === 'paused';
     // Not `disabled`, which would take the focus away.
     start.ariaDisabled = String(phase === 'compiling');
-    start.textContent = phase === 'done' || phase === 'failed' ? 'Train again' : 'Start training';
+    start.textContent = phase === 'done' || phase === 'failed' ? 'Race again' : 'Start the race';
     pause.hidden = !running && phase !== 'paused';
     pause.textContent = phase === 'paused' ? 'Go on' : 'Pause';
     pause.className = phase === 'paused' ? 'primary' : '';
@@ -166,11 +302,17 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     // Who pressed a button that is gone now is at the one in its place.
     if (pressed?.hidden || pressed?.disabled) (start.hidden ? pause : start).focus();
     for (const field of form.elements) (field as HTMLInputElement).disabled = busy || phase === 'paused';
-    for (const role of roles)
-      byId<HTMLButtonElement>(`save-${role}`).disabled = !['training', 'paused', 'done', 'testing'].includes(phase);
+    for (const role of roles) showSaving(role);
     if (phase !== 'training') pace.clear();
-    if (phase === 'idle') nameNetworks(form);
+    if (phase === 'idle') forget();
     showProgress(detail);
+  }
+
+  function forget(): void {
+    overview = undefined;
+    tests = [];
+    recent = emptyRecent();
+    showBefore().catch(showError);
   }
 
   function say(text: string): void {
@@ -182,33 +324,55 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     progress.setAttribute('aria-valuenow', `${Math.round(share * 100)}`);
   }
 
+  function waited(): string {
+    return duration((performance.now() - waitingSince) / 1000);
+  }
+
+  /** A network can be saved once it has trained. */
+  function showSaving(role: Role): void {
+    const trains = phase === 'training' || phase === 'paused' || phase === 'testing' || phase === 'done';
+    byId<HTMLButtonElement>(`save-${role}`).disabled = !trains || recent[role].step === 0;
+  }
+
+  /** How it does in training; where it does not train, how it did in the tests. */
   function showNumbers(role: Role): void {
     const { losses, accuracies } = recent[role];
-    byId(`loss-${role}`).textContent = losses.length > 0 ? mean(losses).toFixed(3) : '–';
-    byId(`accuracy-${role}`).textContent = accuracies.length > 0 ? percent(mean(accuracies)) : '–';
+    const own = shown().result.tests.filter((test) => test.role === role);
+    const error = percent(mean(own.map((test) => test.error)), 2);
+    const of = `of ${grouped(own[0]?.images ?? 0)} test pictures wrong${own.length > 1 ? `, mean of ${own.length}` : ''}`;
+    const live = losses.length > 0;
+    const tested = own.length > 0;
+    byId(`live-${role}`).hidden = !live;
+    byId(`loss-${role}`).textContent = live ? mean(losses)!.toFixed(3) : '–';
+    byId(`big-${role}`).textContent = live ? percent(mean(accuracies)) : tested ? error : '–';
+    byId(`unit-${role}`).textContent = live || !tested ? 'of the batch right' : of;
+    byId(`test-${role}`).textContent = live && tested ? ` · ${error} ${of}` : '';
   }
 
   function showProgress(detail?: string): void {
     if (phase === 'idle') {
-      for (const role of roles) {
-        recent = emptyRecent();
-        showNumbers(role);
-        byId(`test-${role}`).textContent = '';
-      }
       fill(0);
       say('Nothing is loaded before you start.');
       return;
     }
     if (!overview || phase === 'compiling') return;
-    const { steps, batch, distillation } = overview;
-    const done = recent.ic.step + recent.plain.step;
+    const { settings, networks, firstSeed } = overview;
+    const { steps, batch, distillation, seeds } = settings;
+    const race = seed - firstSeed;
+    const done = race * networks.length * steps + networks.reduce((sum, { role }) => sum + recent[role].step, 0);
+    const all = seeds * networks.length * steps;
     const teaching = distillation && recent.plain.step < steps;
-    const step = teaching ? recent.plain.step : Math.min(recent.ic.step, recent.plain.step);
-    const at = `${teaching ? 'The plain network first. ' : ''}Step ${grouped(step)} of ${grouped(steps)}`;
-    fill(done / (2 * steps));
+    const step = teaching ? recent.plain.step : Math.min(...networks.map(({ role }) => recent[role].step));
+    const ofRaces = seeds > 1 ? `Race ${race + 1} of ${seeds}. ` : '';
+    const joined = networks.filter(({ role }) => recent[role].step > 0);
+    const early = race === 0 && !distillation && joined.length > 0 && joined.length < networks.length;
+    const at = early
+      ? `${displayName(joined[0]!.name)} at step ${grouped(recent[joined[0]!.role].step)}, the others catch up once they are compiled`
+      : `${ofRaces}${teaching ? 'The plain network first. ' : ''}Step ${grouped(step)} of ${grouped(steps)}`;
+    fill(done / all);
     const perSecond = pace.perSecond();
     const speed = perSecond
-      ? ` · ${figures(perSecond)} steps/s · ${grouped(Math.round(perSecond * batch))} pictures/s · ${duration((2 * steps - done) / perSecond)} left`
+      ? ` · ${figures(perSecond)} steps/s · ${grouped(Math.round(perSecond * batch))} pictures/s · ${duration((all - done) / perSecond)} left`
       : '';
     const texts: Record<TrainingPhase, string> = {
       idle: '',
@@ -216,8 +380,8 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
       training: at + speed,
       paused: `Paused. ${at}`,
       recovering: `The GPU was lost. Going on from the last checkpoint, in memory. ${at}`,
-      testing: 'Testing on pictures that neither has seen',
-      done: `Done, ${grouped(steps)} steps of ${batch} pictures`,
+      testing: `${ofRaces}Testing on pictures that none has seen`,
+      done: `Done, ${seeds > 1 ? `${seeds} races of ` : ''}${grouped(steps)} steps of ${batch} pictures`,
       failed: 'Stopped',
     };
     say(detail ?? texts[phase]);
@@ -228,22 +392,32 @@ export function setUpTrain(section: HTMLElement): { show(): void } {
     if (section.hidden) return;
     const checkpoints = files.filter(({ path }) => path.endsWith('.safetensors'));
     if (checkpoints.length > 0) loadCheckpoints(checkpoints.map(({ file }) => file));
-    else takeFiles(files);
+    else {
+      dataFields.takeFiles(files);
+      showSettings();
+    }
   });
-  return { show() {} };
+  return {
+    show() {
+      if (phase === 'idle') kept.offer().catch(showError);
+    },
+  };
 }
 
 function emptyRecent(): Record<Role, Recent> {
   const empty = (): Recent => ({ step: 0, losses: [], accuracies: [] });
-  return { ic: empty(), plain: empty() };
+  return { ic: empty(), plain: empty(), deep: empty() };
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function mean(values: readonly number[]): number | undefined {
+  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
 }
 
-function nameNetworks(form: HTMLFormElement): void {
-  const { depth } = readSettings(form);
-  byId('name-ic').textContent = `IC-ResNet-${depth}`;
-  byId('name-plain').textContent = `ResNet-${depth}`;
+/** What the networks of settings are called, before anything of them is made. */
+function namedNetworks({ depth, deeper }: RaceSettings): RaceResult['networks'] {
+  return [
+    { role: 'ic', name: `ic-resnet${depth}` },
+    { role: 'plain', name: `resnet${depth}` },
+    ...(deeper ? [{ role: 'deep' as const, name: `resnet${depth + 6}` }] : []),
+  ];
 }

@@ -3,7 +3,10 @@ import type { Page } from 'playwright-core';
 import { launchBrowser, openPage } from '../../../test/support/browser.js';
 import { serveDemo } from '../../../test/support/demo.js';
 
-/* Takes the pictures of the demo that the documentation shows: desktop and phone, light and dark. */
+/*
+ * Takes the pictures of the demo that the documentation shows, desktop and phone, light and dark, and the one that previews of
+ * links to the page show.
+ */
 
 const folder = 'docs';
 const desktop = { width: 1180, height: 860 };
@@ -13,16 +16,15 @@ const patience = 20 * 60_000;
 const demo = await serveDemo();
 const browser = await launchBrowser();
 try {
-  const { page } = await openPage(browser, { viewport: desktop, colorScheme: 'light', reducedMotion: 'reduce' });
+  const looks = { viewport: desktop, colorScheme: 'light', reducedMotion: 'reduce', acceptDownloads: true } as const;
+  const { page } = await openPage(browser, looks);
   page.setDefaultTimeout(patience);
   await page.goto(`${demo.address}#train`);
-  await page.selectOption('[name=width]', '8');
-  await page.selectOption('[name=batch]', '32');
-  await page.fill('[name=steps]', '240');
-  await page.click('#start');
-  await page.waitForFunction(() => document.body.dataset.phase === 'done');
-  await take(page, 'train', 'light', desktop);
-  await take(page, 'train-phone', 'dark', phone);
+  await page.waitForSelector('#chart-loss canvas');
+  const [preview] = await Promise.all([page.waitForEvent('download'), page.click('#save-picture')]);
+  await preview.saveAs(join('src', 'demo', 'public', 'preview.png'));
+  await take(page, 'train', 'light', { width: 1180, height: 1480 });
+  await take(page, 'train-phone', 'dark', { ...phone, height: 1640 });
 
   await page.setViewportSize(desktop);
   await page.click('#tab-try');

@@ -8,7 +8,11 @@ export default defineConfig({
     ssr: true,
     minify: false,
     rollupOptions: {
-      input: { checkpoint: 'src/demo/scripts/checkpoint.ts', screenshots: 'src/demo/scripts/screenshots.ts' },
+      input: {
+        checkpoint: 'src/demo/scripts/checkpoint.ts',
+        race: 'src/demo/scripts/race.ts',
+        screenshots: 'src/demo/scripts/screenshots.ts',
+      },
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
     },
   },

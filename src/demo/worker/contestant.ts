@@ -8,8 +8,9 @@ import { createTrainer, type Trainer, type TrainerOptions } from '../../train/tr
 import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
 import type { NetworkDescription, Role, TrainingSettings } from '../protocol.js';
 import type { TrainingData } from './datasets.js';
+import type { RacingNetworks } from './networks.js';
 
-/** One of the networks that train side by side. */
+/** One of the networks that race. */
 export interface Contestant {
   readonly role: Role;
   readonly state: NetworkState;
@@ -22,10 +23,11 @@ export interface Contestant {
 /** What a training is made of. */
 export interface TrainingTask {
   readonly settings: TrainingSettings;
+  /** Of the first race. */
   readonly seed: number;
   readonly data: TrainingData;
   /** What those without a checkpoint start as. */
-  readonly networks: Readonly<Record<Role, Network>>;
+  readonly networks: RacingNetworks;
 }
 
 /** How a teacher's logits lead: by the mean squared difference, less and less through the first half of the steps. */
@@ -52,11 +54,12 @@ export async function createContestant(
   const { settings, seed, data } = task;
   const { teacher, ...rest } = hooks;
   const normalisation = checkpoint?.normalisation ?? channelStatistics(data.train);
-  const state = checkpoint ? restoreState(device, checkpoint) : freshState(device, task.networks[role], seed);
+  const state = checkpoint ? restoreState(device, checkpoint) : freshState(device, task.networks[role]!, seed);
   try {
     const trainer = await createTrainer(state, {
       ...trainerOptions(settings, seed),
       ...rest,
+      tuning: indexedDBTuningStore(),
       ...(teacher && { distillation: { ...lesson, teacher, end: Math.ceil(settings.steps / 2) } }),
       dataset: data.train,
       normalisation,
@@ -69,13 +72,15 @@ export async function createContestant(
   }
 }
 
-function freshState(device: GPUDevice, network: Network, seed: number): NetworkState {
+/** A network as it is at the start of a race. */
+export function freshState(device: GPUDevice, network: Network, seed: number): NetworkState {
   const state = createState(device, network);
   writeState(state, initialParameters(network, seed));
   return state;
 }
 
-function trainerOptions(
+/** How every network of a race is trained. */
+export function trainerOptions(
   { batch, steps, optimiser, learningRate, half }: TrainingSettings,
   seed: number,
 ): Omit<TrainerOptions, 'dataset' | 'normalisation'> {
@@ -85,7 +90,6 @@ function trainerOptions(
     steps,
     seed,
     precision: half ? 'float16' : 'float32',
-    tuning: indexedDBTuningStore(),
     schedule: { kind: 'cosine', warmUp: Math.floor(steps / 20) },
     optimiser: kind === 'sgd' ? { kind, learningRate, momentum: 0.9, weightDecay: 1e-4 } : { kind, learningRate },
   };
@@ -96,9 +100,10 @@ export function checkpointOf({ state, trainer, normalisation }: Contestant): Pro
   return encodeCheckpoint(state, { trainer, normalisation });
 }
 
-export function describeContestant({ role, state, trainer }: Contestant): NetworkDescription {
-  const { name, parameters, multiplyAdds } = summarise(state.network);
-  return { role, name, parameters, multiplyAdds, step: trainer.step };
+/** What the page shows of a network; `step` is where its training stands. */
+export function describeNetwork(role: Role, network: Network, step: number): NetworkDescription {
+  const { name, parameters, multiplyAdds } = summarise(network);
+  return { role, name, parameters, multiplyAdds, step };
 }
 
 export function disposeContestant({ trainer, state }: Contestant): void {

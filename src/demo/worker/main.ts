@@ -19,6 +19,7 @@ const handlers: Handlers = {
   resetTraining: async () => (await race()).resetTraining(),
   saveCheckpoint: async (role) => (await race()).saveCheckpoint(role),
   loadCheckpoints: async (request) => (await race()).loadCheckpoints(request),
+  continueTraining: async (id) => (await race()).continueTraining(id),
   listModels,
   openModel,
   classify,

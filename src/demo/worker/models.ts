@@ -6,7 +6,7 @@ import { summarise } from '../../models/summary.js';
 import { decodeCheckpoint, restoreState } from '../../train/checkpoint.js';
 import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
 import digitsAddress from '../models/digits.safetensors?url';
-import type { ModelDescription, ModelName } from '../protocol.js';
+import { type ModelDescription, type ModelName, type Role, roles } from '../protocol.js';
 import { trainingContestant } from './contestants.js';
 import { gpuDevice } from './gpu.js';
 
@@ -46,7 +46,7 @@ export async function openModel(file: File): Promise<ModelDescription> {
 
 /** The models that there are now. */
 export async function listModels(): Promise<ModelDescription[]> {
-  const trained = (['ic', 'plain'] as const).flatMap((role) => {
+  const trained = roles.flatMap((role) => {
     const contestant = trainingContestant(role);
     return contestant ? [describe(role, contestant.state.network, contestant.classes)] : [];
   });
@@ -68,7 +68,7 @@ export function modelNamed(name: ModelName): Promise<Model> {
 async function renewed(name: ModelName, before: Promise<Model> | undefined): Promise<Model> {
   const device = await gpuDevice();
   const known = await before?.catch(() => undefined);
-  const contestant = name === 'ic' || name === 'plain' ? trainingContestant(name) : undefined;
+  const contestant = isRole(name) ? trainingContestant(name) : undefined;
   const current = known?.state.device === device && (!contestant || known.state === contestant.state);
   if (known && current) return known;
   if (known) free(known);
@@ -76,7 +76,7 @@ async function renewed(name: ModelName, before: Promise<Model> | undefined): Pro
 }
 
 async function compile(device: GPUDevice, name: ModelName): Promise<Model> {
-  if (name === 'ic' || name === 'plain') {
+  if (isRole(name)) {
     const contestant = trainingContestant(name);
     if (!contestant) throw new Error('There is no training; start one first.');
     const { state, normalisation } = contestant;
@@ -92,6 +92,10 @@ async function compile(device: GPUDevice, name: ModelName): Promise<Model> {
     state.dispose();
     throw error;
   }
+}
+
+function isRole(name: ModelName): name is Role {
+  return (roles as readonly ModelName[]).includes(name);
 }
 
 function inferenceOf(state: NetworkState): Promise<InferenceNetwork> {

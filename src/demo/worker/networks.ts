@@ -2,25 +2,37 @@ import type { Network } from '../../graph/network.js';
 import type { ImageDataset } from '../../io/dataset.js';
 import { finished, hasICConvolutions, plainForm } from '../../models/icForm.js';
 import { cifarResNet } from '../../models/resnet.js';
-import type { Role, TrainingSettings } from '../protocol.js';
+import type { TrainingSettings } from '../protocol.js';
+
+/** A network, its other form, and one that is deeper where there is one. */
+export interface RacingNetworks {
+  readonly ic: Network;
+  readonly plain: Network;
+  readonly deep?: Network;
+}
+
+/** To the next of the family: one more block in each of its three groups. */
+const deeperBy = 6;
 
 /** The networks that the settings ask for. */
 export function settingsNetworks(
-  { depth, width, stemStride, adjust }: TrainingSettings,
+  { depth, width, stemStride, adjust, deeper }: TrainingSettings,
   { height, width: pictureWidth, channels, classes }: ImageDataset,
-): Record<Role, Network> {
+): RacingNetworks {
   const input = { height, width: pictureWidth, channels };
-  return twins(cifarResNet({ depth, width, stemStride, ic: false, input, classes }), adjust);
+  const plainOf = (layers: number): Network =>
+    cifarResNet({ depth: layers, width, stemStride, ic: false, input, classes });
+  return { ...twins(plainOf(depth), adjust), ...(deeper && { deep: plainOf(depth + deeperBy) }) };
 }
 
 /** A network and its other form; `adjust` is that of an IC form that is made here. */
-export function twins(network: Network, adjust: TrainingSettings['adjust']): Record<Role, Network> {
+export function twins(network: Network, adjust: TrainingSettings['adjust']): RacingNetworks {
   return roleOf(network) === 'ic'
     ? { ic: network, plain: plainForm(network) }
     : { ic: finished({ ic: true, adjust }, network), plain: network };
 }
 
 /** Which of the two a network is. */
-export function roleOf(network: Network): Role {
+export function roleOf(network: Network): 'ic' | 'plain' {
   return hasICConvolutions(network) ? 'ic' : 'plain';
 }

@@ -36,7 +36,9 @@ const errorKinds = {
 /** An error in a form that crosses to the page. */
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof ICError) {
-    const { message, operation, parameter } = error;
+    const { operation, parameter, expected, got } = error;
+    // Without the function that refused, which tells a visitor nothing.
+    const message = `${parameter}: expected ${expected}, got ${got}`;
     const name = Object.entries(errorKinds).find(([, Kind]) => error instanceof Kind)?.[0] ?? 'ICError';
     return { name, message, operation, parameter };
   }

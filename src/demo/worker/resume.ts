@@ -6,7 +6,7 @@ import { roleOf, twins } from './networks.js';
 
 /**
  * The training that goes on from checkpoints: what they say wins over the settings, and a rival without a checkpoint is the
- * other form of the first one's network.
+ * other form of the first one's network. It is a single race of the two.
  */
 export function resumedTask(
   checkpoints: readonly Checkpoint[],
@@ -15,7 +15,8 @@ export function resumedTask(
   data: TrainingData,
 ): TrainingTask {
   const networks = twins(checkpoints[0]!.network, settings.adjust);
-  return checkpoints.reduce<TrainingTask>(goingOn, { settings, seed, data, networks });
+  const single = { ...settings, seeds: 1, deeper: false };
+  return checkpoints.reduce<TrainingTask>(goingOn, { settings: single, seed, data, networks });
 }
 
 function goingOn(task: TrainingTask, { network, training }: Checkpoint): TrainingTask {

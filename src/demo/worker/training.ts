@@ -1,19 +1,21 @@
 import { whenLost } from '../../device/device.js';
 import { DeviceLostError, FormatError } from '../../errors.js';
-import { decodeCheckpoint } from '../../train/checkpoint.js';
+import { type Checkpoint, decodeCheckpoint } from '../../train/checkpoint.js';
 import { compileEvaluation } from '../../train/evaluation.js';
-import { type NamedFile, type Role, roles, type TrainingOverview, type TrainingPhase } from '../protocol.js';
+import type { Standing } from '../keptRaces.js';
+import type { NamedFile, Role, TestResult, TrainingOverview, TrainingPhase } from '../protocol.js';
 import {
   type Contestant,
   checkpointOf,
   createContestant,
-  describeContestant,
+  describeNetwork,
   disposeContestant,
   type TrainingTask,
 } from './contestant.js';
 import { provideContestants, trainingContestant } from './contestants.js';
 import { describeData } from './datasets.js';
 import { gpuDevice, onDeviceLoss } from './gpu.js';
+import type { Keeper } from './keeper.js';
 import { tell, troubleOf } from './post.js';
 
 /** Milliseconds between two looks at whether to pause; the steps in between follow each other without a wait. */
@@ -24,14 +26,30 @@ const saveEvery = 4000;
 const testBatch = 100;
 /** Milliseconds until a loss is taken for granted that the browser does not own up to. */
 const longestDoubt = 3000;
+/** In the order in which they are made: the plain network is the quickest to compile, and a teacher is there before its pupil. */
+const order: readonly Role[] = ['plain', 'ic', 'deep'];
 
-/** A training of both networks, from its start to its reset. */
+/** Networks being made, one after another. */
+interface Building {
+  readonly whole: Promise<void>;
+  /** Whether all are there. */
+  ended: boolean;
+  fault?: unknown;
+}
+
+/** A training, from its start to its reset: races of the same networks with one seed after another. */
 interface Session {
   readonly task: TrainingTask;
+  readonly keeper: Keeper;
   /** The last checkpoints; of networks that are yet to start, none. */
   readonly saved: Map<Role, Uint8Array>;
   readonly resetting: AbortController;
-  contestants: readonly Contestant[];
+  contestants: Contestant[];
+  /** Of the race before: who looks at them is not left alone between two races. */
+  before: readonly Contestant[];
+  building: Building | undefined;
+  seed: number;
+  tests: readonly TestResult[];
   pausing: AbortController;
   /** Ends when the loop has stopped, for whatever reason. */
   running: Promise<void>;
@@ -40,7 +58,7 @@ interface Session {
 }
 
 let session: Session | undefined;
-provideContestants(() => session?.contestants ?? []);
+provideContestants(() => (session ? [...session.contestants, ...session.before] : []));
 
 onDeviceLoss(() => {
   const lost = session;
@@ -49,44 +67,61 @@ onDeviceLoss(() => {
   if (lost.phase === 'paused' || lost.phase === 'done') lost.running = recover(lost, lost.phase);
 });
 
-/** Starts both networks, each from the checkpoint given for it. */
+/**
+ * Starts the networks, each from the checkpoint given for it; the answer comes when the first one can train, and the others
+ * join as they are compiled.
+ */
 export async function startTraining(
   task: TrainingTask,
-  checkpoints: ReadonlyMap<Role, Uint8Array> = new Map(),
+  { seed, checkpoints, tests }: Standing,
+  keeper: Keeper,
 ): Promise<TrainingOverview> {
   await resetTraining();
   const started: Session = {
     task,
+    keeper,
     saved: new Map(checkpoints),
     resetting: new AbortController(),
     contestants: [],
+    before: [],
+    building: undefined,
+    seed,
+    tests,
     pausing: new AbortController(),
     running: Promise.resolve(),
     phase: 'compiling',
-    savedAt: 0,
+    savedAt: performance.now(),
   };
   session = started;
+  enter(started, 'compiling');
   try {
     await build(started);
     started.resetting.signal.throwIfAborted();
   } catch (error) {
-    disposeAll(started);
+    await disposeAll(started);
+    keeper.release();
     if (session === started) {
       enter(started, 'failed');
       session = undefined;
     }
     throw error;
   }
-  const { steps, batch, distillation } = task.settings;
-  const overview = {
-    data: describeData(task.data),
-    networks: started.contestants.map(describeContestant),
-    steps,
-    batch,
-    distillation,
-  };
   started.running = keepTraining(started);
-  return overview;
+  return overviewOf(started);
+}
+
+function overviewOf({ task, saved, seed, tests }: Session): TrainingOverview {
+  const { data, settings } = task;
+  const networks = rolesOf(task).map((role) => {
+    const bytes = saved.get(role);
+    const checkpoint = bytes && decodeCheckpoint(bytes, `${role} checkpoint`);
+    return describeNetwork(role, checkpoint?.network ?? task.networks[role]!, checkpoint?.training?.step ?? 0);
+  });
+  return { data: describeData(data), networks, settings, firstSeed: task.seed, seed, tests };
+}
+
+function rolesOf({ networks }: TrainingTask): Role[] {
+  return order.filter((role) => networks[role]);
 }
 
 /** Stops behind the step in work. */
@@ -122,7 +157,8 @@ export async function resetTraining(): Promise<void> {
   ended.resetting.abort();
   ended.pausing.abort();
   await ended.running;
-  disposeAll(ended);
+  await disposeAll(ended);
+  await ended.keeper.forget();
   session = undefined;
   enter(ended, 'idle');
 }
@@ -142,34 +178,46 @@ function enter(current: Session, phase: TrainingPhase, detail?: string): void {
   if (current === session || phase === 'idle') tell('phase', { phase, ...(detail !== undefined && { detail }) });
 }
 
-/** Compiles both networks on the device, from their last checkpoints. */
-async function build(current: Session): Promise<void> {
-  enter(current, current.phase === 'recovering' ? 'recovering' : 'compiling');
-  const { task, saved, resetting } = current;
+/** Makes the networks of this race on the device, from their last checkpoints, until the first one can train. */
+function build(current: Session): Promise<void> {
+  return new Promise((done, fail) => {
+    const building: Building = { whole: makeAll(current, done), ended: false };
+    current.building = building;
+    building.whole.then(
+      () => {
+        building.ended = true;
+      },
+      (fault: unknown) => {
+        building.fault = fault;
+        fail(fault);
+      },
+    );
+  });
+}
+
+async function makeAll(current: Session, onFirst: () => void): Promise<void> {
+  const { task, saved, resetting, seed } = current;
   const device = await gpuDevice();
-  const made: Contestant[] = [];
-  try {
-    // The teacher is there before its pupil.
-    for (const [index, role] of roles.toReversed().entries()) {
-      const bytes = saved.get(role);
-      const checkpoint = bytes && decodeCheckpoint(bytes, `${role} checkpoint`);
-      const onProgress = ({ compiled, total }: { compiled: number; total: number }): void =>
-        tell('compiling', { compiled: index * total + compiled, total: roles.length * total });
-      const teacher = role === 'ic' && task.settings.distillation ? made[0]!.state : undefined;
-      const hooks = { signal: resetting.signal, onProgress, ...(teacher && { teacher }) };
-      made.push(await createContestant(device, role, task, checkpoint, hooks));
-    }
-  } catch (error) {
-    for (const contestant of made) disposeContestant(contestant);
-    throw error;
+  for (const role of rolesOf(task)) {
+    const bytes = saved.get(role);
+    const checkpoint: Checkpoint | undefined = bytes && decodeCheckpoint(bytes, `${role} checkpoint`);
+    const teacher = role === 'ic' && task.settings.distillation ? current.contestants[0]!.state : undefined;
+    const contestant = await createContestant(device, role, { ...task, seed }, checkpoint, {
+      signal: resetting.signal,
+      onProgress: (progress) => tell('compiling', { role, ...progress }),
+      ...(teacher && { teacher }),
+    });
+    current.contestants.push(contestant);
+    saved.set(role, await checkpointOf(contestant));
+    onFirst();
   }
-  current.contestants = made;
-  await save(current);
 }
 
 async function save(current: Session): Promise<void> {
   for (const contestant of current.contestants) current.saved.set(contestant.role, await checkpointOf(contestant));
   current.savedAt = performance.now();
+  const { saved, seed, tests, keeper } = current;
+  await keeper.keep({ seed, tests, checkpoints: new Map(saved) });
 }
 
 /** Trains to the end, past losses of the device. */
@@ -178,11 +226,19 @@ async function keepTraining(current: Session): Promise<void> {
     try {
       enter(current, 'training');
       await advance(current);
-      const finished = isFinished(current);
-      if (finished) await test(current);
-      await save(current);
-      enter(current, finished ? 'done' : 'paused');
-      return;
+      if (!isRaceOver(current)) {
+        await save(current);
+        enter(current, 'paused');
+        return;
+      }
+      await test(current);
+      if (isLastRace(current)) {
+        await save(current);
+        await current.keeper.forget();
+        enter(current, 'done');
+        return;
+      }
+      await nextRace(current);
     } catch (error) {
       if (current.resetting.signal.aborted) return;
       if (!(error instanceof DeviceLostError)) {
@@ -197,15 +253,27 @@ async function keepTraining(current: Session): Promise<void> {
   }
 }
 
-/** Builds both networks anew on another device. `phase` is what they were in, unless they are to train on. */
+/** The same networks from another start. */
+async function nextRace(current: Session): Promise<void> {
+  for (const contestant of current.before) disposeContestant(contestant);
+  current.before = current.contestants;
+  current.contestants = [];
+  current.saved.clear();
+  current.seed++;
+  tell('seed', { seed: current.seed });
+  await build(current);
+}
+
+/** Builds the networks anew on another device. `phase` is what they were in, unless they are to train on. */
 async function recover(current: Session, phase?: TrainingPhase): Promise<void> {
   enter(current, 'recovering');
   try {
     // A lost device takes every call without a word until its loss is known.
     const [contestant] = current.contestants;
     if (contestant) await Promise.race([whenLost(contestant.state.device), rest(longestDoubt)]);
-    disposeAll(current);
+    await disposeAll(current);
     await build(current);
+    await current.building?.whole;
     for (const { role, trainer } of current.contestants) tell('rewound', { role, step: trainer.step });
     if (phase) enter(current, phase);
   } catch (error) {
@@ -219,13 +287,17 @@ async function recover(current: Session, phase?: TrainingPhase): Promise<void> {
 
 /** Whichever network is behind trains next, a few steps at a time; a teacher first, to its end. */
 async function advance(current: Session): Promise<void> {
-  const { steps, distillation } = current.task.settings;
   const { signal } = current.pausing;
   let chunk = 1;
   while (!signal.aborted) {
-    const unfinished = current.contestants.filter(({ trainer }) => trainer.step < steps);
-    if (unfinished.length === 0) return;
-    const next = unfinished.reduce((a, b) => (!distillation && b.trainer.step < a.trainer.step ? b : a));
+    const { building } = current;
+    if (building?.fault) throw building.fault;
+    const next = behind(current);
+    if (!next) {
+      if (!building || building.ended) return;
+      await Promise.race([building.whole.catch(() => {}), aborted(signal)]);
+      continue;
+    }
     const start = performance.now();
     await trainSome(next, chunk, signal);
     const took = performance.now() - start;
@@ -235,8 +307,19 @@ async function advance(current: Session): Promise<void> {
   }
 }
 
-function isFinished({ contestants, task }: Session): boolean {
-  return contestants.every(({ trainer }) => trainer.step >= task.settings.steps);
+/** Who trains next, of those that are there. */
+function behind({ contestants, task }: Session): Contestant | undefined {
+  const { steps, distillation } = task.settings;
+  const [first, ...others] = contestants.filter(({ trainer }) => trainer.step < steps);
+  return others.reduce((a, b) => (!distillation && b.trainer.step < a!.trainer.step ? b : a), first);
+}
+
+function isRaceOver({ contestants, task, building }: Session): boolean {
+  return !!building?.ended && contestants.every(({ trainer }) => trainer.step >= task.settings.steps);
+}
+
+function isLastRace({ task, seed }: Session): boolean {
+  return seed + 1 >= task.seed + task.settings.seeds;
 }
 
 async function trainSome({ role, trainer }: Contestant, steps: number, signal: AbortSignal): Promise<void> {
@@ -258,24 +341,36 @@ async function trainSome({ role, trainer }: Contestant, steps: number, signal: A
   tell('steps', { role, first, losses: Float32Array.from(losses), accuracies: Float32Array.from(accuracies) });
 }
 
+/** Tests the networks of a race that is over. */
 async function test(current: Session): Promise<void> {
   enter(current, 'testing');
   const dataset = current.task.data.test;
+  const { seed } = current;
+  const results: TestResult[] = [];
   for (const { role, state, normalisation } of current.contestants) {
     const evaluation = await compileEvaluation(state, { batch: Math.min(testBatch, dataset.count) });
     try {
       const { signal } = current.resetting;
       const { accuracy, images } = await evaluation.run(dataset, normalisation, { signal });
-      tell('tested', { role, accuracy, images });
+      results.push({ role, seed, error: 1 - accuracy, images });
+      tell('tested', results.at(-1)!);
     } finally {
       evaluation.dispose();
     }
   }
+  current.tests = [...current.tests.filter((before) => before.seed !== seed), ...results];
 }
 
-function disposeAll(current: Session): void {
-  for (const contestant of current.contestants) disposeContestant(contestant);
+/** Frees the networks, those still being made when they are. */
+async function disposeAll(current: Session): Promise<void> {
+  await current.building?.whole.catch(() => {});
+  for (const contestant of [...current.contestants, ...current.before]) disposeContestant(contestant);
   current.contestants = [];
+  current.before = [];
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => signal.addEventListener('abort', () => done(), { once: true }));
 }
 
 function rest(milliseconds: number): Promise<void> {
