@@ -11,7 +11,6 @@ const { preProcessFile } = createRequire(import.meta.url)('typescript') as typeo
 /** A room and what it imports. */
 export interface Room {
   readonly name: string;
-  readonly files: number;
   /** Names of rooms. */
   readonly uses: ReadonlySet<string>;
 }
@@ -21,7 +20,7 @@ const roomPattern = /^(?:src\/(\w+)|(bench))\//;
 
 /** The rooms of a checkout, by name. */
 export function readRooms(root: string): Map<string, Room> {
-  const rooms = new Map<string, { name: string; files: number; uses: Set<string> }>();
+  const rooms = new Map<string, { name: string; uses: Set<string> }>();
   const roomOf = (path: string): string | undefined => {
     const [, inSource, outside] = roomPattern.exec(path) ?? [];
     return inSource ?? outside;
@@ -32,9 +31,8 @@ export function readRooms(root: string): Map<string, Room> {
   for (const file of files.sort()) {
     const name = roomOf(file);
     if (name === undefined || !file.endsWith('.ts') || /\/(?:dist|node_modules)\//.test(file)) continue;
-    const room = rooms.get(name) ?? { name, files: 0, uses: new Set<string>() };
+    const room = rooms.get(name) ?? { name, uses: new Set<string>() };
     rooms.set(name, room);
-    room.files++;
     const { importedFiles } = preProcessFile(readFileSync(join(root, file), 'utf8'));
     for (const { fileName } of importedFiles) {
       if (!fileName.startsWith('.')) continue;
@@ -105,19 +103,18 @@ export function drawRooms(rooms: ReadonlyMap<string, Room>): string {
       return `<path d="M${x1} ${y1}C${curve}" marker-end="url(#tip)"/>`;
     }),
   );
-  const boxes = [...rooms.values()].map(({ name, files }) => {
+  const boxes = [...rooms.values()].map(({ name }) => {
     const { x, y } = place.get(name)!;
     const middle = x + box.width / 2;
     return [
       `<rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="6"/>`,
-      `<text x="${middle}" y="${y + 18}">${name}</text>`,
-      `<text x="${middle}" y="${y + 32}" class="small">${files} files</text>`,
+      `<text x="${middle}" y="${y + 25}">${name}</text>`,
     ].join('');
   });
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" font-family="system-ui, sans-serif">`,
     '<title>The rooms of the code: each stands above what it uses</title>',
-    '<style>rect{fill:#eef2ff;stroke:#4338ca}text{text-anchor:middle;font-size:13px;fill:#1e1b4b}.small{font-size:10px}path{fill:none;stroke:#818cf8}#tip path{fill:#818cf8;stroke:none}</style>',
+    '<style>rect{fill:#eef2ff;stroke:#4338ca}text{text-anchor:middle;font-size:13px;fill:#1e1b4b}path{fill:none;stroke:#818cf8}#tip path{fill:#818cf8;stroke:none}</style>',
     '<marker id="tip" markerWidth="8" markerHeight="8" refX="5" refY="3" orient="auto"><path d="M0 0L6 3L0 6Z"/></marker>',
     ...lines.sort(),
     ...boxes.sort(),
