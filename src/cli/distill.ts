@@ -8,7 +8,8 @@ import { listNames } from '../names.js';
 import type { Output } from '../terminal/output.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import { readCheckpoint } from './checkpointFile.js';
-import { type TrainFlags, train } from './train.js';
+import { train } from './train.js';
+import type { TrainFlags } from './trainFlags.js';
 
 /** How a teacher teaches. */
 export interface TeachingFlags {

@@ -14,7 +14,8 @@ import { info } from './info.js';
 import { inspect } from './inspect.js';
 import { type PredictFlags, predict } from './predict.js';
 import { summary } from './summary.js';
-import { type TrainFlags, train } from './train.js';
+import { train } from './train.js';
+import type { TrainFlags } from './trainFlags.js';
 import { type TuneFlags, tune } from './tune.js';
 import { type UpgradeFlags, upgrade } from './upgrade.js';
 

@@ -1,79 +1,28 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NumericError, UnsupportedError } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { createState, type NetworkState, writeState } from '../graph/state.js';
-import { stepsPerEpoch } from '../io/batches.js';
 import { channelStatistics, type ImageDataset, type Normalisation } from '../io/dataset.js';
 import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
-import { writeAtomically } from '../io/writeAtomically.js';
 import { initialParameters } from '../models/initialise.js';
 import { networkByName } from '../models/networkByName.js';
-import type { Precision } from '../ops/precision.js';
 import { adapterName, openForCommand } from '../terminal/adapter.js';
-import { checkClassNames, loadData, type ReadLimits } from '../terminal/data.js';
-import { interruptSignal } from '../terminal/interrupt.js';
-import { type Output, percent, sayApart } from '../terminal/output.js';
-import { progressBar } from '../terminal/progress.js';
+import { checkClassNames, loadData } from '../terminal/data.js';
+import { type Output, percent } from '../terminal/output.js';
 import { terminalText } from '../terminal/terminal.js';
-import { reasonOf, requireWritable, writeResult } from '../terminal/writing.js';
-import { type Checkpoint, encodeCheckpoint, restoreState, restoreTrainer } from '../train/checkpoint.js';
+import { requireWritable, writeResult } from '../terminal/writing.js';
+import { type Checkpoint, restoreState } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
-import { compileEvaluation } from '../train/evaluation.js';
-import type { OptimiserOptions } from '../train/optimiser.js';
-import { defaultGroups } from '../train/parameterGroups.js';
-import type { Schedule } from '../train/schedule.js';
-import { createTrainer, type StepReport, type Trainer, type TrainerOptions } from '../train/trainer.js';
+import type { TrainerOptions } from '../train/trainer.js';
 import { openWeights } from '../weights/weightsFile.js';
-import { usualEvaluationBatch } from './batchSize.js';
 import { checkpointFile, checkpointName, readCheckpoint } from './checkpointFile.js';
 import { drawCurves } from './curves.js';
 import { isMoment, loadWithBar, openSource } from './model.js';
 import { namedNetwork } from './summary.js';
-import { measuringBar, tuneInBackground, tuningOptions } from './tuning.js';
-
-export interface TrainFlags extends ReadLimits {
-  readonly json: boolean;
-  readonly adapter: string;
-  readonly network: string;
-  readonly width: number;
-  readonly stemStride: number;
-  readonly adjust: 'output' | 'input';
-  readonly data: string;
-  /** Of the images that pictures become. */
-  readonly input?: Network['input'];
-  /** Weights to start from. */
-  readonly weights?: string;
-  readonly replaceHead?: boolean;
-  readonly freshAdjust?: boolean;
-  readonly steps?: number;
-  readonly epochs?: number;
-  readonly batch: number;
-  readonly microBatch?: number;
-  readonly recompute: boolean;
-  readonly precision?: Precision;
-  readonly optimiser: 'sgd' | 'adamw';
-  readonly learningRate?: number;
-  readonly momentum: number;
-  readonly nesterov: boolean;
-  readonly weightDecay: number;
-  readonly adjustRate: number;
-  readonly schedule: Schedule['kind'];
-  readonly warmUp?: number;
-  readonly clip?: number;
-  readonly labelSmoothing: number;
-  readonly crop: number;
-  readonly flip: boolean;
-  readonly seed: number;
-  readonly output?: string;
-  readonly resume?: string;
-  readonly saveEvery: number;
-  /** Measure first which kernels are fastest. */
-  readonly tune: boolean;
-  /** Measure it beside the training. */
-  readonly tuneBackground?: boolean;
-}
+import { type TrainFlags, trainerOptions } from './trainFlags.js';
+import { compileTrainer, test, trainToTheEnd } from './trainingRun.js';
 
 /** What a teacher brings into a training. */
 export interface Guidance {
@@ -180,190 +129,4 @@ async function freshState(
   const fresh = (name: string): boolean => freshAdjust && name.endsWith('.adjust');
   await loadWithBar(state, file, { seed, replaceHead, fresh, unused: isMoment }, output);
   return state;
-}
-
-/** What the flags ask of a training. */
-export function trainerOptions(
-  flags: Omit<TrainFlags, 'network' | 'width' | 'stemStride'>,
-  dataset: ImageDataset,
-  normalisation: Normalisation,
-): TrainerOptions {
-  const { batch, microBatch, recompute, precision, seed, labelSmoothing, crop, flip } = flags;
-  const perEpoch = stepsPerEpoch(dataset, batch);
-  const steps = flags.steps ?? Math.max(1, Math.round((flags.epochs ?? 1) * perEpoch));
-  return {
-    dataset,
-    normalisation,
-    batch,
-    ...(microBatch !== undefined && { microBatch }),
-    recompute,
-    ...(precision !== undefined && { precision }),
-    steps,
-    seed,
-    labelSmoothing,
-    augmentation: { padding: crop, flip },
-    optimiser: optimiserOptions(flags),
-    schedule: schedule(flags, steps),
-  };
-}
-
-function optimiserOptions(
-  flags: Pick<
-    TrainFlags,
-    'momentum' | 'nesterov' | 'weightDecay' | 'clip' | 'adjustRate' | 'optimiser' | 'learningRate'
-  >,
-): OptimiserOptions {
-  const { momentum, nesterov, weightDecay, clip } = flags;
-  const common = {
-    weightDecay,
-    groups: defaultGroups(flags.adjustRate),
-    ...(clip !== undefined && { clipNorm: clip }),
-  };
-  if (flags.optimiser === 'adamw') return { kind: 'adamW', learningRate: flags.learningRate ?? 0.002, ...common };
-  const accelerated = nesterov && momentum > 0;
-  return { kind: 'sgd', learningRate: flags.learningRate ?? 0.1, momentum, nesterov: accelerated, ...common };
-}
-
-/** `step` divides the rate by ten at half and at three quarters of the way. */
-function schedule(flags: Pick<TrainFlags, 'warmUp' | 'schedule'>, steps: number): Schedule {
-  const warmUp = flags.warmUp ?? Math.floor(steps / 20);
-  if (flags.schedule !== 'step') return { kind: flags.schedule, warmUp };
-  return { kind: 'step', warmUp, milestones: [Math.floor(steps / 2), Math.floor((steps * 3) / 4)], factor: 0.1 };
-}
-
-/** A training that is ready, and what ends the measuring beside it. */
-interface CompiledTrainer {
-  readonly trainer: Trainer;
-  endTuning(): void;
-}
-
-/** Compiles a training, with bars of what is compiled and measured; goes on from a checkpoint where there is one. */
-export async function compileTrainer(
-  state: NetworkState,
-  options: TrainerOptions,
-  flags: Pick<TrainFlags, 'tune' | 'tuneBackground'>,
-  output: Output,
-  resumed?: Checkpoint,
-): Promise<CompiledTrainer> {
-  const measuring = measuringBar(output);
-  let bar: ReturnType<typeof progressBar> | undefined;
-  const onProgress: TrainerOptions['onProgress'] = ({ compiled, total }) => {
-    bar ??= progressBar('Compiling', total, output);
-    bar.update(compiled);
-  };
-  try {
-    let trainer: Trainer | undefined;
-    const background = flags.tuneBackground
-      ? await tuneInBackground(state.device, () => trainer?.step ?? 0, output)
-      : undefined;
-    const tuning = background ? { tune: background.tuner } : tuningOptions(flags.tune, measuring, output);
-    trainer = await createTrainer(state, { ...options, onProgress, ...tuning });
-    if (resumed) restoreTrainer(trainer, resumed);
-    return { trainer, endTuning: () => background?.end() };
-  } finally {
-    measuring.stop();
-    bar?.stop();
-  }
-}
-
-/** A training that was run to its end, or to where it was interrupted. */
-export interface Run {
-  readonly history: StepReport[];
-  /** Where it lies, which is elsewhere than asked where it could not be written there. */
-  readonly checkpoint: string;
-  readonly interrupted: boolean;
-}
-
-/**
- * Trains on, reports every step and saves checkpoints.
- *
- * @throws NumericError naming the last good checkpoint, too.
- */
-export async function trainToTheEnd(
-  trainer: Trainer,
-  checkpoint: string,
-  flags: Pick<TrainFlags, 'saveEvery' | 'resume'>,
-  output: Output,
-): Promise<Run> {
-  const { steps, batch, dataset } = trainer.options;
-  const history: StepReport[] = [];
-  output.say(
-    `${trainer.state.network.name} on ${dataset.name}: ${steps} steps of ${batch} images, ${trainer.dispatches} dispatches each`,
-  );
-  const { distillation } = trainer.options;
-  if (distillation) {
-    const { teacher, end } = distillation;
-    output.say(
-      `Taught by ${teacher.network.name} for ${end} steps, ${trainer.distillationDispatches} dispatches more each`,
-    );
-  }
-  const interrupt = interruptSignal(() => sayApart('Stopping behind this step; again to end at once.', output));
-  const bar = progressBar('Training', steps, output);
-  const onStep = (report: StepReport): void => {
-    history.push(report);
-    output.emit({ event: 'step', ...report });
-    const recent = history.slice(-20);
-    const mean = (of: 'loss' | 'accuracy'): number => recent.reduce((sum, step) => sum + step[of], 0) / recent.length;
-    bar.update(report.step + 1, `loss ${mean('loss').toFixed(4)}, ${percent(mean('accuracy'))} right`);
-  };
-  const { normalisation } = trainer.options;
-  let lastGood = flags.resume;
-  /** Where the checkpoint behind the last step lies. */
-  let saved: string | undefined;
-  try {
-    while (saved === undefined) {
-      const untilSave = flags.saveEvery - (trainer.step % flags.saveEvery);
-      await trainer.run({ steps: untilSave, signal: interrupt.signal, onStep });
-      const isLast = trainer.step >= steps || interrupt.signal.aborted;
-      const bytes = await encodeCheckpoint(trainer.state, { trainer, normalisation });
-      if (isLast) saved = await writeResult(checkpoint, bytes, output);
-      else if (await isSaved(checkpoint, bytes, output)) lastGood = checkpoint;
-    }
-  } catch (error) {
-    throw error instanceof NumericError && lastGood !== undefined ? withLastGood(error, lastGood) : error;
-  } finally {
-    bar.stop();
-    interrupt.release();
-  }
-  return { history, checkpoint: saved, interrupted: interrupt.signal.aborted };
-}
-
-/** Saves on the way; what hinders that is said, and may be gone at the next time. */
-async function isSaved(checkpoint: string, bytes: Uint8Array, output: Output): Promise<boolean> {
-  try {
-    await writeAtomically(checkpoint, bytes);
-    return true;
-  } catch (error) {
-    sayApart(`${checkpoint} cannot be written (${reasonOf(error)}); the training goes on and tries again`, output);
-    return false;
-  }
-}
-
-/** Says which checkpoint is the last good one: what was saved before is left as it is. */
-function withLastGood(error: NumericError, checkpoint: string): NumericError {
-  const expected = `${error.expected}; the last good checkpoint is ${checkpoint}`;
-  return new NumericError({ ...error, expected }, { cause: error });
-}
-
-/** The share of a data set's images that a network gets right. */
-export async function test(
-  state: NetworkState,
-  dataset: ImageDataset,
-  normalisation: Normalisation,
-  flags: Pick<TrainFlags, 'tune'>,
-  output: Output,
-): Promise<number> {
-  const batch = Math.min(usualEvaluationBatch(state.network), dataset.count);
-  const measuring = measuringBar(output);
-  const tuning = tuningOptions(flags.tune, measuring, output);
-  const evaluation = await compileEvaluation(state, { batch, ...tuning }).finally(() => measuring.stop());
-  const bar = progressBar('Testing', dataset.count, output);
-  try {
-    const result = await evaluation.run(dataset, normalisation, { onProgress: (images) => bar.update(images) });
-    output.emit({ event: 'eval', ...result });
-    return result.accuracy;
-  } finally {
-    bar.stop();
-    evaluation.dispose();
-  }
 }

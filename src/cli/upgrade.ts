@@ -16,7 +16,8 @@ import { loadCheckpoint } from '../train/files.js';
 import { checkpointFile, checkpointName } from './checkpointFile.js';
 import { type TeachingFlags, teachingOptions } from './distill.js';
 import { asIC } from './summary.js';
-import { compileTrainer, type TrainFlags, test, trainerOptions, trainToTheEnd } from './train.js';
+import { type TrainFlags, trainerOptions } from './trainFlags.js';
+import { compileTrainer, test, trainToTheEnd } from './trainingRun.js';
 
 export type UpgradeFlags = Omit<TrainFlags, 'network' | 'resume' | 'width' | 'stemStride'> & TeachingFlags;
 
