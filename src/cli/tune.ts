@@ -81,7 +81,7 @@ async function tuneNetwork(
   checkPrecision(device, 'tune', precision);
   const planner: Planner = (traits) =>
     training
-      ? planTraining(network, batch, {}, traits)
+      ? planTraining(network, batch, { precision }, traits)
       : planInferenceIn(network, batch, { memory: 'fastest', precision }, traits);
   const interrupt = interruptSignal(() => sayApart('Stopping; what was measured is remembered.', output));
   const bar = measuringBar(output);

@@ -18,6 +18,7 @@ import { createOperation, type Operation as PlannedOperation } from '../ops/oper
 import type { OperationPlan } from '../ops/plan.js';
 import type { Precision } from '../ops/precision.js';
 import { type DeviceTraits, deviceTraits } from '../ops/traits.js';
+import { compileLossScaling } from '../train/lossScaling.js';
 import { compileOptimiser } from '../train/optimiser.js';
 import type { Pass } from './rows.js';
 import { uniformValues, type Values } from './values.js';
@@ -64,9 +65,9 @@ export async function planPass(
       case 'forward':
         return planConvolution(shape, { adjust, constantFilter: true, precision }, traits);
       case 'inputGradient':
-        return planConvolutionInputGradient(shape, {}, traits);
+        return planConvolutionInputGradient(shape, { precision }, traits);
       case 'filterGradient':
-        return planConvolutionFilterGradient(shape, {}, traits);
+        return planConvolutionFilterGradient(shape, { precision }, traits);
     }
   };
   return planner(deviceTraits(device, await tune?.(device, planner)));
@@ -203,7 +204,7 @@ export interface Training extends Contender {
 
 /** A network of this package compiled for training steps, with its optimiser. */
 export async function oursTraining(
-  { device, tune }: Ours,
+  { device, tune, precision = 'float32' }: Ours,
   network: Network,
   values: ReadonlyMap<string, Float32Array>,
   images: Values,
@@ -213,17 +214,19 @@ export async function oursTraining(
   const state = createState(device, network);
   writeState(state, values);
   const batch = labels.length;
-  const choose = await tune?.(device, (traits) => planTraining(network, batch, {}, traits));
-  const training = await compileTraining(state, { batch, ...(choose && { choose }) });
+  const choose = await tune?.(device, (traits) => planTraining(network, batch, { precision }, traits));
+  const training = await compileTraining(state, { batch, precision, ...(choose && { choose }) });
   const stepState = createBuffer(device, { label: 'step state', size: stepStateBytes, usage: 0x40 | 0x08 });
   const status = createBuffer(device, { label: 'status', size: statusBytes, usage: 0x80 | 0x08 });
-  const { gradients, losses, input } = training;
+  const { gradients, losses, input, scaling } = training;
   // No groups: every parameter learns at the same rate.
   const optimiser = await compileOptimiser(
     state,
     { kind: 'sgd', groups: [], ...settings },
-    { gradients, stepState, status },
+    { gradients, stepState, status: scaling?.fault ?? status, lossScale: scaling?.lossScale },
   );
+  const moving =
+    scaling && (await compileLossScaling(device, scaling, { stepState, status, ringSteps: 1 }, {}, optimiser));
   device.queue.writeBuffer(stepState, 0, optimiser.stepState(0, settings.learningRate));
   device.queue.writeBuffer(input.buffer, input.offset, images);
   device.queue.writeBuffer(training.labels.buffer, training.labels.offset, labels);
@@ -231,6 +234,7 @@ export async function oursTraining(
     training.encode(pass);
     optimiser.encodeCheck(pass);
     optimiser.encode(pass);
+    moving?.encode(pass);
   };
   return {
     submit: (runs) => submitRuns(device, runs, encode),
@@ -240,6 +244,7 @@ export async function oursTraining(
       return found.reduce((sum, loss) => sum + loss, 0) / batch;
     },
     dispose() {
+      moving?.dispose();
       optimiser.dispose();
       training.dispose();
       state.dispose();

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { remarksOn } from '../../src/demo/page/adapter.js';
 import { parseReport } from '../../src/demo/page/benchReport.js';
 import { createCurve } from '../../src/demo/page/curve.js';
+import { oneAtATime } from '../../src/demo/page/dom.js';
 import { convolutionName, displayName, layerName } from '../../src/demo/page/names.js';
 import { duration, figures, percent, scaled } from '../../src/demo/page/numbers.js';
 import { createPace } from '../../src/demo/page/pace.js';
@@ -163,4 +164,25 @@ it('A drawing comes stroke by stroke, with one point at least', () => {
   expect(partOf(strokes, 0)).toEqual([[[0, 0]]]);
   expect(partOf(strokes, 0.67)).toEqual([strokes[0]]);
   expect(partOf(strokes, 1)).toEqual(strokes);
+});
+
+it('Work that is asked for while it is done is done once more, and goes on behind a failure', async () => {
+  const ends: ((error?: Error) => void)[] = [];
+  const ask = oneAtATime(() => new Promise<void>((done, fail) => ends.push((error) => (error ? fail(error) : done()))));
+  const turn = () => new Promise((done) => setTimeout(done));
+  const first = ask();
+  for (let times = 0; times < 3; times++) await ask();
+  expect(ends).toHaveLength(1);
+  ends[0]!();
+  await turn();
+  expect(ends).toHaveLength(2);
+  ends[1]!();
+  await first;
+  const failing = ask();
+  ends[2]!(new Error('no'));
+  await expect(failing).rejects.toThrow('no');
+  const last = ask();
+  expect(ends).toHaveLength(4);
+  ends[3]!();
+  await last;
 });

@@ -1,19 +1,29 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
+import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import { checkConvolution } from '../../src/ops/convolution/shape.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
 import type { ChooseForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { deviceTraits } from '../../src/ops/traits.js';
-import { convolutionBackwardMagnitude } from '../reference/convolution.js';
+import {
+  convolutionBackwardMagnitude,
+  convolutionBackwardReference,
+  convolutionMagnitude,
+  convolutionReference,
+} from '../reference/convolution.js';
 import { denseBackwardReference } from '../reference/dense.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
+import { directTraits } from '../support/directTraits.js';
 import { roundedToHalf, runHalf, storingBound } from '../support/float16.js';
+import { propertySeed } from '../support/propertySeed.js';
 import { randomArray } from '../support/random.js';
 import type { Outputs, Values } from '../support/runPlan.js';
 import { expectClose } from '../support/tolerance.js';
 import { expectedValues, referenceOperands } from './convolutionCase.js';
+import { convolutionShapes } from './convolutionShapes.js';
 import { halfCase, sumError } from './float16Case.js';
 import { formShapes, plansInForms } from './formsCase.js';
 
@@ -141,6 +151,42 @@ describe('an input gradient that does not fit is noted', () => {
       }
     }
   });
+});
+
+/* Of the naive family and the one that is chosen, as each shape is a kernel to compile. */
+it('random convolutions, their window sums, and gradients', async () => {
+  await fc.assert(
+    fc.asyncProperty(convolutionShapes, async ({ shape, mode, family, seed }) => {
+      const one = halfCase(shape, mode, seed);
+      const traits = directTraits(device);
+      const chosen = family === 'naive' ? ({ family, ...half } as const) : half;
+      const geometry = checkConvolution('random', shape);
+      const { batch, outHeight, outWidth, groupIn, groupOut } = geometry;
+      const taps = shape.kernel[0] * shape.kernel[1];
+      const ahead = referenceOperands(one);
+      const forward = planConvolution(shape, { adjust: mode, storeSums: mode !== 'none', ...chosen }, traits);
+      const inputs = { input: one.input, filter: one.filter, ...(one.adjust && { adjust: one.adjust }) };
+      await runHalf(device, forward, inputs, (outputs) => {
+        const error = sumError(forward, taps * groupIn + 8, convolutionMagnitude(ahead).y);
+        const { y } = convolutionReference({ ...ahead, bias: undefined });
+        expectStored(outputs, y, error, 'random forward');
+        if (mode !== 'none') expect(outputs.floats('windowSums').every(Number.isFinite)).toBe(true);
+      });
+      const plain = { ...ahead, mode: 'none', adjust: undefined, bias: undefined } as const;
+      const { dx, dFilter } = convolutionBackwardReference(plain);
+      const magnitude = convolutionBackwardMagnitude(plain);
+      const toInput = planConvolutionInputGradient(shape, chosen, traits);
+      await runHalf(device, toInput, { gradient: one.gradient, filter: one.filter }, (outputs) => {
+        expectStored(outputs, dx, sumError(toInput, taps * groupOut + 1, magnitude.dx), 'random input gradient');
+      });
+      const toFilter = planConvolutionFilterGradient(shape, chosen, traits);
+      await runHalf(device, toFilter, { input: one.input, gradient: one.gradient }, (outputs) => {
+        const error = sumError(toFilter, batch * outHeight * outWidth + 1, magnitude.dFilter);
+        expectClose(outputs.floats('output'), dFilter, error, 'random filter gradient');
+      });
+    }),
+    { numRuns: device.features.has('shader-f16') ? 25 : 3, seed: propertySeed },
+  );
 });
 
 it('dense layers', async () => {

@@ -2,9 +2,9 @@ import { timePair } from '../../measure/samples.js';
 import { networkByName } from '../../models/networkByName.js';
 import { summarise } from '../../models/summary.js';
 import { checkSame, networkTolerance } from '../check.js';
-import { oursTraining, type TrainingSettings } from '../ours.js';
+import { type Ours, oursTraining, type Training, type TrainingSettings } from '../ours.js';
 import type { Row } from '../rows.js';
-import { type Bench, rowOf, type Task } from '../tasks.js';
+import { type Bench, fullCounterpart, inFloat32, rowOf, type Task } from '../tasks.js';
 import { seededState } from '../values.js';
 import { imagesFor, sumLengths } from './model.js';
 
@@ -27,17 +27,28 @@ export function trainTasks(): Task[] {
     const values = seededState(network, 1);
     const images = imagesFor(network, batch);
     const labels = new Uint32Array(batch).map((_, i) => (7 * i + 3) % 10);
-    const ours = keep(await oursTraining(side, network, values, images, labels, settings));
+    const make = async (on: Ours): Promise<Training> =>
+      keep(await oursTraining(on, network, values, images, labels, settings));
+    const ours = await make(side);
+    const full = await fullCounterpart(side, make);
     const theirs = peer && keep(await peer.training!(network, values, images, labels, settings));
-    const losses: number[] = [];
-    const theirLosses: number[] = [];
-    for (let step = 0; step < comparedSteps; step++) {
-      losses.push(await ours.step());
-      if (theirs) theirLosses.push(await theirs.step());
+    const losses = await lossesOf(ours);
+    const tolerance = networkTolerance(sumLengths(network), side.precision) * losses[0]!;
+    for (const other of [full, theirs]) {
+      if (other) checkSame(losses, await lossesOf(other), tolerance);
     }
-    if (theirs) checkSame(losses, theirLosses, networkTolerance(sumLengths(network)) * losses[0]!);
-    const samples = await timePair(device, ours, theirs, { seconds });
-    return rowOf(head, samples, { peer, family: 'network', multiplyAdds: stepMultiplyAdds() });
+    const samples = await timePair(device, ours, theirs ?? full, { seconds });
+    return rowOf(head, samples, {
+      peer: peer ?? (full && inFloat32),
+      family: 'network',
+      multiplyAdds: stepMultiplyAdds(),
+    });
+  }
+
+  async function lossesOf({ step }: { step(): Promise<number> }): Promise<number[]> {
+    const losses: number[] = [];
+    for (let taken = 0; taken < comparedSteps; taken++) losses.push(await step());
+    return losses;
   }
 
   /** Forward, input gradient and filter gradient take the same; the first layer has no input gradient. */

@@ -33,3 +33,22 @@ export function onceAFrame(work: () => void): () => void {
     });
   };
 }
+
+/** Does work once at a time: who asks meanwhile makes it be done once more behind. */
+export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let working = false;
+  let again = false;
+  return async () => {
+    again = working;
+    if (working) return;
+    working = true;
+    try {
+      do {
+        again = false;
+        await work();
+      } while (again);
+    } finally {
+      working = false;
+    }
+  };
+}

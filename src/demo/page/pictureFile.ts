@@ -5,9 +5,6 @@
 /** Of the shorter side that is kept: more than any network here takes. */
 const side = 1024;
 
-/** What every browser draws. */
-const muchPixels = 16e6;
-
 const pictureNames = /\.(png|apng|jpe?g|webp|gif|bmp|ico|avif|svg|heic|heif|tiff?|jxl)$/i;
 
 /** Whether a file says that it is a picture. */
@@ -21,32 +18,55 @@ export function isPictureFile({ name, type }: { readonly name: string; readonly 
  * @throws Error that says in a sentence what the file is and what to do
  */
 export async function readPicture(file: File): Promise<ImageBitmap> {
-  const address = URL.createObjectURL(file);
   try {
-    // An element, as it alone draws SVG.
-    const image = new Image();
-    image.src = address;
-    await image.decode().catch(async () => {
-      throw new Error(await reasonOf(file, image));
+    const drawn = isSvg(file) ? await elementOf(file) : await createImageBitmap(file);
+    return onPaper(drawn);
+  } catch {
+    throw new Error(await reasonOf(file));
+  }
+}
+
+function isSvg({ name, type }: File): boolean {
+  return type === 'image/svg+xml' || /\.svg$/i.test(name);
+}
+
+/** Elements alone draw SVG. */
+async function elementOf(file: File): Promise<HTMLImageElement> {
+  const image = new Image();
+  const address = URL.createObjectURL(new Blob([file], { type: 'image/svg+xml' }));
+  try {
+    await new Promise((done, fail) => {
+      image.onload = done;
+      image.onerror = fail;
+      image.src = address;
     });
-    const { width, height } = sizeOf(image);
-    const options = { resizeWidth: width, resizeHeight: height, resizeQuality: 'high' } as const;
-    return await createImageBitmap(image, options).catch(async () => {
-      throw new Error(await reasonOf(file, image));
-    });
+    return image;
   } finally {
     URL.revokeObjectURL(address);
   }
 }
 
-/** As large as it is drawn; an SVG may have no size of its own. */
-function sizeOf({ naturalWidth, naturalHeight }: HTMLImageElement): { width: number; height: number } {
-  const [across, down] = [naturalWidth || side, naturalHeight || side];
+/** Drawn on white, which pictures with transparent parts are meant for. */
+function onPaper(drawn: HTMLImageElement | ImageBitmap): ImageBitmap {
+  const { width, height } = sizeOf(drawn);
+  const surface = new OffscreenCanvas(width, height);
+  const context = surface.getContext('2d')!;
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(drawn, 0, 0, width, height);
+  if (drawn instanceof ImageBitmap) drawn.close();
+  return surface.transferToImageBitmap();
+}
+
+/** As large as it is kept; an SVG may have no size of its own. */
+function sizeOf(drawn: HTMLImageElement | ImageBitmap): { width: number; height: number } {
+  const [across, down] = [drawn.width || side, drawn.height || side];
   const scale = Math.min(1, side / Math.min(across, down));
   return { width: Math.max(1, Math.round(across * scale)), height: Math.max(1, Math.round(down * scale)) };
 }
 
-async function reasonOf(file: File, { naturalWidth, naturalHeight }: HTMLImageElement): Promise<string> {
+async function reasonOf(file: File): Promise<string> {
   const kind = formatOf(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
   if (kind === 'HEIC') {
     return `${file.name} is a HEIC picture, which this browser does not draw. Save it as a JPEG, which Photos and Preview do under Export, and drop that.`;
@@ -54,10 +74,7 @@ async function reasonOf(file: File, { naturalWidth, naturalHeight }: HTMLImageEl
   if (kind === 'TIFF') {
     return `${file.name} is a TIFF picture, which this browser does not draw. Save it as a PNG or JPEG and drop that.`;
   }
-  if (naturalWidth * naturalHeight > muchPixels) {
-    return `${file.name} has ${naturalWidth} × ${naturalHeight} pixels, more than this browser can draw here. Make it smaller and drop it again.`;
-  }
-  return `${file.name} is no picture that this browser draws; it may be damaged.`;
+  return `${file.name} is no picture that this browser draws: it may be damaged, or larger than the browser takes.`;
 }
 
 /** Of the formats that not every browser draws, by a file's first 16 bytes. */

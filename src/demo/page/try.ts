@@ -3,7 +3,7 @@ import digits from '../models/digits.json';
 import type { ModelDescription, ModelName, PlacedFile } from '../protocol.js';
 import { createBars } from './bars.js';
 import { createCamera } from './camera.js';
-import { byId, create } from './dom.js';
+import { byId, create, oneAtATime } from './dom.js';
 import { fillModels } from './modelList.js';
 import { grouped, percent } from './numbers.js';
 import { createPad } from './pad.js';
@@ -39,31 +39,19 @@ export function setUpTry(section: HTMLElement): { show(): void } {
   /** The file that is being read. */
   let reading = '';
   let models: readonly ModelDescription[] = [];
-  let asking = false;
-  let askAgain = false;
 
   const chosen = (): ModelDescription | undefined => models.find(({ name }) => name === select.value);
   const classes = (): readonly string[] => chosen()?.classes ?? digitClasses;
 
+  const askOnce = oneAtATime(answer);
+  const lookOnce = oneAtATime(async () => {
+    const given = await pad.picture();
+    if (given) await unit.show(given);
+  });
+
   /** One question at a time; what is drawn meanwhile makes the next one. */
-  async function ask(): Promise<void> {
-    if (asking) {
-      askAgain = true;
-      return;
-    }
-    asking = true;
-    try {
-      do {
-        askAgain = false;
-        await answer();
-      } while (askAgain);
-      const given = await pad.picture();
-      if (given) await unit.show(given);
-    } catch (error) {
-      showError(error);
-    } finally {
-      asking = false;
-    }
+  function ask(): void {
+    askOnce().then(lookOnce).catch(showError);
   }
 
   async function answer(): Promise<void> {
