@@ -10,9 +10,9 @@ A kernel is specialised by constants that are put ahead of its text: shapes, til
 ([constants.md](constants.md) says what each means). Two more come with every kernel: \`WORKGROUPS\`, how many workgroups there
 are, and \`GRID_WIDTH\`, since they are counted along one line and dispatched in rows. Loops marked \`/* unroll */\` are written
 out beforehand, those marked \`/* unroll once */\` where they have one turn, and branches on constants are decided; what a comment
-such as \`/* PINNED: ... */\` holds is part of the text where the constant, here \`PINNED\`, is true. Kernels that make constants of a loop's counter need that;
-the others are valid without it, but not every driver unrolls a loop with constant bounds, and where it stays rolled an array
-indexed by its counter lies in memory instead of registers.
+such as \`/* PINNED: ... */\` holds is part of the text where the constant, here \`PINNED\`, is true. Kernels that make constants of a
+loop's counter need that; the others are valid without it, but not every driver unrolls a loop with constant bounds, and where it
+stays rolled an array indexed by its counter lies in memory instead of registers.
 
 Every storage buffer is \`read_write\`, inputs too: WebGPU forbids one dispatch to use a buffer both as read-only and as writable
 storage, and inputs and outputs of a dispatch often lie in one arena.
