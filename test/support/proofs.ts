@@ -1,6 +1,6 @@
 import type { Network } from '../../src/graph/network.js';
 import { networkParameters } from '../../src/graph/parameters.js';
-import { cifarResNet, imageNetResNet } from '../../src/models/resnet.js';
+import { cifarResNet } from '../../src/models/resnet.js';
 import { type Golden, goldenBatch, goldenParameters } from '../golden/read.js';
 import { inferOnDevice, trainRecorded } from '../networks/deviceRun.js';
 import { crossings, expectTraining, type TrainingTask, trainReference } from '../networks/trainingRun.js';
@@ -46,11 +46,11 @@ export async function holdConvolutions(device: GPUDevice, golden: Golden): Promi
 }
 
 /** The golden ResNets that are held to their logits. */
-export const inferredNetworks = ['resnet8', 'ic_resnet8', 'ic_resnet20', 'ic_resnet18'] as const;
+export const inferredNetworks = ['resnet8', 'ic_resnet8', 'ic_resnet20'] as const;
 
 /** Holds the logits of a ResNet's inference to the golden ones. */
 export async function holdInference(device: GPUDevice, name: string, golden: Golden): Promise<number> {
-  const network = goldenNetwork(name, golden);
+  const network = goldenNetwork(golden);
   const { x, shape } = goldenBatch(golden, 10);
   const start = goldenStart(golden, network);
   const expected = golden.tensor('eval.logits').data;
@@ -63,7 +63,7 @@ export async function holdInference(device: GPUDevice, name: string, golden: Gol
 
 /** Holds a training step to the golden one: logits, every gradient, the running statistics; and to float64 what it makes of the state. */
 export async function holdTrainingStep(device: GPUDevice, golden: Golden): Promise<number> {
-  const network = goldenNetwork('ic_resnet8', golden);
+  const network = goldenNetwork(golden);
   const { x: images, labels } = goldenBatch(golden, 10);
   const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 0, nesterov: false };
   const task: TrainingTask = { network, start: goldenStart(golden, network), images, labels, sgd, steps: 1 };
@@ -92,11 +92,14 @@ export async function holdResume(device: GPUDevice): Promise<number> {
   return whole.losses.length;
 }
 
-function goldenNetwork(name: string, { metadata }: Golden): Network {
+function goldenNetwork({ metadata }: Golden): Network {
   const [, channels, height, width] = metadata.input as [number, number, number, number];
-  const options = { ic: name.startsWith('ic_'), input: { height, width, channels } };
-  if (name === 'ic_resnet18') return imageNetResNet({ depth: 18, ...options });
-  return cifarResNet({ depth: metadata.depth as number, width: metadata.width as number, ...options });
+  return cifarResNet({
+    depth: metadata.depth as number,
+    ic: metadata.ic as boolean,
+    width: metadata.width as number,
+    input: { height, width, channels },
+  });
 }
 
 function goldenStart({ metadata }: Golden, network: Network): Map<string, Float32Array<ArrayBuffer>> {
