@@ -14,7 +14,7 @@ import { loadData, type TrainingData } from '../worker/datasets.js';
 import { settingsNetworks } from '../worker/networks.js';
 
 /*
- * Runs the page's first preset in Node, with more seeds, and writes what came of it into src/demo/data, for the page to show
+ * Runs the page's first preset in Node and writes what came of it into src/demo/data, for the page to show
  * before a visitor starts a race: test errors seed by seed, and the mean over the seeds of the smoothed training curves.
  *
  * Settings by name change it, and then nothing is written: `race.js seeds=3 steps=100 data=drawn`.
@@ -34,7 +34,7 @@ const {
   adapter,
   ...changed
 } = Object.fromEntries(changes.map(([name, text]) => [name, value(text)]));
-const settings = { ...usual, seeds: 10, ...changed };
+const settings = { ...usual, ...changed };
 
 interface Run {
   readonly test: TestResult;
