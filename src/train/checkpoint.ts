@@ -24,7 +24,8 @@ import {
   trainingRecord,
 } from './checkpointRecord.js';
 import { lossScaleState, writeLossScale } from './lossScaling.js';
-import { goodSteps, type Trainer } from './trainer.js';
+import { goodSteps } from './stepStatus.js';
+import type { Trainer } from './trainer.js';
 
 /** A checkpoint read from a file: a network, its state, and where its training stood. */
 export interface Checkpoint extends CheckpointRecord {

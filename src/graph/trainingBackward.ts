@@ -1,0 +1,200 @@
+import { planBatchNormGradient } from '../ops/batchNormGradient.js';
+import { planChannelSums } from '../ops/channelSums.js';
+import { planConcatGradient } from '../ops/concat.js';
+import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient.js';
+import { planIcUnitGradient } from '../ops/convolution/icUnitGradient.js';
+import { planConvolutionInputGradient } from '../ops/convolution/inputGradient.js';
+import { checkConvolution } from '../ops/convolution/shape.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../ops/dense.js';
+import type { OperationPlan } from '../ops/plan.js';
+import { planAddGradient, planReluGradient } from '../ops/pointwise.js';
+import { planMaxPoolGradient, planMeanPoolGradient } from '../ops/pool.js';
+import { planTranspose } from '../ops/transpose.js';
+import type { FusedLayers } from './fusion.js';
+import {
+  batchNormShape,
+  concatShape,
+  convolutionShape,
+  denseShape,
+  flattenShape,
+  meanPoolOptions,
+  poolShape,
+  reluBound,
+  reluOptions,
+} from './layerShapes.js';
+import { keptBy, parameter, parameterGradient } from './names.js';
+import type { ConvolutionLayer, DenseLayer } from './network.js';
+import { elementCount } from './parameters.js';
+import type { Shape } from './shapes.js';
+import { activation, contribute, filterOf, gradient, kept, type Planner } from './trainingPlanner.js';
+
+/** Appends the backward pass of layers that run as one. */
+export function appendBackward(planner: Planner, group: FusedLayers): void {
+  const { shapes, list, reached, precision } = planner;
+  const { head } = group;
+  if (!reached.has(group.output)) return;
+  const shape = shapes.get(head.inputs[0]!)!;
+  switch (head.kind) {
+    case 'convolution':
+      appendConvolutionBackward(planner, head, shape);
+      return;
+    case 'batchNorm':
+      appendNormBackward(planner, group, shape);
+      return;
+    case 'dense':
+      appendDenseBackward(planner, head, shape);
+      return;
+    case 'add':
+      for (const layer of head.inputs) {
+        contribute(planner, layer, (output, accumulate) =>
+          list.append(head.name, planAddGradient(elementCount(shape), { accumulate, precision }), {
+            input: gradient(planner, head.name),
+            output,
+          }),
+        );
+      }
+      return;
+    case 'concat':
+      head.inputs.forEach((layer, index) => {
+        contribute(planner, layer, (inputGradient, accumulate) =>
+          list.append(head.name, planConcatGradient(concatShape(head, shapes), index, { accumulate, precision }), {
+            gradient: gradient(planner, head.name),
+            inputGradient,
+          }),
+        );
+      });
+      return;
+    case 'flatten': {
+      const { batch, rows, columns } = flattenShape(shape);
+      contribute(planner, head.inputs[0]!, (output, accumulate) =>
+        list.append(head.name, planTranspose({ batch, rows: columns, columns: rows }, { accumulate, precision }), {
+          input: gradient(planner, head.name),
+          output,
+        }),
+      );
+      return;
+    }
+    default:
+      contribute(planner, head.inputs[0]!, (inputGradient, accumulate) => {
+        const tensors = { gradient: gradient(planner, head.name), inputGradient };
+        if (head.kind === 'relu') {
+          const plan = planReluGradient(elementCount(shape), { accumulate, ...reluBound(head), precision });
+          list.append(head.name, plan, { ...tensors, activation: activation(planner, head.name) });
+        } else if (head.kind === 'maxPool') {
+          const winners = kept(planner, head.name, 'winners');
+          const plan = planMaxPoolGradient(poolShape(head, shape), { accumulate, precision });
+          list.append(head.name, plan, { ...tensors, winners });
+        } else if (head.kind === 'meanPool') {
+          const options = { accumulate, ...meanPoolOptions(head), precision };
+          list.append(head.name, planMeanPoolGradient(poolShape(head, shape), options), tensors);
+        }
+      });
+  }
+}
+
+function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, input: Shape): void {
+  const { list, traits, precision } = planner;
+  const { name, adjust, bias } = layer;
+  const shape = convolutionShape(layer, input);
+  const source = layer.inputs[0]!;
+  const append = (plan: OperationPlan, tensors: Record<string, string>): void => list.append(name, plan, tensors);
+  // The gradient of z takes the place of that of y, which nobody else reads.
+  const zGradient = gradient(planner, name);
+  const inputSums = keptBy(name, 'inputSums');
+  if (adjust !== 'none') {
+    append(planIcUnitGradient(shape, adjust, { inPlace: true, precision }), {
+      output: activation(planner, name),
+      windowSums: kept(planner, name, 'windowSums'),
+      adjust: parameter(`${name}.adjust`),
+      zGradient,
+      inputSums,
+      adjustGradient: parameterGradient(`${name}.adjust`),
+    });
+  }
+  if (adjust === 'input') {
+    const [batch, height, width, channels] = input;
+    append(planChannelSums(batch * height * width, channels, { factors: true, groups: layer.groups, precision }), {
+      values: activation(planner, source),
+      factors: inputSums,
+      output: parameterGradient(`${name}.adjust`),
+    });
+  }
+  if (bias) {
+    const { batch, outHeight, outWidth, outChannels } = checkConvolution('convolution', shape);
+    append(planChannelSums(batch * outHeight * outWidth, outChannels, { precision }), {
+      values: zGradient,
+      output: parameterGradient(`${name}.bias`),
+    });
+  }
+  append(planConvolutionFilterGradient(shape, { precision }, traits), {
+    input: activation(planner, source),
+    gradient: zGradient,
+    output: parameterGradient(`${name}.weight`),
+  });
+  contribute(planner, source, (output, accumulate) => {
+    const windowSums = adjust === 'none' ? {} : { windowSums: adjust };
+    append(planConvolutionInputGradient(shape, { accumulate, ...windowSums, precision }, traits), {
+      gradient: zGradient,
+      filter: filterOf(planner, name),
+      adjust: parameter(`${name}.adjust`),
+      windowSums: inputSums,
+      output,
+    });
+  });
+}
+
+function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape): void {
+  const { list, reached, precision } = planner;
+  const { head, residual } = group;
+  const { name } = head;
+  const source = head.inputs[0]!;
+  const accumulateResidual = residual !== undefined && reached.has(residual);
+  const passesResidual = residual !== undefined && residual !== 'input';
+  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual, inPlace: true, precision };
+  const inputGradient = gradient(planner, group.output);
+  list.append(name, planBatchNormGradient(batchNormShape(shape), behind), {
+    activation: activation(planner, group.output),
+    input: activation(planner, source),
+    coefficients: keptBy(name, 'coefficients'),
+    weightGradient: parameterGradient(`${name}.weight`),
+    biasGradient: parameterGradient(`${name}.bias`),
+    inputGradient,
+    ...(passesResidual && { residualGradient: gradient(planner, residual) }),
+  });
+  if (passesResidual) reached.add(residual);
+  if (source !== 'input' && source !== residual && !reached.has(source)) {
+    planner.gradients.set(source, inputGradient);
+    reached.add(source);
+    return;
+  }
+  contribute(planner, source, (output, accumulate) =>
+    list.append(name, planAddGradient(elementCount(shape), { accumulate, precision }), {
+      input: inputGradient,
+      output,
+    }),
+  );
+}
+
+function appendDenseBackward(planner: Planner, layer: DenseLayer, input: Shape): void {
+  const { list, traits, precision } = planner;
+  const { name, bias, outFeatures } = layer;
+  const shape = denseShape(layer, input);
+  const source = layer.inputs[0]!;
+  const outputGradient = gradient(planner, name);
+  if (bias) {
+    const output = parameterGradient(`${name}.bias`);
+    list.append(name, planChannelSums(shape.batch, outFeatures, { precision }), { values: outputGradient, output });
+  }
+  list.append(name, planDenseWeightGradient(shape, traits, { precision }), {
+    input: activation(planner, source),
+    gradient: outputGradient,
+    output: parameterGradient(`${name}.weight`),
+  });
+  contribute(planner, source, (output, accumulate) =>
+    list.append(name, planDenseInputGradient(shape, { accumulate, precision }, traits), {
+      gradient: outputGradient,
+      filter: filterOf(planner, name),
+      output,
+    }),
+  );
+}
