@@ -2,11 +2,22 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bufferUsage } from '../../src/device/buffers.js';
 import { FormatError, NumericError, ShapeError, UnsupportedError } from '../../src/errors.js';
+import { createState, writeState } from '../../src/graph/state.js';
+import { initialParameters } from '../../src/models/initialise.js';
 import { decodeCheckpoint, encodeCheckpoint, restoreTrainer } from '../../src/train/checkpoint.js';
 import type { StepReport, Trainer, TrainerOptions } from '../../src/train/trainer.js';
 import { expectError } from '../models/errors.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
-import { adamW, disposeAll, freshTrainer, reportsOf, sgd, snapshot, trainInPieces } from './smallTraining.js';
+import {
+  adamW,
+  disposeAll,
+  freshTrainer,
+  reportsOf,
+  sgd,
+  smallNetwork,
+  snapshot,
+  trainInPieces,
+} from './smallTraining.js';
 
 /* Trainings in float16; what a device without float16 does with each is to refuse it. */
 let device: GPUDevice;
@@ -176,6 +187,33 @@ it('what is computed again is the same to the last bit, and parts of a batch tra
     expect(skips(reports)[0]).toBe(true);
     expect(reports.every(({ loss }) => loss > 0 && loss < 3)).toBe(true);
   });
+});
+
+it('a teacher leads, in float32', async () => {
+  const teacher = createState(device, smallNetwork);
+  writeState(teacher, initialParameters(smallNetwork, 9));
+  const distillation = {
+    teacher,
+    loss: 'kl',
+    temperature: 2,
+    weight: 1,
+    schedule: { kind: 'constant' },
+    end: 4,
+  } as const;
+  const full = await freshTrainer(device, { distillation, steps: 6 });
+  const expected = await reportsOf(full);
+  disposeAll(full);
+  expect(expected[0]!.distillation!.distance).toBeGreaterThan(0);
+  await inHalf({ distillation, steps: 6 }, async (trainer) => {
+    const reports = await reportsOf(trainer);
+    reports.forEach(({ loss, distillation: parts }, step) => {
+      expect(Math.abs(loss - expected[step]!.loss), `loss of step ${step}`).toBeLessThan(0.02);
+      const own = expected[step]!.distillation;
+      expect(parts?.weight).toBe(own?.weight);
+      expect(Math.abs((parts?.distance ?? 0) - (own?.distance ?? 0))).toBeLessThan(0.02);
+    });
+  });
+  teacher.dispose();
 });
 
 it('neither buffers nor their bytes grow over 200 steps', async () => {
