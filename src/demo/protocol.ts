@@ -112,6 +112,8 @@ export interface Question {
   readonly bitmap: ImageBitmap;
   /** White ink on black; otherwise a photograph. */
   readonly drawn: boolean;
+  /** The network's activations and filters in float16; not where left out. */
+  readonly half?: boolean;
 }
 
 /** RGBA pixels. */

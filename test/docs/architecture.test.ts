@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { directUses, drawRooms, heights, type Room, readRooms } from './rooms.js';
@@ -25,6 +25,16 @@ it('has no rooms in a circle, and none that the documentation does not name', ()
   heights(rooms);
   const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
   for (const name of rooms.keys()) expect(text).toMatch(new RegExp(`^ *${name}/ `, 'm'));
+});
+
+it('names files that there are', () => {
+  const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  const named = [...text.matchAll(/`((?:\w+\/)+\w+\.(?:ts|wgsl|html))`/g)].map((match) => match[1]!);
+  expect(named.length).toBeGreaterThan(20);
+  for (const path of named.filter((one) => !one.includes('NAME'))) {
+    const places = [join(root, path), join(root, 'src', path)];
+    expect(places.some(existsSync), path).toBe(true);
+  }
 });
 
 it('is drawn as it is', async () => {

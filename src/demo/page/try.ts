@@ -29,6 +29,7 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     `A small IC-ResNet-8 runs in this page, on your GPU, and reads what is written while it is written. Take the pen. It gets ${percent(digits.accuracy, 2)} of MNIST’s ${grouped(digits.images)} test digits right.`;
   const hint = byId('pad-hint');
   const select = byId<HTMLSelectElement>('model');
+  const half = byId<HTMLInputElement>('model-half');
   const bars = createBars(byId('bars'));
   const unit = setUpUnit(byId('unit'));
   const pad = createPad(byId<HTMLCanvasElement>('pad'), (empty) => {
@@ -59,7 +60,7 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     if (!given) return showNothing();
     if (models.length === 0) byId('answer-text').textContent = 'Loading the network';
     await listModels();
-    const question = { model: select.value as ModelName, ...given };
+    const question = { model: select.value as ModelName, half: half.checked, ...given };
     const { probabilities, seen, milliseconds } = await call('classify', question, [given.bitmap]);
     const names = classes();
     bars.show(probabilities, names);
@@ -188,6 +189,7 @@ export function setUpTry(section: HTMLElement): { show(): void } {
     subject.model = select.value as ModelName;
     ask();
   });
+  half.addEventListener('change', ask);
   subject.picture = pad.picture;
   listen('phase', () => {
     if (models.length > 0) listModels().catch(showError);

@@ -20,8 +20,8 @@ export interface NetworkInput {
 }
 
 /** Class probabilities of a picture. */
-export async function classify({ model: name, bitmap, drawn }: Question): Promise<Answer> {
-  const model = await modelNamed(name);
+export async function classify({ model: name, bitmap, drawn, half }: Question): Promise<Answer> {
+  const model = await modelNamed(name, half ? 'float16' : 'float32');
   const { pixels, values } = networkInput(model, bitmap, drawn);
   bitmap.close();
   const start = performance.now();

@@ -3,6 +3,7 @@ import type { Network } from '../../graph/network.js';
 import type { NetworkState } from '../../graph/state.js';
 import type { Normalisation } from '../../io/dataset.js';
 import { summarise } from '../../models/summary.js';
+import type { Precision } from '../../ops/precision.js';
 import { decodeCheckpoint, restoreState } from '../../train/checkpoint.js';
 import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
 import digitsAddress from '../models/digits.safetensors?url';
@@ -29,7 +30,11 @@ export interface Source {
 
 let shipped: Promise<Source> | undefined;
 let opened: Source | undefined;
-const compiled = new Map<ModelName, Promise<Model>>();
+const precisions: readonly Precision[] = ['float32', 'float16'];
+const compiled: Readonly<Record<Precision, Map<ModelName, Promise<Model>>>> = {
+  float32: new Map(),
+  float16: new Map(),
+};
 
 /**
  * Takes a network from a file as the model `file`: a checkpoint of this package, or weights of a ResNet in torchvision's names.
@@ -58,36 +63,36 @@ export async function listModels(): Promise<ModelDescription[]> {
 }
 
 /** A model on the device; compiled when it is first asked for, and again on another device or for another training. */
-export function modelNamed(name: ModelName): Promise<Model> {
-  const model = renewed(name, compiled.get(name));
-  compiled.set(name, model);
+export function modelNamed(name: ModelName, precision: Precision = 'float32'): Promise<Model> {
+  const model = renewed(name, precision, compiled[precision].get(name));
+  compiled[precision].set(name, model);
   return model;
 }
 
 /** What was compiled before, where it still fits. */
-async function renewed(name: ModelName, before: Promise<Model> | undefined): Promise<Model> {
+async function renewed(name: ModelName, precision: Precision, before: Promise<Model> | undefined): Promise<Model> {
   const device = await gpuDevice();
   const known = await before?.catch(() => undefined);
   const contestant = isRole(name) ? trainingContestant(name) : undefined;
   const current = known?.state.device === device && (!contestant || known.state === contestant.state);
   if (known && current) return known;
   if (known) free(known);
-  return compile(device, name);
+  return compile(device, name, precision);
 }
 
-async function compile(device: GPUDevice, name: ModelName): Promise<Model> {
+async function compile(device: GPUDevice, name: ModelName, precision: Precision): Promise<Model> {
   if (isRole(name)) {
     const contestant = trainingContestant(name);
     if (!contestant) throw new Error('There is no training; start one first.');
     const { state, normalisation } = contestant;
-    return { name, network: state.network, state, normalisation, inference: await inferenceOf(state) };
+    return { name, network: state.network, state, normalisation, inference: await inferenceOf(state, precision) };
   }
   const source = name === 'shipped' ? await shippedSource() : opened;
   if (!source) throw new Error('No file was opened.');
   const { network, normalisation } = source;
   const state = await source.load(device);
   try {
-    return { name, network, state, normalisation, inference: await inferenceOf(state) };
+    return { name, network, state, normalisation, inference: await inferenceOf(state, precision) };
   } catch (error) {
     state.dispose();
     throw error;
@@ -98,15 +103,17 @@ function isRole(name: ModelName): name is Role {
   return (roles as readonly ModelName[]).includes(name);
 }
 
-function inferenceOf(state: NetworkState): Promise<InferenceNetwork> {
-  return compileInference(state, { batch: 1, memory: 'fastest', tuning: indexedDBTuningStore() });
+function inferenceOf(state: NetworkState, precision: Precision): Promise<InferenceNetwork> {
+  return compileInference(state, { batch: 1, memory: 'fastest', precision, tuning: indexedDBTuningStore() });
 }
 
 async function forget(name: ModelName): Promise<void> {
-  const before = compiled.get(name);
-  compiled.delete(name);
-  const model = await before?.catch(() => undefined);
-  if (model) free(model);
+  for (const precision of precisions) {
+    const before = compiled[precision].get(name);
+    compiled[precision].delete(name);
+    const model = await before?.catch(() => undefined);
+    if (model) free(model);
+  }
 }
 
 /** Frees a model's memory. The state of a network in training is the training's. */
