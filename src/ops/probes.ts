@@ -1,7 +1,7 @@
 import copyText from '../../kernels/copy.wgsl?raw';
 import multiplyAddsText from '../../kernels/multiply_adds.wgsl?raw';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
-import { type Precision, storedBytes, storedTexts } from './precision.js';
+import { type Precision, storedOperand, storedTexts } from './precision.js';
 
 /*
  * Operations that compute nothing anybody needs: what a device takes for them tells how fast it is.
@@ -21,7 +21,7 @@ export function planMultiplyAdds(workgroups: number, rounds: number, precision: 
   const width = lanes[precision];
   return {
     operation: 'multiplyAdds',
-    operands: { output: { bytes: storedBytes(precision, workgroups, threads, width), use: 'output' } },
+    operands: { output: storedOperand(precision, 'output', workgroups, threads, width) },
     steps: [
       {
         kernel: {
