@@ -11,6 +11,7 @@ interface Part {
 }
 
 const makers: Readonly<Record<string, (section: HTMLElement) => Promise<Part>>> = {
+  teach: async (section) => (await import('./page/teach.js')).setUpTeach(section),
   train: async (section) => (await import('./page/train.js')).setUpTrain(section),
   try: async (section) => (await import('./page/try.js')).setUpTry(section),
   see: async (section) => (await import('./page/see.js')).setUpSee(section),

@@ -270,6 +270,26 @@ export interface NamedFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Pictures with their classes, square and in colour, to learn from. */
+export interface Lesson {
+  /** Height and width of a picture. */
+  readonly side: number;
+  /** Of the classes. */
+  readonly names: readonly string[];
+  /** Pixel values 0 to 255, [side, side, 3]. */
+  readonly pictures: readonly { readonly label: number; readonly pixels: Uint8Array }[];
+}
+
+export interface LessonResult {
+  /** To the pictures that were held out, by their place in the lesson. */
+  readonly answers: readonly { readonly index: number; readonly label: number; readonly answer: number }[];
+  /** How many it was trained on. */
+  readonly trained: number;
+}
+
+/** What becomes a file: weights, or a program with the weights in it. */
+export type LessonExport = 'safetensors' | 'onnx' | 'page' | 'script';
+
 /** Calls of the page, answered once each. */
 export interface Calls {
   useData(source: DataSource): DataDescription;
@@ -288,6 +308,11 @@ export interface Calls {
   lookAtUnit(question: UnitQuestion): UnitView;
   lookInside(question: Question): InsideView;
   drawDiagram(model: ModelName): Diagram;
+  teach(lesson: Lesson): LessonResult;
+  stopLesson(): void;
+  /** Of a picture as those of the lesson: a probability a class. */
+  recognise(pixels: Uint8Array): Float32Array;
+  exportLesson(kind: LessonExport): NamedFile;
   runBench(options: BenchOptions): BenchReport;
   stopBench(): void;
   /** Destroys the device, for tests. */
@@ -315,6 +340,8 @@ export interface Notices {
   /** Training goes on from this step: what came behind it is gone. */
   rewound: { readonly role: Role; readonly step: number };
   tested: TestResult;
+  /** A step of a lesson. */
+  learning: { readonly step: number; readonly steps: number; readonly loss: number; readonly accuracy: number };
   /** Dispatches timed. */
   measuring: { readonly done: number; readonly total: number };
   /** What is measured now. */

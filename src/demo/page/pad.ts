@@ -1,4 +1,5 @@
 import type { Point } from '../data/strokes.js';
+import { drawCovering } from './pixels.js';
 import { drawInk, type Picture, penWidth } from './subject.js';
 
 /** A surface to draw on with a pointer or by keyboard, that can also show a picture. */
@@ -144,18 +145,4 @@ function penFor(strokes: readonly (readonly Point[])[]): number {
   const size = Math.max(extent(0), extent(1));
   // A dot stays one.
   return size === 0 ? 1 : Math.min(Math.max(size / usualSize, thinnest), 1);
-}
-
-type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
-
-/** Draws the middle square of a picture over everything. */
-function drawCovering(context: Context, picture: ImageBitmap | HTMLVideoElement, width: number, height: number): void {
-  const video = picture instanceof HTMLVideoElement;
-  const [pictureWidth, pictureHeight] = video
-    ? [picture.videoWidth, picture.videoHeight]
-    : [picture.width, picture.height];
-  const edge = Math.min(pictureWidth, pictureHeight);
-  const [left, top] = [(pictureWidth - edge) / 2, (pictureHeight - edge) / 2];
-  context.imageSmoothingQuality = 'high';
-  context.drawImage(picture, left, top, edge, edge, 0, 0, width, height);
 }

@@ -66,7 +66,8 @@ function squareOf(bitmap: ImageBitmap, width: number, height: number): Uint8Clam
   return context.getImageData(0, 0, width, height).data;
 }
 
-function normalised(pixels: Uint8Array, { mean, deviation }: Normalisation): Float32Array {
+/** Pixel values as a network takes them. */
+export function normalised(pixels: Uint8Array, { mean, deviation }: Normalisation): Float32Array {
   const channels = mean.length;
   return Float32Array.from(pixels, (value, index) => {
     const channel = index % channels;
@@ -74,7 +75,7 @@ function normalised(pixels: Uint8Array, { mean, deviation }: Normalisation): Flo
   });
 }
 
-function softmax(logits: Float32Array): Float32Array {
+export function softmax(logits: Float32Array): Float32Array {
   const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const powers = logits.map((logit) => Math.exp(logit - most));
   const sum = powers.reduce((a, b) => a + b, 0);

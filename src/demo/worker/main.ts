@@ -9,6 +9,7 @@ import { post, troubleOf } from './post.js';
 type Handlers = { [Name in CallName]: (argument: CallArgument<Name>) => Promise<CallReply<Name>> | CallReply<Name> };
 
 const race = () => import('./race.js');
+const lessons = () => import('./lesson.js');
 const bench = () => import('./bench/bench.js');
 
 const handlers: Handlers = {
@@ -26,6 +27,10 @@ const handlers: Handlers = {
   lookAtUnit: async (question) => (await import('./unit.js')).lookAtUnit(question),
   lookInside: async (question) => (await import('./look.js')).lookInside(question),
   drawDiagram: async (model) => (await import('./diagram.js')).drawDiagram(model),
+  teach: async (lesson) => (await lessons()).teach(lesson),
+  stopLesson: async () => (await lessons()).stopLesson(),
+  recognise: async (pixels) => (await lessons()).recognise(pixels),
+  exportLesson: async (kind) => (await lessons()).exportLesson(kind),
   runBench: async (options) => (await bench()).runBench(options),
   stopBench: async () => (await bench()).stopBench(),
   async destroyDevice() {
