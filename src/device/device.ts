@@ -66,14 +66,17 @@ function watch(device: GPUDevice): Watch {
 export async function requestDevice(
   adapter: GPUAdapter,
   { label = 'ic-networks', without = [] }: RequestDeviceOptions = {},
-  drafts: readonly GPUFeatureName[] = [],
+  drafts: readonly string[] = [],
 ): Promise<GPUDevice> {
   // The control of their size would bring subgroups with it.
   const missing: readonly string[] = without.includes('subgroups') ? [...without, sizeControl] : without;
   try {
     const device = await adapter.requestDevice({
       label,
-      requiredFeatures: [...usable(adapter).filter((feature) => !missing.includes(feature)), ...drafts],
+      requiredFeatures: [
+        ...usable(adapter).filter((feature) => !missing.includes(feature)),
+        ...(drafts as readonly GPUFeatureName[]),
+      ],
       requiredLimits: numericLimits(adapter.limits),
     });
     watch(device);

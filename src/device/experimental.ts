@@ -5,6 +5,6 @@ export type ExperimentalFeature = 'subgroup-matrix';
 export const experimentalFeatures: readonly ExperimentalFeature[] = ['subgroup-matrix'];
 
 /** WebGPU's name of a feature of a draft. */
-export function draftFeature(name: ExperimentalFeature): GPUFeatureName {
-  return `chromium-experimental-${name}` as GPUFeatureName;
+export function draftFeature(name: ExperimentalFeature): string {
+  return `chromium-experimental-${name}`;
 }
