@@ -24,7 +24,7 @@ export { planConvert } from './ops/convert.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolution/filterGradient.js';
 export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
 export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolution/inputGradient.js';
-export { planDenseInputGradient, planDenseWeightGradient } from './ops/dense.js';
+export { planDenseInputGradient, planDenseWeightGradient } from './ops/denseGradient.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export { planIcActivity } from './ops/icActivity.js';
 export {
@@ -40,12 +40,12 @@ export {
   type FlatPart,
   flatParts,
   gradientsPart,
-  parameterBlock,
   planAdamW,
   planGradientClip,
   planSgd,
   type UpdateOptions,
 } from './ops/optimisers.js';
+export { parameterBlock } from './ops/parameterBlock.js';
 export { planAddGradient, planReluGradient } from './ops/pointwise.js';
 export { planMaxPoolGradient, planMeanPoolGradient } from './ops/pool.js';
 export {
@@ -59,7 +59,8 @@ export {
 export type { CheckpointRecord, TrainingRecord } from './train/checkpointRecord.js';
 export { type DistillationOptions, type DistillationSchedule, distillationWeightAt } from './train/distillation.js';
 export { compileEvaluation, type Evaluation, type EvaluationBatch, type EvaluationResult } from './train/evaluation.js';
-export type { LossScaleState, LossScalingOptions } from './train/lossScaling.js';
+export type { LossScaleState } from './train/lossScaleState.js';
+export type { LossScalingOptions } from './train/lossScaling.js';
 export {
   type AdamWOptions,
   compileOptimiser,

@@ -5,6 +5,9 @@ import { dirname, join, resolve } from 'node:path';
 import { defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
+/** Modules of training alone. */
+const learning =
+  /src\/ops\/(loss|lossScale|optimisers|distillation|denseGradient|batchNormGradient|channelSums|convolution\/(filterGradient|inputGradient|tiledGradient|subgroupGradient|groupedGradient|icUnitGradient))\.ts|kernels\/(adamw|sgd|step_metrics|loss_scale|conv2d_(filter|input)_gradient_(naive|subgroup|tiled|grouped)|softmax_cross_entropy)\.wgsl/;
 
 export default defineConfig({
   root,
@@ -17,7 +20,15 @@ export default defineConfig({
     sourcemap: false,
     modulePreload: { polyfill: false },
   },
-  worker: { format: 'es' },
+  worker: {
+    format: 'es',
+    // What several parts share that the page does not open with would otherwise go to what it opens with.
+    rolldownOptions: {
+      output: {
+        codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'learning', test: learning }] },
+      },
+    },
+  },
   // Vite does not look for dependencies in workers; one that is found late reloads the page.
   optimizeDeps: { entries: ['index.html', 'worker/main.ts'] },
   plugins: [serveMnist(), previewAddress(process.env.DEMO_ADDRESS), serviceWorker()],

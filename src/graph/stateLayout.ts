@@ -1,4 +1,4 @@
-import { parameterBlock } from '../ops/optimisers.js';
+import { parameterBlock } from '../ops/parameterBlock.js';
 import { alignUp } from './memory.js';
 import type { Network } from './network.js';
 import { elementCount, networkParameters, type ParameterSpec } from './parameters.js';

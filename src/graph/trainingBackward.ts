@@ -5,7 +5,7 @@ import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient
 import { planIcUnitGradient } from '../ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../ops/convolution/inputGradient.js';
 import { checkConvolution } from '../ops/convolution/shape.js';
-import { planDenseInputGradient, planDenseWeightGradient } from '../ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../ops/denseGradient.js';
 import type { OperationPlan } from '../ops/plan.js';
 import { planAddGradient, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPoolGradient, planMeanPoolGradient } from '../ops/pool.js';

@@ -1,6 +1,4 @@
-import { planConvolutionFilterGradient } from './convolution/filterGradient.js';
 import { planConvolution } from './convolution/forward.js';
-import { planConvolutionInputGradient } from './convolution/inputGradient.js';
 import type { ConvolutionShape } from './convolution/shape.js';
 import { checkShape } from './fields.js';
 import type { OperationPlan } from './plan.js';
@@ -39,27 +37,8 @@ export function planDense(
   return { ...planConvolution(denseAsConvolution(operation, shape), { bias, ...stored }, traits), operation };
 }
 
-/** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */
-export function planDenseInputGradient(
-  shape: DenseShape,
-  options: { readonly accumulate?: boolean } & PrecisionOptions,
-  traits: DeviceTraits,
-): OperationPlan {
-  const operation = 'denseInputGradient';
-  return { ...planConvolutionInputGradient(denseAsConvolution(operation, shape), options, traits), operation };
-}
-
-/** Operands: input [N, in], gradient [N, out], output [in, out], perhaps scratch slices. The bias's is a channel sum. */
-export function planDenseWeightGradient(
-  shape: DenseShape,
-  traits: DeviceTraits,
-  options: PrecisionOptions = {},
-): OperationPlan {
-  const operation = 'denseWeightGradient';
-  return { ...planConvolutionFilterGradient(denseAsConvolution(operation, shape), options, traits), operation };
-}
-
-function denseAsConvolution(operation: string, shape: DenseShape): ConvolutionShape {
+/** The same as a convolution. */
+export function denseAsConvolution(operation: string, shape: DenseShape): ConvolutionShape {
   const { batch, inFeatures, outFeatures } = shape;
   checkShape(operation, shape, { batch, inFeatures, outFeatures });
   return { batch: 1, inHeight: 1, inWidth: batch, inChannels: inFeatures, outChannels: outFeatures, kernel: [1, 1] };

@@ -6,11 +6,9 @@ import finiteText from '../../kernels/shared/finite.wgsl?raw';
 import stepStateText from '../../kernels/shared/step_state.wgsl?raw';
 import { ShapeError } from '../errors.js';
 import { lossScaleBytes, statusBytes, stepStateBytes } from './loss.js';
+import { parameterBlock } from './parameterBlock.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { requireInteger } from './windows.js';
-
-/** Elements of parameters that share one entry of the groups operand; every tensor starts at a multiple of it. */
-export const parameterBlock = 64;
 
 /** What the plans of all optimisers take. */
 export interface UpdateOptions {

@@ -23,7 +23,7 @@ import {
   requireRecord,
   trainingRecord,
 } from './checkpointRecord.js';
-import { lossScaleState, writeLossScale } from './lossScaling.js';
+import { lossScaleState, writeLossScale } from './lossScaleState.js';
 import { goodSteps } from './stepStatus.js';
 import type { Trainer } from './trainer.js';
 

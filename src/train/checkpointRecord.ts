@@ -7,7 +7,7 @@ import { requireReadable } from '../io/checks.js';
 import type { Normalisation } from '../io/dataset.js';
 import { classNamesFault, normalisationFault } from '../io/imageMetadata.js';
 import { parseJson } from '../io/json.js';
-import { isLossScale, type LossScaleState } from './lossScaling.js';
+import { isLossScale, type LossScaleState } from './lossScaleState.js';
 import type { Trainer } from './trainer.js';
 
 /** What a checkpoint says of the training it was taken from. */

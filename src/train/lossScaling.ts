@@ -1,9 +1,10 @@
-import { destroyBuffer, writeBuffer } from '../device/buffers.js';
+import { destroyBuffer } from '../device/buffers.js';
 import { ShapeError } from '../errors.js';
 import { createBuffers } from '../graph/compile.js';
 import type { TrainingScaling } from '../graph/training.js';
 import { planLossScale } from '../ops/lossScale.js';
 import { type BufferRange, bindPlan, compilePlan, tensorBytes } from '../ops/plan.js';
+import { decaysOf, isScale, largestScale, writeLossScale } from './lossScaleState.js';
 import type { Optimiser } from './optimiser.js';
 
 /** How the loss scale of a training in float16 moves. */
@@ -12,16 +13,6 @@ export interface LossScalingOptions {
   readonly initialScale?: number;
   /** Good steps behind each other that double it; 2000 where left out. */
   readonly growthInterval?: number;
-}
-
-/** Where a training in float16 stands, beside its parameters and what its optimiser carries. */
-export interface LossScaleState {
-  /** What the loss of the next step is multiplied by. */
-  readonly scale: number;
-  /** Good steps since it has changed. */
-  readonly goodSteps: number;
-  /** AdamW's 1 - beta^t of the next update, which steps that were skipped do not count for; 1 for SGD. */
-  readonly corrections: readonly [number, number];
 }
 
 /** A loss scale that moves on the GPU. */
@@ -35,9 +26,6 @@ export interface LossScaling {
   encode(pass: GPUComputePassEncoder): void;
   dispose(): void;
 }
-
-const largestScale = 2 ** 24;
-const lossScaleFloats = 8;
 
 /** @throws ShapeError for a scale that is no power of two in its range, or an interval that is no positive integer. */
 export async function compileLossScaling(
@@ -71,43 +59,6 @@ export async function compileLossScaling(
     encode: (pass) => bound.encode(pass),
     dispose: () => destroyBuffer(device, ring),
   };
-}
-
-/** Puts a loss scale where a training stood. */
-export function writeLossScale(
-  device: GPUDevice,
-  lossScale: GPUBuffer,
-  { scale, goodSteps, corrections }: LossScaleState,
-  optimiser: Optimiser,
-): void {
-  const values = new Float32Array(lossScaleFloats);
-  values.set([1 / scale, scale, ...corrections, goodSteps, ...decaysOf(optimiser)]);
-  writeBuffer(device, lossScale, values);
-}
-
-/** Where a training stands by the bytes of its loss scale. */
-export function lossScaleState(bytes: ArrayBuffer): LossScaleState {
-  const [, scale, first, second, goodSteps] = new Float32Array(bytes);
-  return { scale: scale!, goodSteps: goodSteps!, corrections: [first!, second!] };
-}
-
-/** 1 - beta of both moments: the corrections of the very first update. */
-function decaysOf(optimiser: Optimiser): [number, number] {
-  const [, , first, second] = new Float32Array(optimiser.stepState(0, 0));
-  return [first!, second!];
-}
-
-/** Whether a training could have left it as its loss scale. */
-export function isLossScale(value: unknown): value is LossScaleState {
-  const { scale, goodSteps, corrections } = (value ?? {}) as Record<keyof LossScaleState, unknown>;
-  const counted = Number.isSafeInteger(goodSteps) && (goodSteps as number) >= 0;
-  const shares = Array.isArray(corrections) && corrections.length === 2;
-  const between = shares && corrections.every((one) => typeof one === 'number' && one > 0 && one <= 1);
-  return typeof scale === 'number' && isScale(scale) && counted && between;
-}
-
-function isScale(scale: number): boolean {
-  return scale >= 1 && scale <= largestScale && Number.isInteger(Math.log2(scale));
 }
 
 function checkScale(scale: number): void {

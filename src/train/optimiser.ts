@@ -4,15 +4,8 @@ import { ShapeError } from '../errors.js';
 import { createBuffers } from '../graph/compile.js';
 import type { NetworkState } from '../graph/state.js';
 import { stepStateBytes } from '../ops/loss.js';
-import {
-  type FlatPart,
-  flatParts,
-  gradientsPart,
-  parameterBlock,
-  planAdamW,
-  planGradientClip,
-  planSgd,
-} from '../ops/optimisers.js';
+import { type FlatPart, flatParts, gradientsPart, planAdamW, planGradientClip, planSgd } from '../ops/optimisers.js';
+import { parameterBlock } from '../ops/parameterBlock.js';
 import {
   type BoundPlan,
   type BufferRange,

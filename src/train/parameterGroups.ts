@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.js';
 import type { ParameterSpec } from '../graph/parameters.js';
 import type { StateLayout } from '../graph/stateLayout.js';
-import { parameterBlock } from '../ops/optimisers.js';
+import { parameterBlock } from '../ops/parameterBlock.js';
 
 /** Parameters that learn in their own way; what is left out is as the optimiser's. */
 export interface ParameterGroup {

@@ -3,7 +3,7 @@ import { bufferUsage } from '../../src/device/buffers.js';
 import { ShapeError } from '../../src/errors.js';
 import { createState, readState, readTensors, writeState } from '../../src/graph/state.js';
 import { layoutState } from '../../src/graph/stateLayout.js';
-import { parameterBlock } from '../../src/ops/optimisers.js';
+import { parameterBlock } from '../../src/ops/parameterBlock.js';
 import { expectError } from '../models/errors.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { nchwToNhwc, oihwToHwio } from '../support/layout.js';

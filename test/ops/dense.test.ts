@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, it } from 'vitest';
-import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planDense } from '../../src/ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { denseBackwardReference, denseReference } from '../reference/dense.js';
 import { closeTestDevice, testDevice } from '../support/device.js';

@@ -4,7 +4,7 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import { checkConvolution } from '../../src/ops/convolution/shape.js';
-import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import type { ChooseForm } from '../../src/ops/forms.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { deviceTraits } from '../../src/ops/traits.js';

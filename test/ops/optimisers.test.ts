@@ -1,12 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  flatParts,
-  gradientsPart,
-  parameterBlock,
-  planAdamW,
-  planGradientClip,
-  planSgd,
-} from '../../src/ops/optimisers.js';
+import { flatParts, gradientsPart, planAdamW, planGradientClip, planSgd } from '../../src/ops/optimisers.js';
+import { parameterBlock } from '../../src/ops/parameterBlock.js';
 import { adamWStepReference, clipByGlobalNormReference, sgdStepReference } from '../reference/optimisers.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';

@@ -8,7 +8,7 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
-import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
 import { planIcActivity } from '../../src/ops/icActivity.js';

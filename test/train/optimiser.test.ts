@@ -3,7 +3,7 @@ import { bufferUsage, createBuffer, destroyBuffer, readBuffer, writeBuffer } fro
 import { ShapeError } from '../../src/errors.js';
 import { createState, type NetworkState } from '../../src/graph/state.js';
 import { layoutState } from '../../src/graph/stateLayout.js';
-import { parameterBlock } from '../../src/ops/optimisers.js';
+import { parameterBlock } from '../../src/ops/parameterBlock.js';
 import { compileOptimiser, type OptimiserOptions } from '../../src/train/optimiser.js';
 import { defaultGroups, groupTables, type ParameterGroup } from '../../src/train/parameterGroups.js';
 import { adamWStepReference, clipByGlobalNormReference, sgdStepReference } from '../reference/optimisers.js';

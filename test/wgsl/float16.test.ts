@@ -7,7 +7,8 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
-import { planDense, planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/dense.js';
+import { planDense } from '../../src/ops/dense.js';
+import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { planLogitDistillation } from '../../src/ops/distillation.js';
 import type { RankedForm } from '../../src/ops/forms.js';
 import { planImageToTensor } from '../../src/ops/image.js';

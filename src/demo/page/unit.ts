@@ -25,6 +25,8 @@ export function setUpUnit(section: HTMLElement): UnitFigure {
   let view: UnitView | undefined;
   let filter = 0;
   let place: { row: number; column: number } | undefined;
+  /** Whether the visitor has put the window somewhere; until then it stands where most is to be seen. */
+  let moved = false;
   let buttons: HTMLButtonElement[] = [];
 
   const draw = onceAFrame(() => {
@@ -62,6 +64,7 @@ export function setUpUnit(section: HTMLElement): UnitFigure {
     if (!view) return;
     const within = (value: number, size: number): number => Math.min(Math.max(value, 0), size - 1);
     place = { row: within(row, view.height), column: within(column, view.width) };
+    moved = true;
     draw();
   }
 
@@ -92,9 +95,9 @@ export function setUpUnit(section: HTMLElement): UnitFigure {
   return {
     async show(picture) {
       view = await call('lookAtUnit', { model: 'shipped', ...picture }, [picture.bitmap]);
+      if (!moved) place = strongest(view, filter);
       if (buttons.length === 0) {
         makeButtons();
-        place = strongest(view, filter);
         choose(filter);
       }
       draw();
