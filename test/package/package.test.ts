@@ -8,8 +8,8 @@ import { publint } from 'publint';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { kernels } from '../../src/kernels.js';
 import { minify } from '../../src/wgsl/minify.js';
+import { assumedUnits } from '../support/assumedUnits.js';
 import { catalogue, planFunctionsOf } from '../support/catalogue.js';
-import { assumedUnits } from '../support/matrixDevice.js';
 import { type Packed, packed } from '../support/packed.js';
 
 const run = promisify(execFile);

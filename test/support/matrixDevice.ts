@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import { UnsupportedError } from '../../src/errors.js';
 import { openDevice } from '../../src/openDevice.js';
-import { matrixUnits } from '../../src/ops/convolution/matrixProduct.js';
 import type { MatrixUnits } from '../../src/ops/matrixUnits.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
 import { type DeviceTraits, deviceTraits } from '../../src/ops/traits.js';
+import { assumedUnits } from './assumedUnits.js';
 import { noFault } from './float16.js';
 import { type Outputs, runPlan, type Values } from './runPlan.js';
 
@@ -17,17 +17,6 @@ export interface MatrixDevice {
   readonly traits: DeviceTraits & { readonly matrix: MatrixUnits };
   close(): void;
 }
-
-/** Small ones, as llvmpipe has them. */
-export const assumedUnits = matrixUnits({
-  configurations: [{ rows: 8, columns: 8, depth: 8 }],
-  subgroup: 8,
-  pinned: false,
-  largestSubgroup: 8,
-  invocations: 256,
-  workgroupBytes: 16384,
-  software: true,
-});
 
 /** Opens the adapter that ICNET_TEST_ADAPTER names, `auto` without it. */
 export async function matrixDevice(): Promise<MatrixDevice> {

@@ -5,8 +5,8 @@ import { kernelOf } from '../../src/ops/plan.js';
 import type { Constant, Constants } from '../../src/wgsl/constants.js';
 import { describeKernel } from '../../src/wgsl/describe.js';
 import { minify } from '../../src/wgsl/minify.js';
+import { assumedUnits } from '../support/assumedUnits.js';
 import { catalogue, planFunctions } from '../support/catalogue.js';
-import { assumedUnits } from '../support/matrixDevice.js';
 import { kernelsReadme } from './kernelsReadme.js';
 
 const all = Object.values(kernels);
