@@ -30,8 +30,9 @@ try {
   await page.click('#tab-try');
   await page.click('#samples button:nth-child(4)');
   await page.waitForFunction(() => document.getElementById('answer-text')?.textContent?.includes('sure'));
-  await take(page, 'try-phone', 'light', phone);
-  await take(page, 'try', 'dark', desktop);
+  await page.waitForFunction(() => document.getElementById('unit-z')?.textContent !== '');
+  await take(page, 'try-phone', 'light', { ...phone, height: 1640 });
+  await take(page, 'try', 'dark', { ...desktop, height: 1080 });
 
   await page.click('#tab-see');
   await page.waitForSelector('#maps button:nth-child(6)');
