@@ -226,36 +226,36 @@ describe('the digits of MNIST', () => {
     const checkpoint = decodeCheckpoint(await readFile(path), path);
     const state = restoreState(device, checkpoint);
     const { test } = await loadMnist();
-    const count = 200;
-    const some = subset(test, 0, count);
-    const images = new Float32Array(count * some.height * some.width * some.channels);
-    fillSequential(some, 0, count, checkpoint.normalisation!, images, new Uint32Array(count));
-    const full = await compileInference(state, { batch: count });
-    const expected = await full.run(images);
-    full.dispose();
+    const batch = 200;
+    const images = new Float32Array(batch * test.height * test.width * test.channels);
     await inHalf(
       state,
-      count,
+      batch,
       async (inference) => {
-        const logits = await inference.run(images);
-        const classes = logits.length / count;
-        const best = (values: Float32Array) =>
-          Array.from({ length: count }, (_, i) => {
-            const own = values.subarray(i * classes, (i + 1) * classes);
-            return own.indexOf(Math.max(...own));
-          });
-        const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        const error = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
-        const agreeing = best(logits).filter((label, i) => label === best(expected)[i]).length;
+        const full = await compileInference(state, { batch });
+        let [agreeing, error, largest] = [0, 0, 0];
+        for (let start = 0; start < test.count; start += batch) {
+          fillSequential(test, start, batch, checkpoint.normalisation!, images, new Uint32Array(batch));
+          const [expected, logits] = [await full.run(images), await inference.run(images)];
+          const classes = logits.length / batch;
+          for (let image = 0; image < batch; image++) {
+            const [own, other] = [expected, logits].map((all) => all.subarray(image * classes, (image + 1) * classes));
+            if (own!.indexOf(Math.max(...own!)) === other!.indexOf(Math.max(...other!))) agreeing++;
+          }
+          largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), largest);
+          error = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), error);
+        }
+        full.dispose();
         table.push(
-          `  digits: ${agreeing} of ${count} agree, largest error ${error.toPrecision(2)} beside ${largest.toPrecision(3)}`,
+          `  digits: ${agreeing} of ${test.count} agree, largest error ${error.toPrecision(2)} beside ${largest.toPrecision(3)}`,
         );
         expect(error / largest).toBeLessThan(0.01);
-        expect(agreeing).toBeGreaterThanOrEqual(count - 1);
+        expect(agreeing).toBeGreaterThanOrEqual(0.999 * test.count);
       },
       {},
     );
-    const evaluating = compileEvaluation(state, { batch: count, precision: 'float16', choose: naively });
+    const some = subset(test, 0, batch);
+    const evaluating = compileEvaluation(state, { batch, precision: 'float16', choose: naively });
     if (half) {
       const evaluation = await evaluating;
       const { accuracy } = await evaluation.run(some, checkpoint.normalisation!);
