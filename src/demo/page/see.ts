@@ -1,5 +1,5 @@
 import { call, listen } from '../engine.js';
-import type { AdjustSpread, InsideView, LayerMap, ModelName, Pixels } from '../protocol.js';
+import { type AdjustSpread, type InsideView, type LayerMap, type ModelName, type Pixels, roles } from '../protocol.js';
 import { showDiagram } from './diagram.js';
 import { byId, create } from './dom.js';
 import { createLayerMap, drawMap, rangeOf } from './layerMap.js';
@@ -115,7 +115,7 @@ export function setUpSee(section: HTMLElement): { show(): void } {
   });
   addEventListener('themechange', () => view && showView());
   setInterval(() => {
-    const live = select.value === 'ic' || select.value === 'plain';
+    const live = (roles as readonly string[]).includes(select.value);
     if (live && !section.hidden && document.body.dataset.phase === 'training') look();
   }, refreshEvery);
   return { show: look };
