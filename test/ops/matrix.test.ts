@@ -21,7 +21,7 @@ import { type MatrixDevice, matrixDevice, runMatrix } from '../support/matrixDev
 import { randomArray } from '../support/random.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
 import { randomCase, referenceOperands } from './convolutionCase.js';
-import { onePixel } from './productShapes.js';
+import { oddShapes, onePixel } from './productShapes.js';
 
 /* Products by matrix units; what an adapter without them does with each is to refuse it. */
 let opened: MatrixDevice;
@@ -259,25 +259,8 @@ const shapes: Readonly<Record<string, CompleteConvolution>> = {
     outChannels: 6,
     stride: [2, 3],
   },
-  dilation: {
-    ...onePixel,
-    inHeight: 9,
-    inWidth: 11,
-    inChannels: 5,
-    outChannels: 8,
-    kernel: [3, 2],
-    dilation: [2, 3],
-    padding: [2, 1],
-  },
-  'padding beyond the window': {
-    ...onePixel,
-    inHeight: 3,
-    inWidth: 2,
-    inChannels: 4,
-    outChannels: 4,
-    kernel: [2, 2],
-    padding: [3, 4],
-  },
+  dilation: oddShapes.dilation!,
+  'padding beyond the window': oddShapes['padding beyond the window']!,
   'many steps': { ...onePixel, ...window, inHeight: 3, inWidth: 3, inChannels: 77, outChannels: 18 },
   'a stem': {
     ...onePixel,

@@ -1,4 +1,4 @@
-import type { ConvolutionShape } from '../../src/ops/convolution/shape.js';
+import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 
 /** A convolution of one pixel with one channel: what a test changes of it makes its shape. */
 export const onePixel = {
@@ -12,10 +12,10 @@ export const onePixel = {
   padding: [0, 0],
   dilation: [1, 1],
   groups: 1,
-} as const satisfies ConvolutionShape;
+} as const satisfies CompleteConvolution;
 
 /** Convolutions that fit no tile, for the kernels that multiply tiles. */
-export const oddShapes: Readonly<Record<string, ConvolutionShape>> = {
+export const oddShapes: Readonly<Record<string, CompleteConvolution>> = {
   'prime sizes': {
     ...onePixel,
     batch: 3,
