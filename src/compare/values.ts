@@ -29,7 +29,7 @@ export function seededState(network: Network, seed: number): Map<string, Float32
   const fanIns = new Map<string, number>();
   return new Map(
     networkParameters(network).map((spec, index) => {
-      if (spec.role === 'filter' || spec.role === 'denseWeight') {
+      if (spec.role === 'filter' || spec.role === 'transposedFilter' || spec.role === 'denseWeight') {
         fanIns.set(spec.layer, elementCount(spec.shape.slice(1)));
       }
       const [low, high] = rangeOf(spec, fanIns.get(spec.layer) ?? 1);
@@ -42,6 +42,7 @@ function rangeOf({ role }: ParameterSpec, fanIn: number): [low: number, high: nu
   const bound = Math.sqrt(3 / fanIn);
   switch (role) {
     case 'filter':
+    case 'transposedFilter':
     case 'denseWeight':
       return [-bound, bound];
     case 'adjust':

@@ -9,6 +9,7 @@ import {
   type InferencePlanOptions,
   planInference,
 } from './inferencePlan.js';
+import { layerPlans } from './layers/plans.js';
 import { halved, halvedInput, inputTensor, parameter, statusOf, widened } from './names.js';
 import type { Network } from './network.js';
 import { operationList } from './operations.js';
@@ -63,14 +64,14 @@ export function halfPlanner(network: Network, shapes: ReadonlyMap<string, Shape>
   };
 }
 
-/** {@link planInference} in whatever precision. */
+/** {@link planInference} of whatever layers in whatever precision. */
 export function planInferenceIn(
   network: Network,
   batch: number,
   options: InferencePlanOptions,
   traits: DeviceTraits,
 ): InferenceOperations {
-  return planInference(network, batch, options, traits, { halfPlanner });
+  return planInference(network, batch, options, traits, { halfPlanner, layerPlans });
 }
 
 /** Zeros behind so many bytes of images: what an earlier one left there might not fit, and would be noted again. */

@@ -24,6 +24,7 @@ import {
   type InferencePlanOptions,
   planInference,
 } from './inferencePlan.js';
+import { loadLayerPlans } from './layerPlans.js';
 import { inputTensor } from './names.js';
 import { type Network, withoutSoftmax } from './network.js';
 import type { OverflowNotes } from './overflow.js';
@@ -112,7 +113,7 @@ export async function compileForward(
     batch: number,
     options: InferencePlanOptions,
     traits: DeviceTraits,
-    hooks?: Pick<InferencePlanHooks, 'halfPlanner'>,
+    hooks?: Pick<InferencePlanHooks, 'halfPlanner' | 'layerPlans'>,
   ) => InferenceOperations,
   results: ReadonlyMap<string, BufferRange>,
 ): Promise<InferenceNetwork> {
@@ -122,9 +123,10 @@ export async function compileForward(
   checkPrecision(device, 'compile', precision);
   const network = logits ? withoutSoftmax(state.network) : state.network;
   const half = precision === 'float16' ? await import('./half.js') : undefined;
+  const hooks = { ...half, layerPlans: await loadLayerPlans(network) };
   const seat = tunerOf(options)?.open(device);
-  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits, half);
-  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits, half).forward);
+  const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits, hooks);
+  await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits, hooks).forward);
   const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
   const traits = planningTraits(device);
   const plan = planner({ ...traits, choose: noted.choose });

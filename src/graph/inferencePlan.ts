@@ -10,6 +10,7 @@ import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
 import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from './fusion.js';
+import { type LayerPlans, planOf } from './layerPlans.js';
 import {
   batchNormShape,
   concatShape,
@@ -79,6 +80,8 @@ export interface InferencePlanHooks {
   readonly besides?: ConvolutionHook;
   /** In float16. */
   readonly halfPlanner?: (network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner;
+  /** Of layers that are loaded. */
+  readonly layerPlans?: LayerPlans | undefined;
 }
 
 /**
@@ -93,7 +96,7 @@ export function planInference(
   batch: number,
   { memory = 'least', precision = 'float32' }: InferencePlanOptions,
   deviceTraits: DeviceTraits,
-  { besides, halfPlanner }: InferencePlanHooks = {},
+  { besides, halfPlanner, layerPlans }: InferencePlanHooks = {},
 ): InferenceOperations {
   const constantFilter = memory === 'fastest';
   const shapes = inferShapes(network, batch);
@@ -186,6 +189,19 @@ export function planInference(
       case 'softmax':
         append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), half ? { input: half.logits() } : {});
         break;
+      default:
+        planOf(layerPlans!, group.head).forward(
+          {
+            shapes,
+            traits: traitsBeside([...group.head.inputs, group.output]),
+            precision,
+            tensor: place,
+            filter: filterOf,
+            output,
+            append,
+          },
+          group.head,
+        );
     }
     half?.widen(group, output, forward);
   };

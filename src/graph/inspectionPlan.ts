@@ -5,6 +5,7 @@ import {
   type ConvolutionHook,
   convolutionParameters,
   type InferenceOperations,
+  type InferencePlanHooks,
   type InferencePlanOptions,
   planInference,
 } from './inferencePlan.js';
@@ -27,6 +28,7 @@ export function planInspection(
   batch: number,
   options: InferencePlanOptions,
   deviceTraits: DeviceTraits,
+  hooks: Pick<InferencePlanHooks, 'layerPlans'> = {},
 ): InferenceOperations {
   const besides: ConvolutionHook = (layer, input, traits, list) => {
     const { name, adjust, bias } = layer;
@@ -47,5 +49,5 @@ export function planInspection(
       filters: activityFilters(name),
     });
   };
-  return planInference(network, batch, options, deviceTraits, { besides });
+  return planInference(network, batch, options, deviceTraits, { ...hooks, besides });
 }

@@ -101,6 +101,132 @@ export interface SoftmaxLayer extends LayerBase {
   readonly kind: 'softmax';
 }
 
+/** The names of functions that are activations. */
+export const activationFunctions = [
+  'sigmoid',
+  'hardSigmoid',
+  'silu',
+  'hardSwish',
+  'leakyRelu',
+  'tanh',
+  'gelu',
+] as const;
+
+/** What an activation layer computes of every element. */
+export type ActivationFunction = (typeof activationFunctions)[number];
+
+/** A smooth or leaky function of every element. */
+export interface ActivationLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'activation';
+  /** Which one; `gelu` is the exact one, by the error function. */
+  readonly function: ActivationFunction;
+  /**
+   * Of `leakyRelu` the factor of negative values, 0.01 where left out; of `hardSigmoid` that of x in
+   * `min(1, max(0, slope x + 1/2))`, 1/6 where left out, as in PyTorch. None of the others.
+   */
+  readonly slope?: number;
+}
+
+/** Passes positive values, and negative ones times a slope learned for each channel; parameter NAME.weight. */
+export interface PreluLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'prelu';
+}
+
+/** Element-wise product of two inputs of one shape, or of an input and [N, 1, 1, C], a gate for each of its channels. */
+export interface MultiplyLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'multiply';
+}
+
+/** Each channel times NAME.weight plus NAME.bias, its parameters. */
+export interface AffineLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'affine';
+}
+
+/** Some of the channels that follow one another. */
+export interface SliceLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'slice';
+  /** The first of them, from 0. */
+  readonly start: number;
+  /** How many. */
+  readonly channels: number;
+}
+
+/** Channels in another order: group by group becomes one of each group after the other, as in ShuffleNet. */
+export interface ShuffleLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'shuffle';
+  /** Parts that the channels fall into; divides them. */
+  readonly groups: number;
+}
+
+/** A larger image. */
+export interface UpsampleLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'upsample';
+  /** How much larger, along height and width. */
+  readonly factor: Pair;
+  /** What lies between pixels: the nearest one, or a mean of four weighted by their distance. */
+  readonly mode: 'nearest' | 'bilinear';
+  /** Of `bilinear`: whether corners stay corners; by default pixels are areas. */
+  readonly alignCorners?: boolean;
+}
+
+/** A convolution's input gradient as a layer; parameters NAME.weight [in, out / groups, height, width] and NAME.bias. */
+export interface TransposedConvolutionLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'transposedConvolution';
+  /** Number of channels that it makes. */
+  readonly outChannels: number;
+  /** Height and width of the filters. */
+  readonly kernel: Pair;
+  /** Of the convolution: how far apart the input's pixels come to lie, along height and width. */
+  readonly stride: Pair;
+  /** Of the convolution: what is cut off either end of each axis. */
+  readonly padding: Pair;
+  /** Rows and columns added behind, which the stride leaves open; less than stride or dilation. */
+  readonly outputPadding: Pair;
+  /** Distance of neighbouring taps, along height and width. */
+  readonly dilation: Pair;
+  /** Parts that the channels fall into, each with filters of its own; divides input and output channels. */
+  readonly groups: number;
+  /** Whether a number is added to each output channel. */
+  readonly bias: boolean;
+}
+
+/**
+ * Divides by the neighbourhood across channels: `x / (k + alpha / size * sum of squares)^beta` over `size` channels around
+ * (Krizhevsky et al., 2012), as PyTorch's LocalResponseNorm.
+ */
+export interface LocalResponseNormLayer extends LayerBase {
+  /** Says which layer it is. */
+  readonly kind: 'localResponseNorm';
+  /** Channels of a neighbourhood. */
+  readonly size: number;
+  /** Factor of the mean of squares. */
+  readonly alpha: number;
+  /** The power. */
+  readonly beta: number;
+  /** Added to the mean of squares; above 0. */
+  readonly k: number;
+}
+
+/** Layers whose kernels are loaded when a network has one. */
+export type LoadedLayer =
+  | ActivationLayer
+  | PreluLayer
+  | MultiplyLayer
+  | AffineLayer
+  | SliceLayer
+  | ShuffleLayer
+  | UpsampleLayer
+  | TransposedConvolutionLayer
+  | LocalResponseNormLayer;
+
 /** Any layer of a network. */
 export type Layer =
   | ConvolutionLayer
@@ -111,7 +237,8 @@ export type Layer =
   | PoolLayer
   | DenseLayer
   | FlattenLayer
-  | SoftmaxLayer;
+  | SoftmaxLayer
+  | LoadedLayer;
 
 /** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */
 export interface Network {

@@ -1,5 +1,5 @@
 import { FormatError, LimitError } from '../errors.js';
-import type { Layer, Network } from './network.js';
+import { activationFunctions, type Layer, type Network } from './network.js';
 import { inferShapes } from './shapes.js';
 
 type Check = (value: unknown) => boolean;
@@ -14,7 +14,11 @@ const flag: Check = (value) => typeof value === 'boolean';
 const pair: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(integer);
 const window: Check = (value) => value === 'global' || pair(value);
 const names: Check = (value) => Array.isArray(value) && value.length <= mostLayers && value.every(text);
-const adjust: Check = (value) => value === 'none' || value === 'output' || value === 'input';
+
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
 
 /** A field that may be left out. */
 const optional =
@@ -22,6 +26,7 @@ const optional =
   (value) =>
     value === undefined || check(value);
 
+const adjust = oneOf('none', 'output', 'input');
 const poolFields = { kernel: window, stride: pair, padding: pair };
 
 /** The fields of each kind of layer besides name, kind and inputs. */
@@ -45,6 +50,24 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
   dense: { outFeatures: integer, bias: flag },
   flatten: {},
   softmax: {},
+  activation: { function: oneOf(...activationFunctions), slope: optional(number) },
+  prelu: {},
+  multiply: {},
+  affine: {},
+  slice: { start: integer, channels: integer },
+  shuffle: { groups: integer },
+  upsample: { factor: pair, mode: oneOf('nearest', 'bilinear'), alignCorners: optional(flag) },
+  transposedConvolution: {
+    outChannels: integer,
+    kernel: pair,
+    stride: pair,
+    padding: pair,
+    outputPadding: pair,
+    dilation: pair,
+    groups: integer,
+    bias: flag,
+  },
+  localResponseNorm: { size: integer, alpha: number, beta: number, k: number },
 };
 
 /**

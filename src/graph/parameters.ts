@@ -3,7 +3,8 @@ import { inferShapes, type Shape } from './shapes.js';
 
 /**
  * What a parameter is to its layer: `filter`, `adjust` and `bias` of a convolution; `scale`, `shift` and the running
- * statistics of a batch norm; `denseWeight` and `denseBias` of a fully connected layer.
+ * statistics of a batch norm, the first two of an affine layer, too; `denseWeight` and `denseBias` of a fully connected layer;
+ * `transposedFilter` and `bias` of a transposed convolution; `slope` of a PReLU.
  */
 export type ParameterRole =
   | 'filter'
@@ -15,7 +16,9 @@ export type ParameterRole =
   | 'runningVariance'
   | 'batchesTracked'
   | 'denseWeight'
-  | 'denseBias';
+  | 'denseBias'
+  | 'transposedFilter'
+  | 'slope';
 
 /** One entry of a network's state. */
 export interface ParameterSpec {
@@ -65,6 +68,15 @@ function layerParameters(layer: Layer, [, height, width, channels]: Shape): Para
     case 'dense': {
       const weight = trained(layer.name, 'weight', 'denseWeight', [layer.outFeatures, channels * height * width]);
       return layer.bias ? [weight, trained(layer.name, 'bias', 'denseBias', [layer.outFeatures])] : [weight];
+    }
+    case 'affine':
+      return [trained(layer.name, 'weight', 'scale', [channels]), trained(layer.name, 'bias', 'shift', [channels])];
+    case 'prelu':
+      return [trained(layer.name, 'weight', 'slope', [channels])];
+    case 'transposedConvolution': {
+      const { name, outChannels, groups, kernel } = layer;
+      const weight = trained(name, 'weight', 'transposedFilter', [channels, outChannels / groups, ...kernel]);
+      return layer.bias ? [weight, trained(name, 'bias', 'bias', [outChannels])] : [weight];
     }
     default:
       return [];

@@ -2,15 +2,23 @@ import { ShapeError, UnsupportedError } from '../errors.js';
 import { tensorBytes } from '../ops/plan.js';
 import { type Precision, storedBytes } from '../ops/precision.js';
 import { type ErrorPlace, requireInteger, windowOutputs } from '../ops/windows.js';
-import type {
-  AddLayer,
-  ConcatLayer,
-  ConvolutionLayer,
-  DenseLayer,
-  Layer,
-  Network,
-  PoolLayer,
-  ReluLayer,
+import {
+  type ActivationLayer,
+  type AddLayer,
+  activationFunctions,
+  type ConcatLayer,
+  type ConvolutionLayer,
+  type DenseLayer,
+  type Layer,
+  type LocalResponseNormLayer,
+  type MultiplyLayer,
+  type Network,
+  type PoolLayer,
+  type ReluLayer,
+  type ShuffleLayer,
+  type SliceLayer,
+  type TransposedConvolutionLayer,
+  type UpsampleLayer,
 } from './network.js';
 
 /** The shape of an activation, NHWC. */
@@ -87,21 +95,117 @@ export function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): S
       return denseShape(layer, onlyInput(layer, shapes));
     case 'flatten':
       return flattenShape(onlyInput(layer, shapes));
+    case 'activation':
+      return activationShape(layer, onlyInput(layer, shapes));
+    case 'prelu':
+    case 'affine':
+      return onlyInput(layer, shapes);
+    case 'multiply':
+      return multiplyShape(layer, shapes);
+    case 'slice':
+      return sliceShape(layer, onlyInput(layer, shapes));
+    case 'shuffle':
+      return shuffleShape(layer, onlyInput(layer, shapes));
+    case 'upsample':
+      return upsampleShape(layer, onlyInput(layer, shapes));
+    case 'transposedConvolution':
+      return transposedConvolutionShape(layer, onlyInput(layer, shapes));
+    case 'localResponseNorm':
+      return responseNormShape(layer, onlyInput(layer, shapes));
     default:
       return refuseKind(layer);
   }
 }
 
 function convolutionShape(layer: ConvolutionLayer, [batch, height, width, channels]: Shape): Shape {
+  checkGroups(layer, channels);
+  return [batch, ...windowOutputs([height, width], layer, placeOf(layer)), layer.outChannels];
+}
+
+function checkGroups(layer: ConvolutionLayer | TransposedConvolutionLayer, channels: number): void {
   const place = placeOf(layer);
   const { outChannels, groups } = layer;
   requireInteger(outChannels, 1, 'outChannels', place);
   requireInteger(groups, 1, 'groups', place);
-  if (channels % groups !== 0 || outChannels % groups !== 0) {
-    const expected = `a divisor of ${channels} input and ${outChannels} output channels`;
-    throw layerError(layer, 'groups', expected, `${groups}`);
+  if (channels % groups === 0 && outChannels % groups === 0) return;
+  const expected = `a divisor of ${channels} input and ${outChannels} output channels`;
+  throw layerError(layer, 'groups', expected, `${groups}`);
+}
+
+function transposedConvolutionShape(layer: TransposedConvolutionLayer, [batch, ...rest]: Shape): Shape {
+  checkGroups(layer, rest[2]);
+  const place = placeOf(layer);
+  const { kernel, stride, padding, outputPadding, dilation } = layer;
+  const along = (axis: 0 | 1): number => {
+    requireInteger(kernel[axis], 1, 'kernel', place);
+    requireInteger(stride[axis], 1, 'stride', place);
+    requireInteger(dilation[axis], 1, 'dilation', place);
+    requireInteger(padding[axis], 0, 'padding', place);
+    requireInteger(outputPadding[axis], 0, 'outputPadding', place);
+    if (outputPadding[axis] >= Math.max(stride[axis], dilation[axis])) {
+      throw layerError(layer, 'outputPadding', 'less than the stride or the dilation', list(outputPadding));
+    }
+    const span = (rest[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 + outputPadding[axis];
+    const size = span - 2 * padding[axis];
+    if (size < 1) throw layerError(layer, 'padding', `less than half of ${span}, what there is`, list(padding));
+    return size;
+  };
+  return [batch, along(0), along(1), layer.outChannels];
+}
+
+function activationShape(layer: ActivationLayer, input: Shape): Shape {
+  const { function: name, slope } = layer;
+  if (!activationFunctions.includes(name)) {
+    throw layerError(layer, 'function', activationFunctions.join(', '), String(name));
   }
-  return [batch, ...windowOutputs([height, width], layer, place), outChannels];
+  if (slope === undefined) return input;
+  const sloping = name === 'leakyRelu' || name === 'hardSigmoid';
+  if (!sloping || !Number.isFinite(slope)) {
+    throw layerError(layer, 'slope', sloping ? 'a finite number' : `none of ${name}`, String(slope));
+  }
+  return input;
+}
+
+function multiplyShape(layer: MultiplyLayer, shapes: ReadonlyMap<string, Shape>): Shape {
+  requireArity(layer, 2);
+  const first = inputShape(layer, 0, shapes);
+  const second = inputShape(layer, 1, shapes);
+  const [batch, , , channels] = first;
+  const fits = (shape: readonly number[]): boolean => shape.every((size, axis) => size === second[axis]);
+  if (fits(first) || fits([batch, 1, 1, channels])) return first;
+  throw layerError(layer, 'inputs', `${list(first)}, as the first, or ${list([batch, 1, 1, channels])}`, list(second));
+}
+
+function sliceShape(layer: SliceLayer, [batch, height, width, channels]: Shape): Shape {
+  requireInteger(layer.start, 0, 'start', placeOf(layer));
+  requireInteger(layer.channels, 1, 'channels', placeOf(layer));
+  if (layer.start + layer.channels <= channels) return [batch, height, width, layer.channels];
+  const got = `${layer.start} to ${layer.start + layer.channels}`;
+  throw layerError(layer, 'channels', `some of the input's ${channels} channels`, got);
+}
+
+function shuffleShape(layer: ShuffleLayer, input: Shape): Shape {
+  requireInteger(layer.groups, 1, 'groups', placeOf(layer));
+  if (input[3] % layer.groups === 0) return input;
+  throw layerError(layer, 'groups', `a divisor of ${input[3]} channels`, `${layer.groups}`);
+}
+
+function upsampleShape(layer: UpsampleLayer, [batch, height, width, channels]: Shape): Shape {
+  for (const factor of layer.factor) requireInteger(factor, 1, 'factor', placeOf(layer));
+  if (layer.alignCorners && layer.mode !== 'bilinear') {
+    throw layerError(layer, 'alignCorners', 'none with nearest', 'true');
+  }
+  return [batch, height * layer.factor[0], width * layer.factor[1], channels];
+}
+
+function responseNormShape(layer: LocalResponseNormLayer, input: Shape): Shape {
+  const { size, alpha, beta, k } = layer;
+  requireInteger(size, 1, 'size', placeOf(layer));
+  for (const [name, value] of Object.entries({ alpha, beta })) {
+    if (!Number.isFinite(value) || value < 0) throw layerError(layer, name, 'a number from 0 up', String(value));
+  }
+  if (!(k > 0 && Number.isFinite(k))) throw layerError(layer, 'k', 'a positive number', String(k));
+  return input;
 }
 
 function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): Shape {
@@ -178,7 +282,9 @@ function refuseKind(layer: never): never {
   throw new UnsupportedError({
     operation: 'inferShapes',
     parameter: `${name}.kind`,
-    expected: 'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense, flatten or softmax',
+    expected:
+      'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense, flatten, softmax, activation, prelu, multiply, ' +
+      'affine, slice, shuffle, upsample, transposedConvolution or localResponseNorm',
     got: String(kind),
   });
 }

@@ -62,7 +62,7 @@ function axesInMemory(
   { role, shape }: ParameterSpec,
   [, height, width, channels]: readonly [number, number, number, number],
 ): { axes: readonly number[]; order: readonly number[] } {
-  if (role === 'filter') return { axes: shape, order: [2, 3, 1, 0] };
+  if (role === 'filter' || role === 'transposedFilter') return { axes: shape, order: [2, 3, 1, 0] };
   if (role === 'denseWeight') return { axes: [shape[0]!, channels, height, width], order: [2, 3, 1, 0] };
   return { axes: shape, order: shape.map((_, axis) => axis) };
 }

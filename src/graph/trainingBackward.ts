@@ -11,6 +11,7 @@ import { planAddGradient, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPoolGradient, planMeanPoolGradient } from '../ops/pool.js';
 import { planTranspose } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
+import { planOf } from './layerPlans.js';
 import {
   batchNormShape,
   concatShape,
@@ -22,11 +23,12 @@ import {
   reluBound,
   reluOptions,
 } from './layerShapes.js';
+import { layerPlans } from './layers/plans.js';
 import { keptBy, parameter, parameterGradient } from './names.js';
 import type { ConvolutionLayer, DenseLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
-import { activation, contribute, filterOf, gradient, kept, type Planner } from './trainingPlanner.js';
+import { activation, contribute, filterOf, gradient, kept, layerStep, type Planner } from './trainingPlanner.js';
 
 /** Appends the backward pass of layers that run as one. */
 export function appendBackward(planner: Planner, group: FusedLayers): void {
@@ -74,7 +76,9 @@ export function appendBackward(planner: Planner, group: FusedLayers): void {
       );
       return;
     }
-    default:
+    case 'relu':
+    case 'maxPool':
+    case 'meanPool':
       contribute(planner, head.inputs[0]!, (inputGradient, accumulate) => {
         const tensors = { gradient: gradient(planner, head.name), inputGradient };
         if (head.kind === 'relu') {
@@ -84,11 +88,23 @@ export function appendBackward(planner: Planner, group: FusedLayers): void {
           const winners = kept(planner, head.name, 'winners');
           const plan = planMaxPoolGradient(poolShape(head, shape), { accumulate, precision });
           list.append(head.name, plan, { ...tensors, winners });
-        } else if (head.kind === 'meanPool') {
+        } else {
           const options = { accumulate, ...meanPoolOptions(head), precision };
           list.append(head.name, planMeanPoolGradient(poolShape(head, shape), options), tensors);
         }
       });
+      return;
+    case 'softmax':
+      return;
+    default:
+      planOf(layerPlans, head).backward(
+        {
+          ...layerStep(planner, head.name),
+          gradient: gradient(planner, head.name),
+          contribute: (layer, emit) => contribute(planner, layer, emit),
+        },
+        head,
+      );
   }
 }
 

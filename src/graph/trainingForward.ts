@@ -8,6 +8,7 @@ import { planMaxPool, planMeanPool } from '../ops/pool.js';
 import { planTranspose } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
 import { concatInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
+import { planOf } from './layerPlans.js';
 import {
   batchNormShape,
   concatShape,
@@ -19,9 +20,10 @@ import {
   reluBound,
   reluOptions,
 } from './layerShapes.js';
+import { layerPlans } from './layers/plans.js';
 import { keptBy } from './names.js';
 import { elementCount } from './parameters.js';
-import { activation, filterOf, kept, type Planner } from './trainingPlanner.js';
+import { activation, filterOf, kept, layerStep, type Planner } from './trainingPlanner.js';
 
 /** Appends the forward pass of layers that run as one. */
 export function appendForward(planner: Planner, group: FusedLayers): void {
@@ -97,6 +99,11 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
         ...denseParameters(name, bias),
         filter: filterOf(planner, name),
       });
+      return;
     }
+    case 'softmax':
+      return;
+    default:
+      planOf(layerPlans, head).forward({ ...layerStep(planner, head.name), output }, head);
   }
 }

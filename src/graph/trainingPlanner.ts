@@ -1,6 +1,7 @@
 import { planConvert } from '../ops/convert.js';
 import type { Precision } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
+import type { ForwardStep } from './layerPlans.js';
 import {
   activationOf,
   gradientOf,
@@ -43,6 +44,19 @@ export function filterOf({ precision, counts, list }: Planner, layer: string): s
   const output = narrowedFor(list.operations.length, name);
   list.append(layer, planConvert(counts.get(name)!, precision), { input: parameter(name), output });
   return output;
+}
+
+/** What layers that are loaded are planned with. */
+export function layerStep(planner: Planner, name: string): Omit<ForwardStep, 'output'> {
+  const { shapes, traits, precision, list } = planner;
+  return {
+    shapes,
+    traits,
+    precision,
+    tensor: (layer) => activation(planner, layer),
+    filter: (layer) => filterOf(planner, layer),
+    append: (plan, tensors) => list.append(name, plan, tensors),
+  };
 }
 
 /** The output of a layer as the backward pass reads it. */

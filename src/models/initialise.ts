@@ -28,7 +28,7 @@ export function initialParameters(
   const parameters = new Map<string, Float32Array>();
   for (const spec of networkParameters(network)) {
     // A layer's weight comes ahead of what depends on its size.
-    if (spec.role === 'filter' || spec.role === 'denseWeight')
+    if (spec.role === 'filter' || spec.role === 'transposedFilter' || spec.role === 'denseWeight')
       fanIns.set(spec.layer, elementCount(spec.shape.slice(1)));
     if (!wanted(spec.name)) continue;
     const draw = distribution(spec, fanIns.get(spec.layer) ?? 1, randomStream(seed, spec.name));
@@ -70,11 +70,14 @@ function distribution({ role, shape }: ParameterSpec, fanIn: number, random: Ran
       return () => deviation * random.normal();
     }
     case 'bias':
+    case 'transposedFilter':
     case 'denseWeight':
     case 'denseBias': {
       const bound = 1 / Math.sqrt(fanIn);
       return () => bound * (2 * random.uniform() - 1);
     }
+    case 'slope':
+      return () => 0.25;
     case 'adjust':
       return () => 1 / fanIn;
     case 'scale':

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.js';
+import { ShapeError, UnsupportedError } from '../errors.js';
 import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
@@ -46,6 +46,13 @@ export function addLayer(context: LayerContext<Layer>): Tensor {
       return { ...addSame(context, 'Flatten', [], { axis: integer(1) }), flat: true };
     case 'softmax':
       return addSame(context, 'Softmax', [], { axis: integer(1) });
+    default:
+      throw new UnsupportedError({
+        operation: 'encodeOnnx',
+        parameter: layer.name,
+        expected: 'a layer that ONNX files are written of',
+        got: layer.kind,
+      });
   }
 }
 

@@ -29,7 +29,7 @@ export interface GroupDefaults {
  * network ends worse than the plain one.
  */
 export function defaultGroups(adjustFactor = 0.01): ParameterGroup[] {
-  const undecayed = new Set(['scale', 'shift', 'bias', 'denseBias']);
+  const undecayed = new Set(['scale', 'shift', 'bias', 'denseBias', 'slope']);
   return [
     { parameters: ({ role }) => role === 'adjust', learningRateFactor: adjustFactor, weightDecay: 0 },
     { parameters: ({ role }) => undecayed.has(role), weightDecay: 0 },

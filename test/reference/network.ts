@@ -10,6 +10,7 @@ import type {
 import { hwioToOihw, nchwToNhwc, nhwcToNchw, oihwToHwio } from '../support/layout.js';
 import { convolutionBackwardReference, convolutionReference } from './convolution.js';
 import { denseBackwardReference, denseReference } from './dense.js';
+import { loadedLayerForward } from './loadedLayers.js';
 import { crossEntropyReference } from './loss.js';
 import {
   batchNormBackwardReference,
@@ -53,7 +54,7 @@ export interface NetworkPass {
 }
 
 /** What a layer made, and how gradients go back through it. */
-interface LayerPass {
+export interface LayerPass {
   readonly output: Activation;
   readonly running?: ReadonlyMap<string, Float64Array>;
   /** What the layer's relu sees, that of an IC unit too, or its distance from the maximum. Gradients jump where it is zero. */
@@ -204,6 +205,8 @@ function layerForward(layer: Layer, inputs: readonly Activation[], context: Cont
       return poolForward(layer, input);
     case 'dense':
       return denseForward(layer, input, context);
+    default:
+      return loadedLayerForward(layer, inputs, context.parameters);
   }
 }
 

@@ -61,6 +61,8 @@ export function forward(network: Network, parameters: Tensors, images: jax.Array
         return x.reshape([x.shape[0]!, -1]);
       case 'dense':
         return dense(layer, x, parameters);
+      default:
+        throw new Error(`${layer.name}: of no network of the bench`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
 import { planInference } from '../../graph/inferencePlan.js';
+import { loadLayerPlans } from '../../graph/layerPlans.js';
 import type { Network } from '../../graph/network.js';
 import { summarise } from '../../models/summary.js';
 import { deviceTraits } from '../../ops/traits.js';
@@ -15,7 +16,8 @@ export async function drawDiagram(name: ModelName): Promise<Diagram> {
   const { network, state, inference } = await modelNamed(name);
   const { device } = state;
   const choose = await rememberedChoice(device, indexedDBTuningStore());
-  const { forward } = planInference(network, 1, { memory: 'fastest' }, deviceTraits(device, choose));
+  const layerPlans = await loadLayerPlans(network);
+  const { forward } = planInference(network, 1, { memory: 'fastest' }, deviceTraits(device, choose), { layerPlans });
   // The first run also prepares filters and norms, which are not of one picture.
   const [, height, width, channels] = inference.inputShape;
   await inference.run(new Float32Array(height * width * channels));
@@ -69,10 +71,23 @@ function kindOf({ head, norm, add, relu }: FusedLayers): string {
     concat: 'concat',
     flatten: 'flatten',
     softmax: 'softmax',
+    activation: 'activation',
+    prelu: 'PReLU',
+    multiply: 'product',
+    affine: 'scale and shift',
+    slice: 'some channels',
+    shuffle: 'channel shuffle',
+    upsample: 'enlarging',
+    transposedConvolution: 'transposed convolution',
+    localResponseNorm: 'response norm',
   };
   const isIC = head.kind === 'convolution' && head.adjust !== 'none';
   const own =
-    head.kind === 'convolution' ? `${head.kernel.join(' × ')} ${isIC ? 'IC ' : ''}convolution` : names[head.kind];
+    head.kind === 'activation'
+      ? head.function
+      : head.kind === 'convolution'
+        ? `${head.kernel.join(' × ')} ${isIC ? 'IC ' : ''}convolution`
+        : names[head.kind];
   const behind = [norm && 'norm', add && 'sum', relu && 'ReLU'].filter((part) => part !== undefined);
   return [own, ...behind].join(', ');
 }

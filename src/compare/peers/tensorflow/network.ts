@@ -100,6 +100,8 @@ function inferenceStep(
     }
     case 'batchNorm':
       throw new Error(`${head.name}: a batch norm apart from its convolution`);
+    default:
+      throw new Error(`${head.name}: a ${head.kind}, of no network of the bench`);
   }
 }
 

@@ -81,6 +81,8 @@ export function makeTraining(
         const [weight, bias] = denseParameters(layer, variables);
         return dense(x!, weight, bias);
       }
+      default:
+        throw new Error(`${layer.name}: a ${layer.kind}, of no network of the bench`);
     }
   }
 

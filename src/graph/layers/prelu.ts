@@ -1,0 +1,13 @@
+import { UnsupportedError } from '../../errors.js';
+import type { LayerPlan } from '../layerPlans.js';
+import type { PreluLayer } from '../network.js';
+
+/** Not planned yet. */
+export const prelu: LayerPlan<PreluLayer> = {
+  forward: (_step, layer) => refuse(layer),
+  backward: (_step, layer) => refuse(layer),
+};
+
+function refuse({ kind, name }: PreluLayer): never {
+  throw new UnsupportedError({ operation: kind, parameter: name, expected: 'a layer that can be run', got: kind });
+}
