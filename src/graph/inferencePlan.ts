@@ -48,10 +48,10 @@ export interface InferencePlanOptions extends PrecisionOptions {
   readonly memory?: 'least' | 'fastest';
 }
 
-/** What is done besides with a convolution, whose input is a tensor of a shape: appends operations ahead of it. */
+/** What is done besides with a convolution, whose input and filters are tensors: appends operations ahead of it. */
 export type ConvolutionHook = (
   layer: ConvolutionLayer,
-  input: { readonly tensor: string; readonly shape: Shape },
+  input: { readonly tensor: string; readonly shape: Shape; readonly filter: string },
   traits: DeviceTraits,
   list: OperationList,
 ) => void;
@@ -79,7 +79,7 @@ export interface InferencePlanHooks {
   /** Ahead of every convolution. */
   readonly besides?: ConvolutionHook;
   /** In float16. */
-  readonly halfPlanner?: (network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner;
+  readonly halfPlanner?: ((network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner) | undefined;
   /** Of layers that are loaded. */
   readonly layerPlans?: LayerPlans | undefined;
 }
@@ -144,10 +144,11 @@ export function planInference(
         const { adjust, bias } = group.head;
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
-        besides?.(group.head, { tensor: from, shape: input }, traits, forward);
+        const filter = filterOf(group.head.name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
         append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
           ...convolutionParameters(group.head),
-          filter: filterOf(group.head.name),
+          filter,
           ...(group.norm && { scaleShift: foldedNorm(group.norm.name) }),
           ...residual,
         });
