@@ -2,13 +2,13 @@ import text from '../../kernels/sum_slices.wgsl?raw';
 import { type KernelStep, threadGroups } from './plan.js';
 import { type VectorWidth, vectorWidths } from './vectors.js';
 
-/** The last step of a split reduction: adds up a scratch operand [slices, count] into an operand [count]. */
-export function sumSlicesStep(slices: number, count: number, output: string, slicesOperand = 'slices'): KernelStep {
+/** The last step of a split reduction: adds up a scratch operand [slices, count], or what it holds from `first` on, into an operand [count]. */
+export function sumSlicesStep(slices: number, count: number, output: string, first = 0): KernelStep {
   return {
     kernel: { name: 'sum_slices', text },
-    constants: { SLICES: slices, COUNT: count },
+    constants: { SLICES: slices, COUNT: count, FIRST: first },
     workgroups: threadGroups(count),
-    operands: { slices: slicesOperand, output },
+    operands: { slices: 'slices', output },
   };
 }
 
