@@ -1,8 +1,9 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
 import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
+import { sidesOf } from '../ops/windows.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
-import { addICUnit, padOf, windowAttributes } from './icConvolutionNodes.js';
+import { addICUnit, windowAttributes } from './icConvolutionNodes.js';
 
 /** The output of a layer in the ONNX graph. */
 export interface Tensor {
@@ -115,7 +116,7 @@ function addJoint(
 }
 
 function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLayer>): Tensor {
-  const { kind, name, kernel, stride, padding, countPadding = true } = layer;
+  const { kind, name, kernel, stride, padding, ceilMode = false, countPadding = true } = layer;
   const input = asImage(builder, inputs[0]!, name);
   if (kernel === 'global') {
     builder.node(
@@ -124,7 +125,12 @@ function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLay
       layer.name,
     );
   } else {
-    const attributes = { kernel_shape: integers(kernel), strides: integers(stride), pads: integers(padOf(padding)) };
+    const attributes = {
+      kernel_shape: integers(kernel),
+      strides: integers(stride),
+      pads: integers(sidesOf(padding)),
+      ...(ceilMode && { ceil_mode: integer(1) }),
+    };
     const counting = { ...attributes, count_include_pad: integer(countPadding ? 1 : 0) };
     if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output, layer.name);
     else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output, layer.name);
