@@ -197,6 +197,7 @@ export function planInference(
             precision,
             tensor: place,
             filter: filterOf,
+            constantFilter,
             output,
             append,
           },

@@ -29,7 +29,7 @@ export interface NetworkSummary {
 }
 
 /**
- * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions and dense layers;
+ * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions, transposed ones and dense layers;
  * an IC convolution adds one for each addition of its window sums (shared by the filters of a group) and one for each
  * output. Batch norm, relu, add and pooling count nothing, as is usual.
  *
@@ -71,6 +71,8 @@ function multiplyAdds(layer: Layer, input: Shape, output: Shape): number {
       return convolutionMultiplyAdds(layer, input[3], output);
     case 'dense':
       return elementCount(input) * layer.outFeatures;
+    case 'transposedConvolution':
+      return elementCount(input) * (layer.outChannels / layer.groups) * elementCount(layer.kernel);
     default:
       return 0;
   }

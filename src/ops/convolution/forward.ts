@@ -11,6 +11,7 @@ import {
   type Adjust,
   adjustBytes,
   adjustConstant,
+  type ConvolutionGeometry,
   type ConvolutionShape,
   checkConvolution,
   filterCount,
@@ -71,10 +72,21 @@ export function planConvolution(
   options: ConvolutionOptions,
   traits: DeviceTraits,
 ): OperationPlan {
-  const adjust = options.adjust ?? 'none';
-  const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
+  const operation = (options.adjust ?? 'none') === 'none' ? 'conv2d' : 'icConv2d';
   const { precision = 'float32', outputPrecision = precision } = options;
   const geometry = checkConvolution(operation, shape, { precision, outputPrecision });
+  return planForward(operation, geometry, options, traits);
+}
+
+/** {@link planConvolution} of a checked convolution, for errors under another name. */
+export function planForward(
+  operation: string,
+  geometry: ConvolutionGeometry,
+  options: ConvolutionOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const { precision, outputPrecision } = geometry;
+  const adjust = options.adjust ?? 'none';
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
@@ -112,7 +124,7 @@ export function planConvolution(
   };
   const channels = geometry.outChannels;
   if (flags.BIAS) add('bias', 'bias', { bytes: tensorBytes(channels), use: 'input' });
-  if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(shape, adjust), use: 'input' });
+  if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(geometry, adjust), use: 'input' });
   if (flags.STATISTICS) bindings.scale_shift = 'statistics';
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
   if (flags.RESIDUAL && !inPlace) add('residual', 'residual', storedOperand(outputPrecision, 'input', outputs));
