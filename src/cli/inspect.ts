@@ -10,6 +10,7 @@ import { decodePicture } from '../io/decodePicture.js';
 import { encodePng } from '../io/encodePng.js';
 import { fileName } from '../io/fileName.js';
 import { pictureInput } from '../io/picture.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import { openForCommand } from '../terminal/adapter.js';
 import { loadData, type ReadLimits } from '../terminal/data.js';
 import { type Output, percent, table } from '../terminal/output.js';
@@ -18,7 +19,7 @@ import { type Checkpoint, restoreState } from '../train/checkpoint.js';
 import { drawActivity } from './activityMap.js';
 import { readCheckpoint } from './checkpointFile.js';
 
-export interface InspectFlags extends ReadLimits {
+export interface InspectFlags extends ReadLimits, PrecisionOptions {
   readonly adapter: string;
   readonly data: string;
   /** Of the test image to look at, where no picture is given. */
@@ -43,7 +44,7 @@ export async function inspect(
   const { device, close } = await openForCommand(flags.adapter, output);
   try {
     const state = restoreState(device, checkpoint);
-    const inspection = await compileInspection(state, { batch: 1 });
+    const inspection = await compileInspection(state, { batch: 1, precision: flags.precision ?? 'float32' });
     const result = await inspection.run(image);
     inspection.dispose();
     state.dispose();

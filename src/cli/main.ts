@@ -304,6 +304,7 @@ program.addCommand(
     .option('--data <source>', dataSources, 'mnist')
     .option('--index <number>', 'of the test image', wholeNumber, 0)
     .option('--output <folder>', 'for the maps', 'runs/inspect')
+    .addOption(precisionOption())
     .action((checkpoint: string, picture: string | undefined, flags) =>
       inspect(checkpoint, picture, flags, createOutput(flags.json)),
     ),

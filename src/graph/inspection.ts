@@ -1,6 +1,7 @@
 import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import type { CompileOptions } from './compile.js';
 import { isConvolution } from './fusion.js';
 import { compileForward } from './inference.js';
@@ -47,7 +48,7 @@ export interface Inspection {
    * Looks at up to `batch` images, NHWC and normalised. Any number of calls may go on at once, as of `InferenceNetwork.run`.
    *
    * @throws ShapeError for no Float32Array and another number of values, BusyError while weights are loaded into the state,
-   * DisposedError, DeviceLostError where the device is gone.
+   * DisposedError, DeviceLostError where the device is gone; in float16 NumericError as of `InferenceNetwork.run`.
    */
   run(images: Float32Array): Promise<InspectionResult>;
   /** Frees what the inspection owns; the state stays. */
@@ -64,13 +65,13 @@ interface Place {
 
 /**
  * Compiles inference that also counts where the second term of every IC convolution fires. It takes the running statistics
- * for batch norm, as inference does.
+ * for batch norm, as inference does. In float16 it looks at what inference in float16 computes.
  *
  * @throws ShapeError, LimitError, UnsupportedError, DisposedError, DeviceLostError; the signal's reason when aborted.
  */
 export async function compileInspection(
   state: NetworkState,
-  options: CompileOptions & { readonly batch: number },
+  options: CompileOptions & PrecisionOptions & { readonly batch: number },
 ): Promise<Inspection> {
   const { device } = state;
   state.assertUsable('compile');

@@ -10,7 +10,7 @@ import {
   planInference,
 } from './inferencePlan.js';
 import { convolutionShape } from './layerShapes.js';
-import { keptBy, parameter } from './names.js';
+import { keptBy, parameter, statusOf } from './names.js';
 import type { Network } from './network.js';
 
 /** A layer's tensors of {@link planInspection}: by pixel and by filter, how often its second term fires. */
@@ -19,7 +19,8 @@ export const activityFilters = (layer: string): string => keptBy(layer, 'activit
 
 /**
  * The operations of inference, and for every IC convolution the count of where its second term fires. Inference leaves
- * neither z nor the window sums, so they are computed once more, without what is fused behind them.
+ * neither z nor the window sums, so they are computed once more, without what is fused behind them, and left in float32 in either
+ * precision.
  *
  * @throws ShapeError where the network is not well formed.
  */
@@ -28,18 +29,22 @@ export function planInspection(
   batch: number,
   options: InferencePlanOptions,
   deviceTraits: DeviceTraits,
-  hooks: Pick<InferencePlanHooks, 'layerPlans'> = {},
+  hooks: Pick<InferencePlanHooks, 'halfPlanner' | 'layerPlans'> = {},
 ): InferenceOperations {
+  const { precision = 'float32' } = options;
   const besides: ConvolutionHook = (layer, input, traits, list) => {
     const { name, adjust, bias } = layer;
     if (adjust === 'none') return;
     const shape = convolutionShape(layer, input.shape);
     const [output, windowSums] = [keptBy(name, 'unit'), keptBy(name, 'windowSums')];
-    list.append(name, planConvolution(shape, { adjust, bias, storeSums: true }, traits), {
+    const unit = { adjust, bias, storeSums: true, precision, outputPrecision: 'float32' } as const;
+    list.append(name, planConvolution(shape, unit, traits), {
+      ...convolutionParameters(layer),
       input: input.tensor,
+      filter: input.filter,
       output,
       windowSums,
-      ...convolutionParameters(layer),
+      status: statusOf(name),
     });
     list.append(name, planIcActivity(shape, adjust), {
       output,

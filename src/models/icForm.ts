@@ -12,10 +12,14 @@ export interface NetworkOptions {
   readonly adjust?: ICAdjust;
   /**
    * Which convolutions of an IC network are IC: those of its blocks (unless told), with the stem, shortcuts, transitions
-   * and what stands behind the last block plain; or `all`. Of no effect on a plain network.
+   * and what stands behind the last block plain; or `all`. Those of a squeeze-and-excitation are a recalibration themselves, and
+   * plain either way. Of no effect on a plain network.
    */
   readonly icConvolutions?: 'blocks' | 'all';
 }
+
+/** One image as networks for ImageNet take it unless told. */
+export const imageNetInput: Network['input'] = { height: 224, width: 224, channels: 3 };
 
 /**
  * The plain network, or its IC form where the options ask for that; checked.
@@ -26,7 +30,8 @@ export function finished(options: NetworkOptions & { readonly ic: boolean }, pla
   inferShapes(plain, 1);
   if (!options.ic) return plain;
   const { adjust = 'output', icConvolutions = 'blocks' } = options;
-  const ic = toIC(plain, { adjust, convolutions: icConvolutions === 'all' ? () => true : isBlockConvolution });
+  const convolutions = icConvolutions === 'all' ? isNoExcitation : isBlockConvolution;
+  const ic = toIC(plain, { adjust, convolutions });
   return { ...ic, name: plain.name.replace(/^(cifar-)?/, '$1ic-') };
 }
 
@@ -44,18 +49,28 @@ export function plainForm({ name, layers, ...rest }: Network): Network {
   };
 }
 
+/** The two convolutions of a squeeze-and-excitation, which are a recalibration themselves. */
+function isNoExcitation({ name }: ConvolutionLayer): boolean {
+  return !/\.fc[12]$/.test(name);
+}
+
 /**
- * The convolutions of each family's blocks, by torchvision's names: of residual blocks but their shortcuts; all of a VGG's
- * but the first; of inverted residuals; of dense layers.
+ * The convolutions of each family's blocks, by torchvision's names: of residual blocks but their shortcuts, in ResNets and
+ * RegNets; all of a VGG's but the first; of inverted residuals in MobileNetV2, MobileNetV3 and EfficientNet, ShuffleNetV2, and
+ * MNASNet; of dense layers.
  */
 const blocks: readonly RegExp[] = [
   /^layer\d+\.(?!.*\.downsample\.)/,
+  /^trunk_output\.(?!.*\.proj\.)/,
   /^features\.[1-9]\d*$/,
   /^features\.\d+\.conv\./,
+  /^features\.[\d.]+\.block\./,
+  /^stage\d+\./,
+  /^layers\.\d+\.\d+\.layers\./,
   /^features\.denseblock\d+\./,
 ];
 
 /** Whether a convolution of a network by this package belongs to a block, and so is IC in the network's IC form. */
-export function isBlockConvolution({ name }: ConvolutionLayer): boolean {
-  return blocks.some((pattern) => pattern.test(name));
+export function isBlockConvolution(layer: ConvolutionLayer): boolean {
+  return isNoExcitation(layer) && blocks.some((pattern) => pattern.test(layer.name));
 }

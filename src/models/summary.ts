@@ -29,9 +29,9 @@ export interface NetworkSummary {
 }
 
 /**
- * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions, transposed ones and dense layers;
- * an IC convolution adds one for each addition of its window sums (shared by the filters of a group) and one for each
- * output. Batch norm, relu, add and pooling count nothing, as is usual.
+ * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions, transposed
+ * ones too, and dense layers; an IC convolution adds one for each addition of its window sums (shared by the filters of a group) and one for each
+ * output. All other layers count nothing, as is usual.
  *
  * @param batch - images in the batch
  * @throws ShapeError where the network is not well formed, as `inferShapes` does
@@ -69,10 +69,10 @@ function multiplyAdds(layer: Layer, input: Shape, output: Shape): number {
   switch (layer.kind) {
     case 'convolution':
       return convolutionMultiplyAdds(layer, input[3], output);
+    case 'transposedConvolution':
+      return elementCount(input) * elementCount(layer.kernel) * (layer.outChannels / layer.groups);
     case 'dense':
       return elementCount(input) * layer.outFeatures;
-    case 'transposedConvolution':
-      return elementCount(input) * (layer.outChannels / layer.groups) * elementCount(layer.kernel);
     default:
       return 0;
   }

@@ -236,6 +236,9 @@ describe('networkByName', () => {
     ['wide_resnet50_2', 'wide-resnet50-2'],
     ['ICResNeXt50_32x4d', 'ic-resnext50-32x4d'],
     ['VGG16BN', 'vgg16-bn'],
+    ['shufflenet_v2_x0_5', 'shufflenet-v2-x0-5'],
+    ['IC_MobileNetV3_Large', 'ic-mobilenet-v3-large'],
+    ['SEResNet50', 'seresnet50'],
   ])('takes %s for %s', (given, name) => {
     expect(networkByName(given)).toEqual(networkByName(name));
   });
@@ -247,6 +250,10 @@ describe('networkByName', () => {
     ['ic-mobilnet-v2', 'ic-mobilenet-v2'],
     ['densnet-121', 'densenet121'],
     ['wide-resnet50', 'wide-resnet50-2'],
+    ['mobilenet_v3', 'mobilenet-v3-small'],
+    ['ic-shufflenet', 'ic-shufflenet-v2-x0-5'],
+    ['efficientnet', 'efficientnet-b0'],
+    ['regnet_x', 'regnet-x-400mf'],
   ])('for %s suggests %s', (given, name) => {
     expect(() => networkByName(given)).toThrow(new RegExp(`, got ${given} \\(did you mean ${name}\\?\\)$`));
   });
