@@ -48,7 +48,7 @@ export async function inspect(
     const result = await inspection.run(image);
     inspection.dispose();
     state.dispose();
-    report(result, adjusts, output);
+    report(result, adjusts, values, output);
     const files = await writeMaps(result.layers, flags.output, output);
     output.say(`Maps of where the second term fires, dark for no filter, bright for all: ${dirname(files[0]!)}`);
     output.emit({ event: 'done', logits: [...result.logits], files });
@@ -90,14 +90,22 @@ function evenly(channels: number): Normalisation {
   return { mean: Array(channels).fill(0.5), deviation: Array(channels).fill(0.5) };
 }
 
-function report({ layers }: InspectionResult, adjusts: readonly AdjustDistribution[], output: Output): void {
+function report(
+  { layers }: InspectionResult,
+  adjusts: readonly AdjustDistribution[],
+  values: Checkpoint['values'],
+  output: Output,
+): void {
+  const hasOffsets = layers.some(({ layer }) => values.has(`${layer}.offset`));
   const rows = layers.map((activity, index) => {
     const { layer, height, width, filters, share, filterShares } = activity;
     const adjust = adjusts[index]!;
+    const offset = values.get(`${layer}.offset`);
     output.emit({
       event: 'layer',
       ...{ layer, height, width, filters, share, filterShares: [...filterShares] },
       adjust: { ...adjust, values: [...adjust.values] },
+      ...(offset && { offset: [...offset] }),
     });
     const sorted = [...filterShares].sort((a, b) => a - b);
     return [
@@ -106,13 +114,19 @@ function report({ layers }: InspectionResult, adjusts: readonly AdjustDistributi
       percent(share),
       `${percent(sorted[0]!)} to ${percent(sorted.at(-1)!)}`,
       ...adjust.quantiles.map((value) => (value * adjust.filterElements).toFixed(3)),
+      ...(hasOffsets ? [offset ? rangeOf(offset) : ''] : []),
     ];
   });
   const header = ['Layer', 'Output', 'Fires', 'By filter', 'adjust: min', '25 %', 'median', '75 %', 'max'];
-  for (const line of table([header, ...rows])) output.say(line);
+  for (const line of table([[...header, ...(hasOffsets ? ['offset'] : [])], ...rows])) output.say(line);
   output.say('adjust is given times the elements of a filter: at 1 the threshold is the mean under the window.');
   output.say('');
   for (const line of histogram(adjusts)) output.say(line);
+}
+
+function rangeOf(values: Float32Array): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  return `${sorted[0]!.toFixed(3)} to ${sorted.at(-1)!.toFixed(3)}`;
 }
 
 const bins = 12;

@@ -3,20 +3,20 @@ import { lifetime } from '../device/lifetime.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
 import type { PrecisionOptions } from '../ops/precision.js';
 import type { CompileOptions } from './compile.js';
-import { isConvolution } from './fusion.js';
 import { compileForward } from './inference.js';
 import { activityFilters, activityMap, planInspection } from './inspectionPlan.js';
 import { alignUp } from './memory.js';
+import { isICUnit } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
 import type { NetworkState } from './state.js';
 
-/** How often the second term of one IC convolution, relu(z - a S), fires over some images. */
+/** How often the second term of one IC unit, relu(z - a S), fires over some images. */
 export interface LayerActivity {
   /** The layer's name. */
   readonly layer: string;
-  /** Of the convolution's output. */
+  /** Of the convolution's output; 1 of a fully connected layer. */
   readonly height: number;
-  /** Of the convolution's output. */
+  /** Of the convolution's output; 1 of a fully connected layer. */
   readonly width: number;
   /** How many it has. */
   readonly filters: number;
@@ -34,7 +34,7 @@ export interface InspectionResult {
   readonly images: number;
   /** [images, classes] */
   readonly logits: Float32Array;
-  /** Every IC convolution in the network's order; none of a plain network. */
+  /** Every IC unit in the network's order; none of a plain network. */
   readonly layers: readonly LayerActivity[];
 }
 
@@ -55,7 +55,7 @@ export interface Inspection {
   dispose(): void;
 }
 
-/** An IC convolution and where its counts lie in the buffer of all counts, in elements. */
+/** An IC unit and where its counts lie in the buffer of all counts, in elements. */
 interface Place {
   readonly layer: string;
   readonly shape: Shape;
@@ -64,7 +64,7 @@ interface Place {
 }
 
 /**
- * Compiles inference that also counts where the second term of every IC convolution fires. It takes the running statistics
+ * Compiles inference that also counts where the second term of every IC unit fires. It takes the running statistics
  * for batch norm, as inference does. In float16 it looks at what inference in float16 computes.
  *
  * @throws ShapeError, LimitError, UnsupportedError, DisposedError, DeviceLostError; the signal's reason when aborted.
@@ -126,13 +126,11 @@ function placeCounts({ device, network }: NetworkState, batch: number): { places
     end = alignUp(first + elements, alignment);
     return first;
   };
-  const places = network.layers
-    .filter((layer) => isConvolution(layer) && layer.adjust !== 'none')
-    .map(({ name }): Place => {
-      const shape = shapes.get(name)!;
-      const [images, height, width, channels] = shape;
-      return { layer: name, shape, map: take(images * height * width), filters: take(images * channels) };
-    });
+  const places = network.layers.filter(isICUnit).map(({ name }): Place => {
+    const shape = shapes.get(name)!;
+    const [images, height, width, channels] = shape;
+    return { layer: name, shape, map: take(images * height * width), filters: take(images * channels) };
+  });
   return { places, bytes: 4 * end };
 }
 

@@ -1,4 +1,4 @@
-import type { ConvolutionLayer, Network } from '../graph/network.js';
+import { type ConvolutionLayer, isICUnit, type Layer, type Network } from '../graph/network.js';
 import { inferShapes } from '../graph/shapes.js';
 import { type ICAdjust, toIC } from './toIC.js';
 
@@ -10,6 +10,8 @@ export interface NetworkOptions {
   readonly classes?: number;
   /** The recalibration form of the IC convolutions, `output` unless told; of no effect on a plain network. */
   readonly adjust?: ICAdjust;
+  /** Whether the IC convolutions have an offset; false unless told. Of no effect on a plain network. */
+  readonly offset?: boolean;
   /**
    * Which convolutions of an IC network are IC: those of its blocks (unless told), with the stem, shortcuts, transitions
    * and what stands behind the last block plain; or `all`. Those of a squeeze-and-excitation are a recalibration themselves, and
@@ -29,29 +31,35 @@ export const imageNetInput: Network['input'] = { height: 224, width: 224, channe
 export function finished(options: NetworkOptions & { readonly ic: boolean }, plain: Network): Network {
   inferShapes(plain, 1);
   if (!options.ic) return plain;
-  const { adjust = 'output', icConvolutions = 'blocks' } = options;
+  const { adjust = 'output', offset = false, icConvolutions = 'blocks' } = options;
   const convolutions = icConvolutions === 'all' ? isNoExcitation : isBlockConvolution;
-  const ic = toIC(plain, { adjust, convolutions });
+  const ic = toIC(plain, { adjust, offset, convolutions });
   return { ...ic, name: plain.name.replace(/^(cifar-)?/, '$1ic-') };
 }
 
-/** Whether a network has IC convolutions. */
-export function hasICConvolutions({ layers }: Network): boolean {
-  return layers.some((layer) => layer.kind === 'convolution' && layer.adjust !== 'none');
+/** Whether a network has IC units. */
+export function hasICUnits({ layers }: Network): boolean {
+  return layers.some(isICUnit);
 }
 
-/** The network with all its convolutions plain. */
+/** The network without its IC units: all convolutions and dense layers plain. */
 export function plainForm({ name, layers, ...rest }: Network): Network {
   return {
     ...rest,
     name: name.replace(/^(cifar-)?ic-/, '$1'),
-    layers: layers.map((layer) => (layer.kind === 'convolution' ? { ...layer, adjust: 'none' } : layer)),
+    layers: layers.map(plainLayer),
   };
 }
 
 /** The two convolutions of a squeeze-and-excitation, which are a recalibration themselves. */
 function isNoExcitation({ name }: ConvolutionLayer): boolean {
   return !/\.fc[12]$/.test(name);
+}
+
+function plainLayer(layer: Layer): Layer {
+  if (layer.kind !== 'convolution' && layer.kind !== 'dense') return layer;
+  const { adjust, offset, ...plain } = layer;
+  return plain.kind === 'convolution' ? { ...plain, adjust: 'none' } : plain;
 }
 
 /**

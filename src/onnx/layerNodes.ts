@@ -1,9 +1,17 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
-import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
+import {
+  type BatchNormLayer,
+  type ConvolutionLayer,
+  type DenseLayer,
+  isICUnit,
+  type Layer,
+  type PoolLayer,
+  type ReluLayer,
+} from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
 import { sidesOf } from '../ops/windows.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
-import { addICUnit, windowAttributes } from './icConvolutionNodes.js';
+import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
 
 /** The output of a layer in the ONNX graph. */
 export interface Tensor {
@@ -68,7 +76,7 @@ function addConvolution({ builder, layer, inputs, output, shape }: LayerContext<
   if (isIC) {
     const [, height, width, channels] = inputs[0]!.shape;
     const inputSize = { channels, height, width };
-    addICUnit(builder, { layer, input, inputSize, convolved, adjust: `${name}.adjust`, output });
+    addICConvolution(builder, { layer, input, inputSize, convolved, output });
   }
   return { name: output, shape, flat: false };
 }
@@ -142,7 +150,10 @@ function addDense({ builder, layer, inputs, output, shape }: LayerContext<DenseL
   const { name, bias } = layer;
   const row = asRow(builder, inputs[0]!, name);
   const operands = [row, `${name}.weight`, ...(bias ? [`${name}.bias`] : [])];
-  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, output, layer.name);
+  const isIC = isICUnit(layer);
+  const z = isIC ? builder.claim(`${name}/Gemm`) : output;
+  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, z, isIC ? z : name);
+  if (isIC) addICDense(builder, layer, row, z, output);
   return { name: output, shape, flat: true };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
 import type { Adjust, Network } from '../../src/graph/network.js';
 import { inferShapes } from '../../src/graph/shapes.js';
+import { plainForm } from '../../src/models/icForm.js';
 import { networkByName } from '../../src/models/networkByName.js';
 import { cifarResNet, type ImageNetDepth, imageNetResNet } from '../../src/models/resnet.js';
 import { toIC } from '../../src/models/toIC.js';
@@ -157,6 +158,23 @@ describe('toIC', () => {
     const ic = toIC(plain, { adjust: 'input', convolutions: ({ kernel }) => kernel[0] === 1 });
     expect(convolutionsOf(ic, 'input')).toEqual(['layer2.0.downsample.0', 'layer3.0.downsample.0']);
     expect(convolutionsOf(ic, 'output')).toEqual([]);
+  });
+
+  it('leaves dense layers plain unless asked for, and adds offsets where asked for', () => {
+    const plain = cifarResNet({ depth: 8, ic: false });
+    const ic = toIC(plain, { adjust: 'input', offset: true, dense: ({ name }) => name === 'fc' });
+    expect(toIC(plain).layers.at(-1)).toEqual(plain.layers.at(-1));
+    expect(ic.layers.at(-1)).toEqual({ ...plain.layers.at(-1), adjust: 'output', offset: true });
+    expect(convolutionsOf(ic, 'input')).toEqual(convolutionsOf(plain, 'none'));
+    expect(ic.layers.every((layer) => layer.kind !== 'convolution' || layer.offset)).toBe(true);
+    expect(plainForm(ic)).toEqual(plain);
+  });
+
+  it('makes networks with offsets by an option, in the convolutions that are IC', () => {
+    const { layers } = networkByName('ic-resnet8', { offset: true });
+    const offsets = layers.filter((layer) => 'offset' in layer).map(({ name }) => name);
+    expect(offsets).toEqual(convolutionsOf(networkByName('ic-resnet8'), 'output'));
+    expect(networkByName('resnet8', { offset: true })).toEqual(networkByName('resnet8'));
   });
 
   it('leaves IC convolutions as they are', () => {

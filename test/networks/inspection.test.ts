@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bufferUsage } from '../../src/device/buffers.js';
 import { compileInference } from '../../src/graph/inference.js';
 import { compileInspection, type LayerActivity } from '../../src/graph/inspection.js';
-import type { Network } from '../../src/graph/network.js';
+import { isICUnit, type Network } from '../../src/graph/network.js';
 import { networkParameters } from '../../src/graph/parameters.js';
 import { createState, writeState } from '../../src/graph/state.js';
 import { cifarResNet } from '../../src/models/resnet.js';
@@ -61,7 +61,7 @@ function expectActivity(
   const disturbed = networkForward(network, off, images, { training: false });
   const layers = new Map<string, Expected>();
   for (const layer of network.layers) {
-    if (layer.kind !== 'convolution' || layer.adjust === 'none') continue;
+    if (!isICUnit(layer)) continue;
     const excess = exact.steps.get(layer.name)!.excess!;
     const bound = roundingBound(excess, [disturbed.steps.get(layer.name)!.excess!]);
     layers.set(layer.name, {
@@ -100,6 +100,7 @@ function expectShares(
 
 const networks = [
   ...smallNetworks.slice(0, 4),
+  ...smallNetworks.filter(({ name }) => name.startsWith('offsets')),
   cifarResNet({ depth: 8, ic: true, width: 4, input: { height: 9, width: 7, channels: 1 }, icConvolutions: 'all' }),
 ].map((network, index) => ({ name: network.name, network, seed: index + 1 }));
 

@@ -93,6 +93,7 @@ const dense = { batch: 3, inFeatures: 8, outFeatures: 8 };
 const image = { imageWidth: 5, imageHeight: 4, width: 3, height: 2, channels: 3 } as const;
 const everything = {
   adjust: 'output',
+  offset: true,
   bias: true,
   scaleShift: true,
   residual: true,
@@ -160,6 +161,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [
       planDense(dense, { bias: true }, traits),
+      planDense(dense, { bias: true, adjust: 'output', offset: true }, traits),
       planDense(dense, { bias: true }, { ...traits, choose: splitForm }),
     ],
     planDenseInputGradient: [
@@ -170,11 +172,12 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
     planGateGradient: [planGateGradient(gates)],
     planGradientClip: [planGradientClip(64, 1)],
-    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input')],
+    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input', { offset: true })],
     planIcUnitGradient: [
       planIcUnitGradient(convolution, 'output'),
       planIcUnitGradient(convolution, 'input'),
-      planIcUnitGradient(depthwise, 'output'),
+      planIcUnitGradient(convolution, 'input', { offset: true }),
+      planIcUnitGradient(depthwise, 'output', { offset: true }),
     ],
     planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
