@@ -50,6 +50,7 @@ export default defineConfig({
         models: 'src/models.ts',
         kernels: 'src/kernels.ts',
         node: 'src/node.ts',
+        layers: 'src/layers.ts',
         train: 'src/train.ts',
         tune: 'src/tune.ts',
         io: 'src/io.ts',

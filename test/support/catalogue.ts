@@ -1,3 +1,5 @@
+import { activationFunctions } from '../../src/graph/network.js';
+import * as layers from '../../src/layers.js';
 import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
@@ -38,6 +40,7 @@ const {
   planTranspose,
 } = operations;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
+const { planActivation, planActivationGradient, planPrelu, planPreluGradient, planPreluSlopeGradient } = layers;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -96,6 +99,8 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
   const matrices: Family[] = traits.matrix && traits.half ? ['matrix'] : [];
   const filterFamilies = families.filter((family) => ['naive', 'subgroup', 'tiled'].includes(family));
   return {
+    planActivation: activationFunctions.map((name) => planActivation(12, name)),
+    planActivationGradient: activationFunctions.map((name) => planActivationGradient(12, name, { accumulate: true })),
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
     planAdd: [planAdd(12, { relu: true })],
     planAddGradient: [planAddGradient(12, { accumulate: true })],
@@ -158,6 +163,9 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMeanPool: [planMeanPool(pool)],
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
     planMultiplyAdds: [planMultiplyAdds(2, 3), planMultiplyAdds(2, 3, 'float16')],
+    planPrelu: [planPrelu(norm)],
+    planPreluGradient: [planPreluGradient(norm, { accumulate: true })],
+    planPreluSlopeGradient: [planPreluSlopeGradient(norm)],
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],
@@ -186,6 +194,7 @@ function texturedTraits(traits: DeviceTraits): DeviceTraits[] {
 /** The exported functions that make plans, by the subpath of the package that exports them. */
 export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
   'ic-networks': plansAmong(operations),
+  'ic-networks/layers': plansAmong(layers),
   'ic-networks/train': [
     ...plansAmong(losses),
     ...plansAmong(optimisers),

@@ -1,5 +1,6 @@
 import naiveText from '../../../kernels/conv2d_input_gradient_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
+import { noActivation } from '../activation.js';
 import { planChosen } from '../choose.js';
 import type { Family, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
@@ -86,6 +87,7 @@ export function planConvolutionInputGradient(
     operation,
     geometry: turned,
     flags: { ...plainFlags, ...flags },
+    activation: noActivation.text,
     bindings: {
       ...bindings,
       input: 'gradient',
