@@ -1,9 +1,9 @@
+import type { ReluOptions } from '../ops/activation.js';
 import type { BatchNormShape } from '../ops/batchNorm.js';
 import type { ConcatShape } from '../ops/concat.js';
 import type { CompleteConvolution } from '../ops/convolution/shape.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
-import type { ReluOptions } from '../ops/relu.js';
 import type { TransposeShape } from '../ops/transpose.js';
 import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer, UnitLayer } from './network.js';
 import { elementCount } from './parameters.js';
@@ -19,8 +19,9 @@ export function convolutionShape(layer: ConvolutionLayer, input: Shape): Complet
 /** A pooling layer on an input of a shape. */
 export function poolShape(layer: PoolLayer, input: Shape): Required<PoolShape> {
   const [batch, inHeight, inWidth, channels] = input;
+  const { stride, padding, ceilMode = false } = layer;
   const kernel = layer.kernel === 'global' ? ([inHeight, inWidth] as const) : layer.kernel;
-  return { batch, inHeight, inWidth, channels, kernel, stride: layer.stride, padding: layer.padding };
+  return { batch, inHeight, inWidth, channels, kernel, stride, padding, ceilMode };
 }
 
 /** A fully connected layer on an input of a shape. */

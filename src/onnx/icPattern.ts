@@ -1,4 +1,5 @@
 import { type ConvolutionLayer, type DenseLayer, isICUnit, type UnitLayer } from '../graph/network.js';
+import { sidesOf } from '../ops/windows.js';
 import { integerAttribute, integersAttribute } from './attributes.js';
 import { addLayer, type ImportState, imageSize, layerName } from './importState.js';
 import type { Node } from './node.js';
@@ -135,7 +136,7 @@ function hasWindow(state: ImportState, node: Node, layer: ConvolutionLayer): boo
     integerAttribute(node, 'group', 1) === groups &&
     sizes('strides', [1, 1]) === stride.join() &&
     sizes('dilations', [1, 1]) === dilation.join() &&
-    sizes('pads', [0, 0, 0, 0]) === [...padding, ...padding].join() &&
+    sizes('pads', [0, 0, 0, 0]) === sidesOf(padding).join() &&
     tensorShape(value.tensor, place).join() === [groups === 1 ? 1 : outChannels, 1, ...kernel].join() &&
     floatsOf(value.tensor, place).every((one) => one === 1)
   );

@@ -9,8 +9,9 @@ import {
   type ReluLayer,
 } from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
+import { sidesOf } from '../ops/windows.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
-import { addICConvolution, addICDense, padOf, windowAttributes } from './icConvolutionNodes.js';
+import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
 
 /** The output of a layer in the ONNX graph. */
 export interface Tensor {
@@ -123,7 +124,7 @@ function addJoint(
 }
 
 function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLayer>): Tensor {
-  const { kind, name, kernel, stride, padding, countPadding = true } = layer;
+  const { kind, name, kernel, stride, padding, ceilMode = false, countPadding = true } = layer;
   const input = asImage(builder, inputs[0]!, name);
   if (kernel === 'global') {
     builder.node(
@@ -132,7 +133,12 @@ function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLay
       layer.name,
     );
   } else {
-    const attributes = { kernel_shape: integers(kernel), strides: integers(stride), pads: integers(padOf(padding)) };
+    const attributes = {
+      kernel_shape: integers(kernel),
+      strides: integers(stride),
+      pads: integers(sidesOf(padding)),
+      ...(ceilMode && { ceil_mode: integer(1) }),
+    };
     const counting = { ...attributes, count_include_pad: integer(countPadding ? 1 : 0) };
     if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output, layer.name);
     else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output, layer.name);

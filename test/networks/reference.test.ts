@@ -5,9 +5,11 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray, randomIntegers } from '../support/random.js';
 import { disturbance, roundingBound } from '../support/rounding.js';
 import { expectClose } from '../support/tolerance.js';
+import { activationNetworks } from './activationNetworks.js';
 import { inferOnDevice, trainOnDevice } from './deviceRun.js';
 import { smallNetworks } from './smallNetworks.js';
 import { expectTraining, type TrainingTask } from './trainingRun.js';
+import { windowNetworks } from './windowNetworks.js';
 
 const table: string[] = [];
 
@@ -23,7 +25,9 @@ afterAll(async () => {
 const batch = 3;
 const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 0, nesterov: true };
 
-describe.each(smallNetworks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
+const networks = [...smallNetworks, ...windowNetworks, ...activationNetworks];
+
+describe.each(networks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
   name,
   network,
   seed,

@@ -1,9 +1,20 @@
-import type { AffineLayer, LoadedLayer, MultiplyLayer, UpsampleLayer } from '../../src/graph/network.js';
+import type {
+  ActivationLayer,
+  AffineLayer,
+  LoadedLayer,
+  MultiplyLayer,
+  PreluLayer,
+  TransposedConvolutionLayer,
+  UpsampleLayer,
+} from '../../src/graph/network.js';
+import { hwioToOihw, oihwToHwio } from '../support/layout.js';
+import { activationReference, preluBackwardReference, preluReference } from './activations.js';
 import { affineBackwardReference, affineReference } from './affine.js';
 import { shuffleBackwardReference, shuffleReference, sliceBackwardReference, sliceReference } from './channels.js';
 import { multiplyBackwardReference, multiplyReference } from './multiply.js';
 import type { Activation, LayerPass, Parameters } from './network.js';
 import { responseNormBackwardReference, responseNormReference } from './responseNorm.js';
+import { transposedConvolutionBackwardReference, transposedConvolutionReference } from './transposedConvolution.js';
 import { upsampleBackwardReference, upsampleReference } from './upsample.js';
 import type { ImageShape } from './window.js';
 
@@ -30,6 +41,8 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
       };
     case 'upsample':
       return upsampleForward(layer, input);
+    case 'transposedConvolution':
+      return transposedConvolutionForward(layer, input, values);
     case 'localResponseNorm': {
       const norm = { ...layer, channels };
       return {
@@ -37,8 +50,10 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
         backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
       };
     }
-    default:
-      throw new Error(`${layer.name}: no reference for ${layer.kind}`);
+    case 'activation':
+      return activationForward(layer, input);
+    case 'prelu':
+      return preluForward(layer, input, values);
   }
 }
 
@@ -75,5 +90,55 @@ function upsampleForward({ factor, mode, alignCorners = false }: UpsampleLayer, 
   return {
     output: { data: upsampleReference(input.data, operands), shape },
     backward: (dy) => ({ inputs: [upsampleBackwardReference(dy, operands)] }),
+  };
+}
+
+function transposedConvolutionForward(
+  layer: TransposedConvolutionLayer,
+  input: Activation,
+  values: Parameters,
+): LayerPass {
+  const { name, kernel, stride, padding, outputPadding, dilation, groups, outChannels } = layer;
+  const groupOut = outChannels / groups;
+  const filterShape = [...kernel, groupOut, input.shape[3]] as const;
+  const operands = {
+    ...{ stride, padding, outputPadding, dilation, groups, filterShape },
+    x: input.data,
+    shape: input.shape,
+    filter: oihwToHwio(values.get(`${name}.weight`)!, [input.shape[3], groupOut, ...kernel]),
+    bias: layer.bias ? values.get(`${name}.bias`)! : undefined,
+  };
+  const { y, outShape } = transposedConvolutionReference(operands);
+  return {
+    output: { data: y, shape: outShape },
+    backward(dy) {
+      const { dx, dFilter, dBias } = transposedConvolutionBackwardReference({ ...operands, dy });
+      const gradients = new Map([[`${name}.weight`, hwioToOihw(dFilter, filterShape)]]);
+      if (layer.bias) gradients.set(`${name}.bias`, dBias);
+      return { inputs: [dx], parameters: gradients };
+    },
+  };
+}
+
+function activationForward({ function: name, slope }: ActivationLayer, input: Activation): LayerPass {
+  const reference = activationReference(name, slope);
+  const { distance } = reference;
+  return {
+    output: { data: input.data.map(reference.value), shape: input.shape },
+    ...(distance && { excess: input.data.map(distance) }),
+    backward: (dy) => ({ inputs: [dy.map((value, i) => value * reference.slope(input.data[i]!))] }),
+  };
+}
+
+function preluForward({ name }: PreluLayer, input: Activation, values: Parameters): LayerPass {
+  const slopes = values.get(`${name}.weight`)!;
+  return {
+    output: { data: preluReference(input.data, slopes), shape: input.shape },
+    excess: input.data,
+    backward(dy, branches = input.data) {
+      const passes = (i: number): boolean => branches[i]! > 0;
+      const { dx, dSlopes } = preluBackwardReference(input.data, slopes, dy, passes);
+      return { inputs: [dx], parameters: new Map([[`${name}.weight`, dSlopes]]) };
+    },
   };
 }

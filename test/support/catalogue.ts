@@ -1,3 +1,4 @@
+import { activationFunctions } from '../../src/graph/network.js';
 import * as layers from '../../src/layers.js';
 import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
@@ -9,6 +10,11 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
+import {
+  planTransposedConvolution,
+  planTransposedConvolutionFilterGradient,
+  planTransposedConvolutionInputGradient,
+} from '../../src/ops/convolution/transposed.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
@@ -52,6 +58,7 @@ const {
   planUpsampleGradient,
 } = layers;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
+const { planActivation, planActivationGradient, planPrelu, planPreluGradient, planPreluSlopeGradient } = layers;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -67,6 +74,7 @@ const convolution: CompleteConvolution = {
   dilation: [1, 1],
   groups: 1,
 };
+const transposed = { ...convolution, outputPadding: [0, 0] } as const;
 const depthwise = { ...convolution, outChannels: 4, groups: 4 };
 const grouped = { ...convolution, groups: 2 };
 const pool = {
@@ -115,6 +123,8 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
   const matrices: Family[] = traits.matrix && traits.half ? ['matrix'] : [];
   const filterFamilies = families.filter((family) => ['naive', 'subgroup', 'tiled'].includes(family));
   return {
+    planActivation: activationFunctions.map((name) => planActivation(12, name)),
+    planActivationGradient: activationFunctions.map((name) => planActivationGradient(12, name, { accumulate: true })),
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
     planAdd: [planAdd(12, { relu: true })],
     planAddGradient: [planAddGradient(12, { accumulate: true })],
@@ -186,6 +196,9 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
     planMultiply: [planMultiply(gates), planMultiply(gates, { gate: true, accumulate: true })],
     planMultiplyAdds: [planMultiplyAdds(2, 3), planMultiplyAdds(2, 3, 'float16')],
+    planPrelu: [planPrelu(norm)],
+    planPreluGradient: [planPreluGradient(norm, { accumulate: true })],
+    planPreluSlopeGradient: [planPreluSlopeGradient(norm)],
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],
@@ -195,6 +208,16 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
+    planTransposedConvolution: [
+      ...perFamily((family) => planTransposedConvolution(transposed, { bias: true, family }, traits)),
+      planTransposedConvolution(transposed, { bias: true, constantFilter: true }, traits),
+    ],
+    planTransposedConvolutionFilterGradient: filterFamilies.map((family) =>
+      planTransposedConvolutionFilterGradient(transposed, { family }, traits),
+    ),
+    planTransposedConvolutionInputGradient: perFamily((family) =>
+      planTransposedConvolutionInputGradient(transposed, { accumulate: true, family }, traits),
+    ),
     planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
     planUpsample: [
       planUpsample(enlarged, { mode: 'nearest' }),
@@ -230,6 +253,8 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
+    ...plansAmong({ planTransposedConvolution }),
+    ...plansAmong({ planTransposedConvolutionFilterGradient, planTransposedConvolutionInputGradient }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMatrixMultiplyAdds, planMultiplyAdds }),
 };

@@ -1,14 +1,15 @@
 import { ShapeError } from '../../errors.js';
+import { type ActivationOptions, endOf } from '../activation.js';
 import { planChosen } from '../choose.js';
 import type { Family, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
 import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
 import { type Precision, type PrecisionOptions, statusOperand, storedOperand } from '../precision.js';
-import { type ReluOptions, reluConstants } from '../relu.js';
 import type { DeviceTraits } from '../traits.js';
 import { statusBinding } from './output.js';
 import {
   adjustConstant,
+  type ConvolutionGeometry,
   type ConvolutionShape,
   checkConvolution,
   filterCount,
@@ -20,7 +21,7 @@ import {
 import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
-export interface ConvolutionOptions extends UnitOptions, ReluOptions, PrecisionOptions {
+export interface ConvolutionOptions extends UnitOptions, ActivationOptions, PrecisionOptions {
   /** As what the output, and what is added to it, lies in memory; `precision` where left out. */
   readonly outputPrecision?: Precision;
   /** Adds the operand `bias` [outChannels]; default false. */
@@ -55,7 +56,7 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
 
 /**
  * Convolution or IC convolution (arXiv 2102.03495): y = z + relu(z - adjust * S), with batch norm's scale and shift,
- * residual and ReLU, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
+ * residual and activation, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
  * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups].
@@ -70,10 +71,21 @@ export function planConvolution(
   options: ConvolutionOptions,
   traits: DeviceTraits,
 ): OperationPlan {
-  const adjust = options.adjust ?? 'none';
-  const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
+  const operation = (options.adjust ?? 'none') === 'none' ? 'conv2d' : 'icConv2d';
   const { precision = 'float32', outputPrecision = precision } = options;
   const geometry = checkConvolution(operation, shape, { precision, outputPrecision });
+  return planForward(operation, geometry, options, traits);
+}
+
+/** {@link planConvolution} of a checked convolution, for errors under another name. */
+export function planForward(
+  operation: string,
+  geometry: ConvolutionGeometry,
+  options: ConvolutionOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const { precision, outputPrecision } = geometry;
+  const adjust = options.adjust ?? 'none';
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
@@ -82,6 +94,7 @@ export function planConvolution(
     const expected = 'no statistics beside scaleShift: a batch norm is either measured or folded';
     throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
   }
+  const end = endOf(operation, options);
   const inPlace = options.residualInPlace ?? false;
   const checked = precision === 'float16' && !(options.storeSums && options.residual && !inPlace);
   const flags = {
@@ -94,7 +107,7 @@ export function planConvolution(
     SCALE_SHIFT: options.scaleShift ?? false,
     RESIDUAL: (options.residual ?? false) || inPlace,
     IN_PLACE: inPlace,
-    ...reluConstants(operation, options),
+    ...end.constants,
     STORE_SUMS: options.storeSums ?? false,
     STATISTICS: options.statistics ?? false,
     CHECKED: checked,
@@ -122,7 +135,8 @@ export function planConvolution(
   if (checked) bindings[statusBinding(flags.STORE_SUMS)] = 'status';
 
   const constantFilter = options.constantFilter ?? false;
-  const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };
+  const how = { up: [1, 1], turned: false, constantFilter } as const;
+  const task: ConvolutionTask = { operation, geometry, flags, activation: end.text, bindings, ...how };
   const request: FormRequest = {
     operation,
     key: shapeKey(keyWords(constantFilter, traits), geometry),
