@@ -21,9 +21,10 @@ import {
   poolShape,
   reluBound,
   reluOptions,
+  unitOptions,
 } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
-import type { ConcatLayer, ConvolutionLayer, Layer, Network } from './network.js';
+import type { ConcatLayer, Layer, Network, UnitLayer } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
@@ -55,10 +56,10 @@ export interface InferencePlanOptions extends PrecisionOptions {
   readonly outputs?: readonly string[];
 }
 
-/** What is done besides with a convolution, whose input is a tensor of a shape: appends operations ahead of it. */
-export type ConvolutionHook = (
-  layer: ConvolutionLayer,
-  input: { readonly tensor: string; readonly shape: Shape },
+/** What is done besides with a convolution or dense layer, whose input and filters are tensors: appends operations ahead of it. */
+export type UnitHook = (
+  layer: UnitLayer,
+  input: { readonly tensor: string; readonly shape: Shape; readonly filter: string },
   traits: DeviceTraits,
   list: OperationList,
 ) => void;
@@ -83,14 +84,12 @@ export interface HalfPlanner {
 
 /** What planning calls. */
 export interface InferencePlanHooks {
-  /** Ahead of every convolution. */
-  readonly besides?: ConvolutionHook;
+  /** Ahead of every convolution and dense layer. */
+  readonly besides?: UnitHook;
   /** In float16. */
-  readonly halfPlanner?: (
-    network: Network,
-    shapes: ReadonlyMap<string, Shape>,
-    kept: ReadonlySet<string>,
-  ) => HalfPlanner;
+  readonly halfPlanner?:
+    | ((network: Network, shapes: ReadonlyMap<string, Shape>, kept: ReadonlySet<string>) => HalfPlanner)
+    | undefined;
   /** Of layers that are loaded. */
   readonly layerPlans?: LayerPlans | undefined;
 }
@@ -162,16 +161,19 @@ export function planInference(
         const scale = group.affine ?? group.norm;
         const fused = { residualInPlace, scaleShift: scale !== undefined, constantFilter };
         const options = { ...behind, ...fused, outputPrecision };
-        const { adjust, bias } = group.head;
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
-        besides?.(group.head, { tensor: from, shape: input }, traits, forward);
-        append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
-          ...convolutionParameters(group.head),
-          filter: filterOf(group.head.name),
-          ...(scale && { scaleShift: foldedNorm(scale.name) }),
-          ...residual,
-        });
+        const filter = filterOf(group.head.name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
+        append(
+          planConvolution(convolutionShape(group.head, input), { ...unitOptions(group.head), ...options }, traits),
+          {
+            ...unitParameters(group.head.name),
+            filter,
+            ...(scale && { scaleShift: foldedNorm(scale.name) }),
+            ...residual,
+          },
+        );
         break;
       }
       case 'batchNorm':
@@ -199,10 +201,13 @@ export function planInference(
         append(planMeanPool(poolShape(group.head, input), { ...meanPoolOptions(group.head), precision }), {});
         break;
       case 'dense': {
-        const { name, bias } = group.head;
+        const { name } = group.head;
         const traits = traitsBeside([group.head.inputs[0]!, name]);
-        const plan = planDense(denseShape(group.head, input), { bias, precision, outputPrecision }, traits);
-        append(plan, { ...denseParameters(name, bias), filter: filterOf(name) });
+        const filter = filterOf(name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
+        const options = { ...unitOptions(group.head), precision, outputPrecision };
+        const plan = planDense(denseShape(group.head, input), options, traits);
+        append(plan, { ...unitParameters(name), filter });
         break;
       }
       case 'flatten':
@@ -219,6 +224,7 @@ export function planInference(
             precision,
             tensor: place,
             filter: filterOf,
+            constantFilter,
             output,
             append,
           },
@@ -257,18 +263,10 @@ export function concatInputs({ inputs }: ConcatLayer, tensor: (layer: string) =>
   return Object.fromEntries(inputs.map((name, index) => [`input${index}`, tensor(name)]));
 }
 
-/** The state entries of a convolution as operands. */
-export function convolutionParameters({ name, bias, adjust }: ConvolutionLayer): Record<string, string> {
-  return {
-    filter: parameter(`${name}.weight`),
-    ...(bias && { bias: parameter(`${name}.bias`) }),
-    ...(adjust !== 'none' && { adjust: parameter(`${name}.adjust`) }),
-  };
-}
-
-/** The state entries of a fully connected layer as operands. */
-export function denseParameters(name: string, bias: boolean): Record<string, string> {
-  return { filter: parameter(`${name}.weight`), ...(bias && { bias: parameter(`${name}.bias`) }) };
+/** The state entries of a convolution or fully connected layer as operands, as many as it has. */
+export function unitParameters(name: string): Record<string, string> {
+  const entry = (suffix: string): string => parameter(`${name}.${suffix}`);
+  return { filter: entry('weight'), bias: entry('bias'), adjust: entry('adjust') };
 }
 
 /** The state entries of a batch norm as operands. */

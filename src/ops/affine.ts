@@ -107,8 +107,8 @@ export function planAffineGradient(
           ...checked.operands,
         },
       },
-      sumSlicesStep(split.slices, channels, 'weightGradient', 'products'),
-      sumSlicesStep(split.slices, channels, 'biasGradient', 'partials'),
+      sumSlicesStep(split.slices, channels, 'weightGradient', { operand: 'products' }),
+      sumSlicesStep(split.slices, channels, 'biasGradient', { operand: 'partials' }),
     ],
   };
 }

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Layer, Network } from '../../src/graph/network.js';
+import { networkParameters } from '../../src/graph/parameters.js';
 import { createState, writeState } from '../../src/graph/state.js';
 import { float32Tensor, readSafetensors, toFloat32, writeSafetensors } from '../../src/io/safetensors.js';
 import { cifarResNet } from '../../src/models/resnet.js';
 import { encodeCheckpoint } from '../../src/train/checkpoint.js';
+import { convolution } from '../models/layers.js';
 import { inferOnDevice, trainOnDevice } from '../networks/deviceRun.js';
 import { formulaWeights } from '../onnx/cases.js';
 import { networkForward, networkGradients } from '../reference/network.js';
@@ -26,6 +28,7 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): 
 
 const unitWindow = { stride: [1, 1], padding: [0, 0] } as const;
 const batch = 4;
+const dense = { kind: 'dense', bias: true, adjust: 'output' } as const;
 const small = { depth: 8, ic: true, width: 4, input: { height: 12, width: 14, channels: 2 } } as const;
 
 describe('the module in PyTorch', { timeout: 400_000 }, () => {
@@ -74,15 +77,51 @@ describe('the module in PyTorch', { timeout: 400_000 }, () => {
     return { images, start, theirs: new Map(Array.from(tensors, ([name, tensor]) => [name, toFloat32(tensor)])) };
   }
 
-  it('loads a checkpoint and gives the same training step', async () => {
-    const network = cifarResNet({ ...small, classes: 5 });
-    const { images, start, theirs } = await handOver(network, 'to_ic(cifar_resnet(8, 5, 4, channels=2))');
-    const labels = Uint32Array.from({ length: batch }, (_, i) => (7 * i) % 5);
+  /** Logits, losses and every gradient. */
+  async function expectSameStep(network: Network, expression: string, classes: number): Promise<void> {
+    const { images, start, theirs } = await handOver(network, expression);
+    const labels = Uint32Array.from({ length: batch }, (_, i) => (7 * i) % classes);
     const sgd = { learningRate: 0, momentum: 0, weightDecay: 0, nesterov: false };
     const { values } = await trainOnDevice(device, { network, start, images, labels, sgd, steps: 1 });
     const compared = [...values.keys()].filter((name) => /^(train\.logits|losses|grad\..*)$/.test(name));
-    expect(compared.length).toBeGreaterThan(20);
+    const trainable = networkParameters(network).filter((spec) => spec.trainable);
+    expect(compared).toHaveLength(trainable.length + 2);
     for (const name of compared) expect(relativeError(values.get(name)!, theirs.get(name)!), name).toBeLessThan(1e-4);
+  }
+
+  it('loads a checkpoint and gives the same training step', async () => {
+    const network = cifarResNet({ ...small, classes: 5 });
+    await expectSameStep(network, 'to_ic(cifar_resnet(8, 5, 4, channels=2))', 5);
+  });
+
+  it('gives the same training step of units with offsets, and fully connected ones', async () => {
+    const network: Network = {
+      name: 'units',
+      input: small.input,
+      layers: [
+        convolution({ name: 'conv', outChannels: 6, bias: true, adjust: 'output', offset: true }),
+        { kind: 'batchNorm', name: 'norm', inputs: ['conv'], epsilon: 1e-5, momentum: 0.1 },
+        convolution({ name: 'input', inputs: ['norm'], outChannels: 4, groups: 2, adjust: 'input', offset: true }),
+        { ...dense, name: 'hidden', inputs: ['input'], outFeatures: 8, offset: true },
+        { kind: 'relu', name: 'relu', inputs: ['hidden'] },
+        { ...dense, name: 'fc', inputs: ['relu'], outFeatures: 5 },
+      ],
+    };
+    const modules = [
+      'conv=ICConv2d(2, 6, 3, padding=1, offset=True)',
+      'norm=nn.BatchNorm2d(6)',
+      'input=ICConv2d(6, 4, 3, padding=1, groups=2, bias=False, adjust="input", offset=True)',
+      'flatten=nn.Flatten()',
+      'hidden=ICLinear(4 * 12 * 14, 8)',
+      'relu=nn.ReLU()',
+      'fc=ICLinear(8, 5, offset=False)',
+    ];
+    await expectSameStep(network, `nn.Sequential(OrderedDict(${modules.join(', ')}))`, 5);
+  });
+
+  it('gives the same training step of a network with offsets by name', async () => {
+    const network = cifarResNet({ ...small, classes: 5, offset: true });
+    await expectSameStep(network, 'to_ic(cifar_resnet(8, 5, 4, channels=2), offset=True)', 5);
   });
 
   it('loads a checkpoint of the input form and gives the same logits', async () => {

@@ -9,6 +9,11 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
+import {
+  planTransposedConvolution,
+  planTransposedConvolutionFilterGradient,
+  planTransposedConvolutionInputGradient,
+} from '../../src/ops/convolution/transposed.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
@@ -67,6 +72,7 @@ const convolution: CompleteConvolution = {
   dilation: [1, 1],
   groups: 1,
 };
+const transposed = { ...convolution, outputPadding: [0, 0] } as const;
 const depthwise = { ...convolution, outChannels: 4, groups: 4 };
 const grouped = { ...convolution, groups: 2 };
 const pool = {
@@ -87,6 +93,7 @@ const dense = { batch: 3, inFeatures: 8, outFeatures: 8 };
 const image = { imageWidth: 5, imageHeight: 4, width: 3, height: 2, channels: 3 } as const;
 const everything = {
   adjust: 'output',
+  offset: true,
   bias: true,
   scaleShift: true,
   residual: true,
@@ -154,6 +161,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [
       planDense(dense, { bias: true }, traits),
+      planDense(dense, { bias: true, adjust: 'output', offset: true }, traits),
       planDense(dense, { bias: true }, { ...traits, choose: splitForm }),
     ],
     planDenseInputGradient: [
@@ -164,11 +172,12 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
     planGateGradient: [planGateGradient(gates)],
     planGradientClip: [planGradientClip(64, 1)],
-    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input')],
+    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input', { offset: true })],
     planIcUnitGradient: [
       planIcUnitGradient(convolution, 'output'),
       planIcUnitGradient(convolution, 'input'),
-      planIcUnitGradient(depthwise, 'output'),
+      planIcUnitGradient(convolution, 'input', { offset: true }),
+      planIcUnitGradient(depthwise, 'output', { offset: true }),
     ],
     planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
@@ -192,6 +201,16 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
+    planTransposedConvolution: [
+      ...perFamily((family) => planTransposedConvolution(transposed, { bias: true, family }, traits)),
+      planTransposedConvolution(transposed, { bias: true, constantFilter: true }, traits),
+    ],
+    planTransposedConvolutionFilterGradient: filterFamilies.map((family) =>
+      planTransposedConvolutionFilterGradient(transposed, { family }, traits),
+    ),
+    planTransposedConvolutionInputGradient: perFamily((family) =>
+      planTransposedConvolutionInputGradient(transposed, { accumulate: true, family }, traits),
+    ),
     planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
     planUpsample: [
       planUpsample(enlarged, { mode: 'nearest' }),
@@ -227,6 +246,8 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
+    ...plansAmong({ planTransposedConvolution }),
+    ...plansAmong({ planTransposedConvolutionFilterGradient, planTransposedConvolutionInputGradient }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMatrixMultiplyAdds, planMultiplyAdds }),
 };

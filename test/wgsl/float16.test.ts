@@ -138,6 +138,8 @@ it.each([
     planBatchNormGradient(norm, { ...behind, accumulateResidual: true, inPlace: true }),
     planIcUnitGradient(unit, 'output', half),
     planIcUnitGradient(unit, 'input', { inPlace: true, ...half }),
+    planIcUnitGradient(unit, 'output', { offset: true, ...half }),
+    planIcUnitGradient(unit, 'input', { offset: true, ...half }),
     planChannelSums(14, channels, half),
     planChannelSums(14, channels, { factors: true, groups, ...half }),
     planMaxPool(pool, { storeWinners: true, ...half }),
