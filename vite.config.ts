@@ -47,10 +47,10 @@ export default defineConfig({
     rollupOptions: {
       input: {
         index: 'src/index.ts',
+        layers: 'src/layers.ts',
         models: 'src/models.ts',
         kernels: 'src/kernels.ts',
         node: 'src/node.ts',
-        layers: 'src/layers.ts',
         train: 'src/train.ts',
         tune: 'src/tune.ts',
         io: 'src/io.ts',

@@ -33,6 +33,10 @@ import {
   meanPoolBackwardReference,
   meanPoolReference,
 } from './reference/pooling.js';
+import {
+  transposedConvolutionBackwardReference,
+  transposedConvolutionReference,
+} from './reference/transposedConvolution.js';
 import { hwioToOihw, nchwToNhwc, nhwcToNchw, oihwToHwio } from './support/layout.js';
 import { randomArray, randomIntegers } from './support/random.js';
 import { cifarResNet, parameterShapes } from './support/resnet.js';
@@ -132,7 +136,7 @@ function nhwcShape([n, c, h, w]: readonly number[]): (number | undefined)[] {
 }
 
 /** Different in height and width wherever it can be, in two groups, with bias. */
-function lopsidedConvolution(mode: Adjust): ConvolutionBackwardOperands {
+function lopsidedConvolution(mode: Adjust, offset: boolean): ConvolutionBackwardOperands {
   const shape = [2, 6, 5, 4] as const;
   const filterShape = [3, 2, 2, 6] as const;
   const adjustLengths = { none: 0, output: 6, input: 4 };
@@ -143,6 +147,7 @@ function lopsidedConvolution(mode: Adjust): ConvolutionBackwardOperands {
     filterShape,
     bias: randomArray(6, 3),
     adjust: mode === 'none' ? undefined : randomArray(adjustLengths[mode], 4),
+    offset: offset ? randomArray(6, 6) : undefined,
     mode,
     stride: [2, 1],
     padding: [1, 2],
@@ -152,8 +157,14 @@ function lopsidedConvolution(mode: Adjust): ConvolutionBackwardOperands {
   };
 }
 
-describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (mode) => {
-  const operands = lopsidedConvolution(mode);
+describe.each([
+  ['none', false],
+  ['output', false],
+  ['input', false],
+  ['output', true],
+  ['input', true],
+] as const)('convolution, adjust %s, offset %s', (mode, offset) => {
+  const operands = lopsidedConvolution(mode, offset);
 
   it('has the gradients of central differences', () => {
     const { excess } = convolutionReference(operands);
@@ -163,12 +174,13 @@ describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (m
     }
     const lossWith = (changed: Partial<ConvolutionOperands>) =>
       dot(convolutionReference({ ...operands, ...changed }).y, operands.dy);
-    const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference(operands);
+    const { dx, dFilter, dBias, dAdjust, dOffset } = convolutionBackwardReference(operands);
 
     expectGradient((x) => lossWith({ x }), operands.x, dx, `${mode} dx`);
     expectGradient((filter) => lossWith({ filter }), operands.filter, dFilter, `${mode} dFilter`);
     expectGradient((bias) => lossWith({ bias }), operands.bias!, dBias, `${mode} dBias`);
     expectGradient((adjust) => lossWith({ adjust }), operands.adjust ?? [], dAdjust, `${mode} dAdjust`);
+    if (operands.offset) expectGradient((offset) => lossWith({ offset }), operands.offset, dOffset, `${mode} dOffset`);
   });
 
   it('has the magnitude of its terms: the value itself where all of them are positive', () => {
@@ -180,6 +192,7 @@ describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (m
       filter: positive(operands.filter),
       bias: positive(operands.bias!),
       adjust: operands.adjust && positive(operands.adjust).map((a) => -a),
+      offset: operands.offset && positive(operands.offset),
       dy: positive(operands.dy),
     };
     const close = (actual: Float64Array, expected: Float64Array, what: string) =>
@@ -189,7 +202,7 @@ describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (m
     const gradients = convolutionBackwardReference(aligned);
     const gradientMagnitude = convolutionBackwardMagnitude(aligned);
     for (const name of ['y', 'z', 'windowSum'] as const) close(magnitude[name], result[name], name);
-    for (const name of ['dx', 'dFilter', 'dBias', 'dAdjust', 'dz', 'dWindowSum'] as const) {
+    for (const name of ['dx', 'dFilter', 'dBias', 'dAdjust', 'dOffset', 'dz', 'dWindowSum'] as const) {
       close(gradientMagnitude[name], gradients[name], name);
     }
   });
@@ -285,14 +298,17 @@ describe('pooling', () => {
     ['max', maxPoolReference, maxPoolBackwardReference],
     ['mean', meanPoolReference, meanPoolBackwardReference],
   ] as const)('%s has the gradients of central differences', (name, forward, backward) => {
-    for (const [kernel, countPadding] of [
-      [geometry.kernel, true],
-      [geometry.kernel, false],
-      ['global', true],
+    const sides = { stride: [3, 2], padding: [2, 0, 1, 1], ceilMode: true } as const;
+    for (const [changes, size] of [
+      [{ countPadding: true }, [3, 7]],
+      [{ countPadding: false }, [3, 7]],
+      [{ kernel: 'global' }, [1, 1]],
+      [{ ...sides, countPadding: true }, [3, 3]],
+      [{ ...sides, countPadding: false }, [3, 3]],
     ] as const) {
-      const operands = { ...geometry, kernel, x, countPadding };
+      const operands = { ...geometry, x, ...changes };
       const { y, outShape } = forward(operands);
-      expect(outShape).toEqual(kernel === 'global' ? [2, 1, 1, 3] : [2, 3, 7, 3]);
+      expect(outShape).toEqual([2, ...size, 3]);
       const dy = randomArray(y.length, 22);
       const dx = backward({ ...operands, dy });
       expectGradient((value) => dot(forward({ ...operands, x: value }).y, dy), x, dx, `${name} pool dx`);
@@ -318,6 +334,29 @@ describe('pooling', () => {
     const without = meanPoolReference({ ...line, x: [3, 6, 12], countPadding: false });
     expectClose(without.y, [4.5, 7, 9], 1e-12, 'mean pool without padding');
   });
+});
+
+it('a transposed convolution has the gradients of central differences', () => {
+  const operands = {
+    x: randomArray(2 * 3 * 2 * 4, 23),
+    shape: [2, 3, 2, 4],
+    filter: randomArray(3 * 2 * 3 * 4, 24),
+    filterShape: [3, 2, 3, 4],
+    bias: randomArray(6, 25),
+    stride: [2, 3],
+    padding: [1, 0, 0, 2],
+    outputPadding: [1, 0],
+    dilation: [1, 2],
+    groups: 2,
+  } as const;
+  const { y, outShape } = transposedConvolutionReference(operands);
+  expect(outShape).toEqual([2, 7, 4, 6]);
+  const dy = randomArray(y.length, 26);
+  const lossWith = (changed: object) => dot(transposedConvolutionReference({ ...operands, ...changed }).y, dy);
+  const { dx, dFilter, dBias } = transposedConvolutionBackwardReference({ ...operands, dy });
+  expectGradient((x) => lossWith({ x }), operands.x, dx, 'transposed dx');
+  expectGradient((filter) => lossWith({ filter }), operands.filter, dFilter, 'transposed dFilter');
+  expectGradient((bias) => lossWith({ bias }), operands.bias, dBias, 'transposed dBias');
 });
 
 it('relu passes the gradient where its input is positive', () => {

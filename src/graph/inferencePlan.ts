@@ -9,9 +9,10 @@ import { type Precision, type PrecisionOptions, storedBytes } from '../ops/preci
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
-import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from './fusion.js';
+import { endsInference, type FusedLayers, fuseLayers, isBatchNorm, isConvolution, isScale } from './fusion.js';
 import { type LayerPlans, planOf } from './layerPlans.js';
 import {
+  activationOptions,
   batchNormShape,
   concatShape,
   convolutionShape,
@@ -20,17 +21,17 @@ import {
   meanPoolOptions,
   poolShape,
   reluBound,
-  reluOptions,
+  unitOptions,
 } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
-import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
+import type { ConcatLayer, Layer, Network, UnitLayer } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
 /** What inference runs: once after the parameters change, and for every batch. */
 export interface InferenceOperations {
-  /** Batch norms made into scales and shifts. */
+  /** Batch norms and affine layers made into scales and shifts. */
   readonly fold: readonly NetworkOperation[];
   /** Filters made float16, after the parameters changed, too; none in float32. */
   readonly filters: readonly NetworkOperation[];
@@ -48,10 +49,10 @@ export interface InferencePlanOptions extends PrecisionOptions {
   readonly memory?: 'least' | 'fastest';
 }
 
-/** What is done besides with a convolution, whose input is a tensor of a shape: appends operations ahead of it. */
-export type ConvolutionHook = (
-  layer: ConvolutionLayer,
-  input: { readonly tensor: string; readonly shape: Shape },
+/** What is done besides with a convolution or dense layer, whose input and filters are tensors: appends operations ahead of it. */
+export type UnitHook = (
+  layer: UnitLayer,
+  input: { readonly tensor: string; readonly shape: Shape; readonly filter: string },
   traits: DeviceTraits,
   list: OperationList,
 ) => void;
@@ -76,16 +77,16 @@ export interface HalfPlanner {
 
 /** What planning calls. */
 export interface InferencePlanHooks {
-  /** Ahead of every convolution. */
-  readonly besides?: ConvolutionHook;
+  /** Ahead of every convolution and dense layer. */
+  readonly besides?: UnitHook;
   /** In float16. */
-  readonly halfPlanner?: (network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner;
+  readonly halfPlanner?: ((network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner) | undefined;
   /** Of layers that are loaded. */
   readonly layerPlans?: LayerPlans | undefined;
 }
 
 /**
- * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
+ * The operations of inference. A convolution with the batch norm, affine layer, sum and ReLU behind it is one dispatch, which takes the
  * memory of what it adds where nobody else reads that. In float16 are the activations and filters; the input is converted first,
  * and logits are float32.
  *
@@ -114,7 +115,13 @@ export function planInference(
     fold.append(layer.name, plan, { ...normParameters(layer.name), scaleShift: foldedNorm(layer.name) });
   }
   const forward = operationList();
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
+  const isHead = (layer: Layer): boolean => isConvolution(layer) || isScale(layer) || layer.kind === 'add';
+  const groups = fuseLayers(network, isHead, endsInference);
+  for (const { head, norm, affine = head } of groups) {
+    if (affine.kind !== 'affine') continue;
+    const [, , , channels] = shapes.get(affine.name)!;
+    layerPlans!.affine.fold(fold, affine, channels, norm && foldedNorm(norm.name));
+  }
   const lastReader = new Map<string, FusedLayers>();
   for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
   const places = new Map<string, string>();
@@ -131,7 +138,8 @@ export function planInference(
     const from = place(group.head.inputs[0]!);
     const residual: Record<string, string> =
       group.residual && !residualInPlace ? { residual: place(group.residual) } : {};
-    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu), precision };
+    const activation = activationOptions(group, layerPlans);
+    const behind = { residual: group.add !== undefined && !residualInPlace, ...activation, precision };
     const outputPrecision = half?.outputPrecision(group) ?? precision;
     const append = (plan: OperationPlan, tensors: Record<string, string>): void => {
       const status = plan.operands.status && { status: statusOf(group.head.name) };
@@ -139,27 +147,34 @@ export function planInference(
     };
     switch (group.head.kind) {
       case 'convolution': {
-        const fused = { residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
+        const scale = group.affine ?? group.norm;
+        const slopes = group.ending?.kind === 'prelu';
+        const fused = { residualInPlace, scaleShift: scale !== undefined, slopes, constantFilter };
         const options = { ...behind, ...fused, outputPrecision };
-        const { adjust, bias } = group.head;
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
-        besides?.(group.head, { tensor: from, shape: input }, traits, forward);
-        append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
-          ...convolutionParameters(group.head),
-          filter: filterOf(group.head.name),
-          ...(group.norm && { scaleShift: foldedNorm(group.norm.name) }),
-          ...residual,
-        });
+        const filter = filterOf(group.head.name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
+        append(
+          planConvolution(convolutionShape(group.head, input), { ...unitOptions(group.head), ...options }, traits),
+          {
+            ...unitParameters(group.head.name),
+            filter,
+            ...(scale && { scaleShift: foldedNorm(scale.name) }),
+            ...(slopes && { slopes: parameter(`${group.output}.weight`) }),
+            ...residual,
+          },
+        );
         break;
       }
-      case 'batchNorm': {
+      case 'batchNorm':
+      case 'affine': {
         const tensors = { scaleShift: foldedNorm(group.head.name), ...residual };
         append(planBatchNormInference(batchNormShape(input), behind), tensors);
         break;
       }
       case 'add':
-        append(planAdd(elementCount(input), { ...reluOptions(group.relu), precision }), {
+        append(planAdd(elementCount(input), { ...activation, precision }), {
           left: from,
           right: place(group.head.inputs[1]!),
         });
@@ -177,10 +192,13 @@ export function planInference(
         append(planMeanPool(poolShape(group.head, input), { ...meanPoolOptions(group.head), precision }), {});
         break;
       case 'dense': {
-        const { name, bias } = group.head;
+        const { name } = group.head;
         const traits = traitsBeside([group.head.inputs[0]!, name]);
-        const plan = planDense(denseShape(group.head, input), { bias, precision, outputPrecision }, traits);
-        append(plan, { ...denseParameters(name, bias), filter: filterOf(name) });
+        const filter = filterOf(name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
+        const options = { ...unitOptions(group.head), precision, outputPrecision };
+        const plan = planDense(denseShape(group.head, input), options, traits);
+        append(plan, { ...unitParameters(name), filter });
         break;
       }
       case 'flatten':
@@ -197,6 +215,7 @@ export function planInference(
             precision,
             tensor: place,
             filter: filterOf,
+            constantFilter,
             output,
             append,
           },
@@ -234,18 +253,10 @@ export function concatInputs({ inputs }: ConcatLayer, tensor: (layer: string) =>
   return Object.fromEntries(inputs.map((name, index) => [`input${index}`, tensor(name)]));
 }
 
-/** The state entries of a convolution as operands. */
-export function convolutionParameters({ name, bias, adjust }: ConvolutionLayer): Record<string, string> {
-  return {
-    filter: parameter(`${name}.weight`),
-    ...(bias && { bias: parameter(`${name}.bias`) }),
-    ...(adjust !== 'none' && { adjust: parameter(`${name}.adjust`) }),
-  };
-}
-
-/** The state entries of a fully connected layer as operands. */
-export function denseParameters(name: string, bias: boolean): Record<string, string> {
-  return { filter: parameter(`${name}.weight`), ...(bias && { bias: parameter(`${name}.bias`) }) };
+/** The state entries of a convolution or fully connected layer as operands, as many as it has. */
+export function unitParameters(name: string): Record<string, string> {
+  const entry = (suffix: string): string => parameter(`${name}.${suffix}`);
+  return { filter: entry('weight'), bias: entry('bias'), adjust: entry('adjust') };
 }
 
 /** The state entries of a batch norm as operands. */

@@ -1,7 +1,9 @@
+import type { Activation } from '../ops/activation.js';
 import type { OperationPlan } from '../ops/plan.js';
 import type { Precision } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import type { Layer, LoadedLayer, Network } from './network.js';
+import type { ActivationLayer, AffineLayer, Layer, LoadedLayer, Network } from './network.js';
+import type { OperationList } from './operations.js';
 import type { Shape } from './shapes.js';
 
 /*
@@ -25,6 +27,8 @@ interface LayerStep {
 
 /** The forward pass of a layer, at inference and in training. */
 export interface ForwardStep extends LayerStep {
+  /** Whether filters change seldom, and what is made of them may be kept. */
+  readonly constantFilter: boolean;
   /** The tensor to leave the layer's output in. */
   readonly output: string;
 }
@@ -43,8 +47,22 @@ export interface LayerPlan<Kind extends Layer> {
   backward(step: BackwardStep, layer: Kind): void;
 }
 
+/** How an affine layer is planned. */
+export interface AffinePlan extends LayerPlan<AffineLayer> {
+  /** Appends what makes of its parameters the scale and shift that it is, or that it is behind those of a tensor. */
+  fold(list: OperationList, layer: AffineLayer, channels: number, before?: string): void;
+}
+
+/** How an activation is planned. */
+export interface ActivationPlan extends LayerPlan<ActivationLayer> {
+  /** What operations ahead of it end in instead. */
+  end(layer: ActivationLayer): Activation;
+}
+
 /** A plan for every kind of layer that is loaded. */
-export type LayerPlans = { readonly [Kind in LoadedLayer['kind']]: LayerPlan<Extract<LoadedLayer, { kind: Kind }>> };
+export type LayerPlans = {
+  readonly [Kind in LoadedLayer['kind']]: LayerPlan<Extract<LoadedLayer, { kind: Kind }>>;
+} & { readonly affine: AffinePlan; readonly activation: ActivationPlan };
 
 /** The kinds of layers that plain networks of convolutions are made of. */
 const atHand: readonly Layer['kind'][] = [

@@ -1,8 +1,8 @@
 import type { ActivationFunction } from '../ops/activations.js';
 import type { Adjust } from '../ops/convolution/shape.js';
-import type { Pair } from '../ops/windows.js';
+import type { Padding, Pair, Sides } from '../ops/windows.js';
 
-export type { ActivationFunction, Adjust, Pair };
+export type { ActivationFunction, Adjust, Padding, Pair, Sides };
 
 interface LayerBase {
   /** Unique within the network; also the prefix of the layer's parameter names. */
@@ -11,7 +11,10 @@ interface LayerBase {
   readonly inputs: readonly string[];
 }
 
-/** A convolution or IC convolution; parameters NAME.weight, NAME.bias (with `bias`), NAME.adjust (unless `none`). */
+/**
+ * A convolution or IC convolution; parameters NAME.weight, NAME.bias (with `bias`), NAME.adjust (unless `none`), NAME.offset (with
+ * `offset`).
+ */
 export interface ConvolutionLayer extends LayerBase {
   /** Says which layer it is. */
   readonly kind: 'convolution';
@@ -21,8 +24,8 @@ export interface ConvolutionLayer extends LayerBase {
   readonly kernel: Pair;
   /** Along height and width. */
   readonly stride: Pair;
-  /** Zeros ahead of and behind each axis: height, width. */
-  readonly padding: Pair;
+  /** Zeros around the images: height, width, or top, left, bottom, right. */
+  readonly padding: Padding;
   /** Distance of neighbouring taps, along height and width. */
   readonly dilation: Pair;
   /** Parts that the channels fall into, each with filters of its own; divides input and output channels. */
@@ -31,6 +34,8 @@ export interface ConvolutionLayer extends LayerBase {
   readonly bias: boolean;
   /** The form of the IC unit; `none` for a plain convolution. */
   readonly adjust: Adjust;
+  /** Whether a number is added inside of the IC unit's second term, one a filter; not where left out. */
+  readonly offset?: boolean;
 }
 
 /** Batch normalisation over batch, height and width; parameters NAME.weight, .bias, .running_mean, .running_var. */
@@ -71,15 +76,20 @@ export interface PoolLayer extends LayerBase {
   readonly kernel: Pair | 'global';
   /** Along height and width; of no effect on a `global` one. */
   readonly stride: Pair;
-  /** Pixels ahead of and behind each axis: height, width; at most half the window. */
-  readonly padding: Pair;
+  /** Pixels around the images: height, width, or top, left, bottom, right; no window may hold nothing but padding. */
+  readonly padding: Padding;
+  /**
+   * Whether pixels behind the last whole window have one that reaches beyond the padded image, as long as it starts in the image
+   * or in the padding ahead of it, as in PyTorch; not where left out.
+   */
+  readonly ceilMode?: boolean;
   /** Of a mean: whether padding counts as zeros, the default as in PyTorch, or not at all. */
   readonly countPadding?: boolean;
 }
 
 /**
  * Fully connected, over all elements of one example in the order channels, height, width, as behind PyTorch's flatten;
- * parameters NAME.weight [out, in] and NAME.bias.
+ * parameters NAME.weight [out, in] and NAME.bias, of an IC unit also NAME.adjust [out] and NAME.offset [out].
  */
 export interface DenseLayer extends LayerBase {
   /** Says which layer it is. */
@@ -88,6 +98,10 @@ export interface DenseLayer extends LayerBase {
   readonly outFeatures: number;
   /** Whether a number is added to each output. */
   readonly bias: boolean;
+  /** `output` for an IC unit, its window sum that of all inputs; a plain layer where left out. */
+  readonly adjust?: 'none' | 'output';
+  /** Whether a number is added inside of the IC unit's second term, one an output; not where left out. */
+  readonly offset?: boolean;
 }
 
 /** An image as a row of its elements in the order channels, height, width, as PyTorch's flatten and ONNX's have it. */
@@ -184,8 +198,8 @@ export interface TransposedConvolutionLayer extends LayerBase {
   readonly kernel: Pair;
   /** Of the convolution: how far apart the input's pixels come to lie, along height and width. */
   readonly stride: Pair;
-  /** Of the convolution: what is cut off either end of each axis. */
-  readonly padding: Pair;
+  /** Of the convolution: what is cut off the output's sides: height, width, or top, left, bottom, right. */
+  readonly padding: Padding;
   /** Rows and columns added behind, which the stride leaves open; less than stride or dilation. */
   readonly outputPadding: Pair;
   /** Distance of neighbouring taps, along height and width. */
@@ -238,6 +252,9 @@ export type Layer =
   | SoftmaxLayer
   | LoadedLayer;
 
+/** Layers that an IC unit may be. */
+export type UnitLayer = ConvolutionLayer | DenseLayer;
+
 /** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */
 export interface Network {
   /** For labels, messages and files. */
@@ -253,6 +270,11 @@ export interface Network {
   };
   /** At least one. */
   readonly layers: readonly Layer[];
+}
+
+/** Whether a layer is an IC unit. */
+export function isICUnit(layer: Layer): boolean {
+  return (layer.kind === 'convolution' || layer.kind === 'dense') && (layer.adjust ?? 'none') !== 'none';
 }
 
 /** The network that ends in the logits, without the softmax that may follow them. */

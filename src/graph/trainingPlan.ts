@@ -4,7 +4,7 @@ import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import { tensorBytes } from '../ops/plan.js';
 import type { PrecisionOptions } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import { type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
+import { endsTraining, type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
 import {
   activationOf,
   distancesTensor,
@@ -20,7 +20,7 @@ import {
   teacherTensor,
   widened,
 } from './names.js';
-import { type Layer, type Network, withoutSoftmax } from './network.js';
+import { isICUnit, type Layer, type Network, withoutSoftmax } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount, networkParameters } from './parameters.js';
 import { segmentsOf } from './segments.js';
@@ -85,7 +85,7 @@ export function planTraining(
     blocks: new Map(),
     again: new Set(),
   };
-  const groups = fuseLayers(network, isBatchNorm);
+  const groups = fuseLayers(network, isBatchNorm, endsTraining);
   if (precision === 'float16') {
     const plan = planConvert(elementCount(shapes.get('input')!), precision);
     list.append('input', plan, { input: inputTensor, output: halvedInput });
@@ -143,5 +143,5 @@ function notingList(): OperationList {
 
 /** Whether a layer may leave its output in float32: its backward pass does not read it. */
 function widensItself(layer: Layer): boolean {
-  return layer.kind === 'dense' || (layer.kind === 'convolution' && layer.adjust === 'none');
+  return (layer.kind === 'dense' || layer.kind === 'convolution') && !isICUnit(layer);
 }

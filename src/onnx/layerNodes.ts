@@ -1,8 +1,17 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
-import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
+import {
+  type BatchNormLayer,
+  type ConvolutionLayer,
+  type DenseLayer,
+  isICUnit,
+  type Layer,
+  type PoolLayer,
+  type ReluLayer,
+} from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
+import { sidesOf } from '../ops/windows.js';
 import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
-import { addICUnit, padOf, windowAttributes } from './icConvolutionNodes.js';
+import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
 
 /** The output of a layer in the ONNX graph. */
 export interface Tensor {
@@ -67,7 +76,7 @@ function addConvolution({ builder, layer, inputs, output, shape }: LayerContext<
   if (isIC) {
     const [, height, width, channels] = inputs[0]!.shape;
     const inputSize = { channels, height, width };
-    addICUnit(builder, { layer, input, inputSize, convolved, adjust: `${name}.adjust`, output });
+    addICConvolution(builder, { layer, input, inputSize, convolved, output });
   }
   return { name: output, shape, flat: false };
 }
@@ -115,7 +124,7 @@ function addJoint(
 }
 
 function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLayer>): Tensor {
-  const { kind, name, kernel, stride, padding, countPadding = true } = layer;
+  const { kind, name, kernel, stride, padding, ceilMode = false, countPadding = true } = layer;
   const input = asImage(builder, inputs[0]!, name);
   if (kernel === 'global') {
     builder.node(
@@ -124,7 +133,12 @@ function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLay
       layer.name,
     );
   } else {
-    const attributes = { kernel_shape: integers(kernel), strides: integers(stride), pads: integers(padOf(padding)) };
+    const attributes = {
+      kernel_shape: integers(kernel),
+      strides: integers(stride),
+      pads: integers(sidesOf(padding)),
+      ...(ceilMode && { ceil_mode: integer(1) }),
+    };
     const counting = { ...attributes, count_include_pad: integer(countPadding ? 1 : 0) };
     if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output, layer.name);
     else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output, layer.name);
@@ -136,7 +150,10 @@ function addDense({ builder, layer, inputs, output, shape }: LayerContext<DenseL
   const { name, bias } = layer;
   const row = asRow(builder, inputs[0]!, name);
   const operands = [row, `${name}.weight`, ...(bias ? [`${name}.bias`] : [])];
-  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, output, layer.name);
+  const isIC = isICUnit(layer);
+  const z = isIC ? builder.claim(`${name}/Gemm`) : output;
+  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, z, isIC ? z : name);
+  if (isIC) addICDense(builder, layer, row, z, output);
   return { name: output, shape, flat: true };
 }
 

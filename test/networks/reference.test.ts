@@ -9,6 +9,7 @@ import { activationNetworks } from './activationNetworks.js';
 import { inferOnDevice, trainOnDevice } from './deviceRun.js';
 import { smallNetworks } from './smallNetworks.js';
 import { expectTraining, type TrainingTask } from './trainingRun.js';
+import { windowNetworks } from './windowNetworks.js';
 
 const table: string[] = [];
 
@@ -24,7 +25,7 @@ afterAll(async () => {
 const batch = 3;
 const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 0, nesterov: true };
 
-const networks = [...smallNetworks, ...activationNetworks];
+const networks = [...smallNetworks, ...windowNetworks, ...activationNetworks];
 
 describe.each(networks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
   name,

@@ -20,11 +20,13 @@ import {
 } from '../reference/normalisation.js';
 import { addReference, concatBackwardReference, reluBackwardReference, reluReference } from '../reference/pointwise.js';
 import { maxPoolBackwardReference, meanPoolBackwardReference } from '../reference/pooling.js';
+import { outputSize } from '../reference/window.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { roundedToHalf, runHalf, storingBound } from '../support/float16.js';
 import { randomArray, randomIntegers } from '../support/random.js';
 import { type Outputs, runPlan, type Values } from '../support/runPlan.js';
 import { EPSILON, expectClose, summationBound } from '../support/tolerance.js';
+import { pools } from './float16Case.js';
 
 /* What training does beside convolutions on float16 in memory; a device without float16 refuses each of it. */
 let device: GPUDevice;
@@ -102,22 +104,15 @@ describe.each([1, 2, 3, 64, 65, 1022])('gradients of %i elements', (count) => {
   });
 });
 
-describe.each([
-  { channels: 3, kernel: [3, 2], stride: [2, 1], padding: [1, 1] },
-  { channels: 1, kernel: [7, 5], stride: [1, 1], padding: [0, 0] },
-  { channels: 65, kernel: [2, 2], stride: [2, 2], padding: [0, 0] },
-] as const)('gradients of windows of $kernel over $channels channels', ({ channels, kernel, stride, padding }) => {
-  const shape = { batch: 2, inHeight: 7, inWidth: 5, channels, kernel, stride, padding };
+describe.each(pools)('gradients of windows of $kernel over $channels channels', (windows) => {
+  const shape = { batch: 2, inHeight: 7, inWidth: 5, ...windows };
+  const { channels, kernel } = windows;
   const input = random(2 * 7 * 5 * channels, 5);
   const before = random(input.length, 6);
-  const outputs = [0, 1].reduce(
-    (count, axis) =>
-      count *
-      (Math.floor(([7, 5][axis]! + 2 * padding[axis as 0 | 1] - kernel[axis as 0 | 1]) / stride[axis as 0 | 1]) + 1),
-    2 * channels,
-  );
+  const [height, width] = outputSize({ ...windows, shape: [2, 7, 5, channels], dilation: [1, 1] });
+  const outputs = 2 * height * width * channels;
   const gradient = random(outputs, 7);
-  const operands = { x: input, shape: [2, 7, 5, channels], kernel, stride, padding } as const;
+  const operands = { ...windows, x: input, shape: [2, 7, 5, channels] } as const;
   const terms = kernel[0] * kernel[1] + 2;
 
   it('go to the winners', async () => {
@@ -272,26 +267,37 @@ describe.each([
   } as const;
   const pixels = 70;
 
-  it.each([false, true])('has gradients, in place: %s', async (inPlace) => {
+  it.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('has gradients, in place: %s, offset: %s', async (inPlace, offset) => {
     const gradient = random(pixels * channels, 1);
     const windowSums = randomArray(pixels * groups, 2);
     const adjust = randomArray(channels, 3);
     const sumAt = (i: number) => windowSums[groups === 1 ? Math.floor(i / channels) : i]!;
     const output = random(pixels * channels, 4);
-    const fires = (i: number) => output[i]! > adjust[i % channels]! * sumAt(i);
+    const offsets = offset ? randomArray(channels, 5) : new Float32Array(channels);
+    const fires = (i: number) => output[i]! > adjust[i % channels]! * sumAt(i) - offsets[i % channels]!;
     const z = Float64Array.from(gradient, (value, i) => (fires(i) ? 2 * value : value));
     const adjustGradient = new Float64Array(channels);
+    const offsetGradient = new Float64Array(channels);
     const inputSums = new Float64Array(pixels * groups);
     gradient.forEach((value, i) => {
       if (!fires(i)) return;
       adjustGradient[i % channels]! -= value * sumAt(i);
+      offsetGradient[i % channels]! += value;
       inputSums[groups === 1 ? Math.floor(i / channels) : i]! -= value * adjust[i % channels]!;
     });
-    const plan = planIcUnitGradient(shape, 'output', { inPlace, ...half });
-    const inputs = { output, windowSums, adjust, [inPlace ? 'zGradient' : 'gradient']: gradient };
+    const plan = planIcUnitGradient(shape, 'output', { inPlace, offset, ...half });
+    const operand = offset ? Float32Array.from([...adjust, ...new Float32Array(64 - channels), ...offsets]) : adjust;
+    const inputs = { output, windowSums, adjust: operand, [inPlace ? 'zGradient' : 'gradient']: gradient };
     await runHalf(device, plan, inputs, (outputs) => {
       expectStored(outputs, 'zGradient', z, new Float64Array(z.length), 'gradient of z in float16');
       expectClose(outputs.floats('adjustGradient'), adjustGradient, 2 * 80 * 70 * EPSILON, 'gradient of adjust');
+      const sums = offset ? outputs.floats('offsetGradient') : offsetGradient;
+      expectClose(sums, offsetGradient, 2 * 80 * 70 * EPSILON, 'gradient of the offsets');
       expectClose(outputs.floats('inputSums'), inputSums, 2 * 80 * EPSILON, 'gradient through the sums');
       expect(outputs.floats('status')[0]).toBe(0);
     });

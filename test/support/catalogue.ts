@@ -10,6 +10,11 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
+import {
+  planTransposedConvolution,
+  planTransposedConvolutionFilterGradient,
+  planTransposedConvolutionInputGradient,
+} from '../../src/ops/convolution/transposed.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
@@ -39,8 +44,26 @@ const {
   planTensorToImage,
   planTranspose,
 } = operations;
+const {
+  activationOf,
+  planActivation,
+  planActivationGradient,
+  planAffine,
+  planAffineFold,
+  planAffineGradient,
+  planGateGradient,
+  planLocalResponseNorm,
+  planLocalResponseNormGradient,
+  planMultiply,
+  planPrelu,
+  planPreluGradient,
+  planPreluSlopeGradient,
+  planSlice,
+  planSliceGradient,
+  planUpsample,
+  planUpsampleGradient,
+} = layers;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
-const { planActivation, planActivationGradient, planPrelu, planPreluGradient, planPreluSlopeGradient } = layers;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -56,6 +79,7 @@ const convolution: CompleteConvolution = {
   dilation: [1, 1],
   groups: 1,
 };
+const transposed = { ...convolution, outputPadding: [0, 0] } as const;
 const depthwise = { ...convolution, outChannels: 4, groups: 4 };
 const grouped = { ...convolution, groups: 2 };
 const pool = {
@@ -68,10 +92,15 @@ const pool = {
   padding: [0, 0],
 } as const;
 const norm = { pixels: 12, channels: 4 };
+const gates = { batch: 2, pixels: 6, channels: 4 };
+const slice = { pixels: 6, channels: 8, start: 2, count: 4 };
+const response = { size: 3, alpha: 1e-4, beta: 0.75, k: 2 };
+const enlarged = { batch: 1, inHeight: 3, inWidth: 4, channels: 2, factor: [2, 3] } as const;
 const dense = { batch: 3, inFeatures: 8, outFeatures: 8 };
 const image = { imageWidth: 5, imageHeight: 4, width: 3, height: 2, channels: 3 } as const;
 const everything = {
   adjust: 'output',
+  offset: true,
   bias: true,
   scaleShift: true,
   residual: true,
@@ -104,8 +133,14 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
     planAdd: [planAdd(12, { relu: true })],
     planAddGradient: [planAddGradient(12, { accumulate: true })],
+    planAffine: [planAffine(norm)],
+    planAffineFold: [planAffineFold(4), planAffineFold(4, { behind: true })],
+    planAffineGradient: [planAffineGradient(norm), planAffineGradient(norm, { parametersOnly: true })],
     planBatchNormFold: [planBatchNormFold(4, 1e-5)],
-    planBatchNormGradient: [planBatchNormGradient(norm, { residual: true, relu: true })],
+    planBatchNormGradient: [
+      planBatchNormGradient(norm, { residual: true, relu: true }),
+      planBatchNormGradient(norm, { activation: activationOf('gelu') }),
+    ],
     planBatchNormInference: [planBatchNormInference(norm, { residual: true, relu: true })],
     planBatchNormTraining: [planBatchNormTraining(norm, { epsilon: 1e-5, momentum: 0.1, relu: true })],
     planChannelSums: [planChannelSums(12, 4, { factors: true })],
@@ -114,6 +149,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planConvolution: [
       ...perFamily((family) => planConvolution(convolution, { ...everything, family }, traits)),
       planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
+      ...activationFunctions.map((name) =>
+        planConvolution(convolution, { family: 'naive', activation: activationOf(name) }, traits),
+      ),
+      planConvolution(convolution, { family: 'naive', slopes: true }, traits),
       ...textured.map((traits) => planConvolution(convolution, everything, traits)),
       planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
       planConvolution(convolution, everything, { ...traits, choose: splitForm }),
@@ -138,6 +177,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [
       planDense(dense, { bias: true }, traits),
+      planDense(dense, { bias: true, adjust: 'output', offset: true }, traits),
       planDense(dense, { bias: true }, { ...traits, choose: splitForm }),
     ],
     planDenseInputGradient: [
@@ -146,15 +186,19 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     ],
     planDenseWeightGradient: [planDenseWeightGradient(dense, traits)],
     planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
+    planGateGradient: [planGateGradient(gates)],
     planGradientClip: [planGradientClip(64, 1)],
-    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input')],
+    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input', { offset: true })],
     planIcUnitGradient: [
       planIcUnitGradient(convolution, 'output'),
       planIcUnitGradient(convolution, 'input'),
-      planIcUnitGradient(depthwise, 'output'),
+      planIcUnitGradient(convolution, 'input', { offset: true }),
+      planIcUnitGradient(depthwise, 'output', { offset: true }),
     ],
     planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
+    planLocalResponseNorm: [planLocalResponseNorm(norm, response)],
+    planLocalResponseNormGradient: [planLocalResponseNormGradient(norm, response)],
     planLogitDistillation: [planLogitDistillation({ batch: 3, classes: 5 }, { loss: 'kl', temperature: 2 })],
     planLossScale: [planLossScale(4, 7)],
     planMatrixMultiplyAdds: traits.matrix ? [planMatrixMultiplyAdds(2, 3, traits)] : [],
@@ -162,6 +206,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMaxPoolGradient: [planMaxPoolGradient(pool)],
     planMeanPool: [planMeanPool(pool)],
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
+    planMultiply: [planMultiply(gates), planMultiply(gates, { gate: true, accumulate: true })],
     planMultiplyAdds: [planMultiplyAdds(2, 3), planMultiplyAdds(2, 3, 'float16')],
     planPrelu: [planPrelu(norm)],
     planPreluGradient: [planPreluGradient(norm, { accumulate: true })],
@@ -169,11 +214,28 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],
+    planSlice: [planSlice(slice)],
+    planSliceGradient: [planSliceGradient(slice), planSliceGradient(slice, { accumulate: true })],
     planSoftmax: [planSoftmax(3, 5)],
     planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
+    planTransposedConvolution: [
+      ...perFamily((family) => planTransposedConvolution(transposed, { bias: true, family }, traits)),
+      planTransposedConvolution(transposed, { bias: true, constantFilter: true }, traits),
+    ],
+    planTransposedConvolutionFilterGradient: filterFamilies.map((family) =>
+      planTransposedConvolutionFilterGradient(transposed, { family }, traits),
+    ),
+    planTransposedConvolutionInputGradient: perFamily((family) =>
+      planTransposedConvolutionInputGradient(transposed, { accumulate: true, family }, traits),
+    ),
     planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
+    planUpsample: [
+      planUpsample(enlarged, { mode: 'nearest' }),
+      planUpsample(enlarged, { mode: 'bilinear', alignCorners: true }),
+    ],
+    planUpsampleGradient: [planUpsampleGradient(enlarged, { mode: 'bilinear' })],
   };
 }
 
@@ -203,6 +265,8 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
+    ...plansAmong({ planTransposedConvolution }),
+    ...plansAmong({ planTransposedConvolutionFilterGradient, planTransposedConvolutionInputGradient }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMatrixMultiplyAdds, planMultiplyAdds }),
 };

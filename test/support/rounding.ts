@@ -25,6 +25,9 @@ const SAFETY = 4;
 /** Roundings of a finished value, where it is stored, scaled, or updated by an optimiser. */
 const OWN_ROUNDINGS = 4;
 
+/** WGSL's pow, that of a logarithm times the power, is off by as many roundings. */
+const POWER_ROUNDINGS = 16;
+
 /** One disturbed run: what it does to parameters and to gradients on their way back. */
 export interface Disturbance extends Required<Pick<BackwardOptions, 'disturb'>> {
   parameters(values: Parameters): Map<string, Float64Array>;
@@ -65,9 +68,10 @@ interface SumLengths {
 function sumLengths(layer: Layer, shapes: ReadonlyMap<string, Shape>, training: boolean): SumLengths {
   const [, height, width, channels] = shapes.get(layer.inputs[0]!)!;
   const [batch, outHeight, outWidth] = shapes.get(layer.name)!;
-  const rows = batch * outHeight * outWidth;
+  const rows = batch * Math.max(height * width, outHeight * outWidth);
   switch (layer.kind) {
-    case 'convolution': {
+    case 'convolution':
+    case 'transposedConvolution': {
       const widest = Math.max(channels, layer.outChannels) / layer.groups;
       const factors = layer.kernel[0] * layer.kernel[1] * widest;
       return { factors, gradients: Math.max(rows, factors) };
@@ -78,6 +82,14 @@ function sumLengths(layer: Layer, shapes: ReadonlyMap<string, Shape>, training: 
       const factors = Math.max(height * width * channels, layer.outFeatures);
       return { factors, gradients: Math.max(batch, layer.outFeatures) };
     }
+    case 'affine':
+      return { factors: OWN_ROUNDINGS, gradients: rows };
+    case 'multiply':
+      return { factors: 0, gradients: height * width };
+    case 'upsample':
+      return { factors: 0, gradients: 16 * layer.factor[0] * layer.factor[1] };
+    case 'localResponseNorm':
+      return { factors: 0, gradients: POWER_ROUNDINGS ** 2 };
     default:
       return { factors: 0, gradients: 1 };
   }
@@ -114,7 +126,7 @@ export function halfDisturbed(network: Network, values: Parameters, seed: number
   const entries = [...values].map(([name, value], index) => {
     const kind = kinds.get(name.slice(0, name.lastIndexOf('.')))!;
     const random = uniform(value.length, 7919 * seed + index);
-    const multiplied = name.endsWith('.weight') && (kind === 'convolution' || kind === 'dense');
+    const multiplied = name.endsWith('.weight') && ['convolution', 'transposedConvolution', 'dense'].includes(kind);
     return [name, Float64Array.from(value, (one, i) => one * (multiplied ? 1 + size * random[i]! : 1))] as const;
   });
   return new Map(entries);

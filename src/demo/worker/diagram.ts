@@ -1,7 +1,7 @@
-import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
+import { endsInference, type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
 import { planInference } from '../../graph/inferencePlan.js';
 import { loadLayerPlans } from '../../graph/layerPlans.js';
-import type { Network } from '../../graph/network.js';
+import { isICUnit, type Network } from '../../graph/network.js';
 import { summarise } from '../../models/summary.js';
 import { deviceTraits } from '../../ops/traits.js';
 import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
@@ -40,10 +40,16 @@ export async function drawDiagram(name: ModelName): Promise<Diagram> {
 
 function boxesOf(network: Network): Omit<Box, 'dispatches'>[] {
   const layers = new Map(summarise(network).layers.map((layer) => [layer.name, layer]));
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
+  const groups = fuseLayers(
+    network,
+    (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add',
+    endsInference,
+  );
   const makers = new Map(groups.map((group) => [group.output, group.head.name]));
   return groups.map((group) => {
-    const members = [group.head, group.norm, group.add, group.relu].filter((layer) => layer !== undefined);
+    const members = [group.head, group.norm, group.add, group.relu, group.ending].filter(
+      (layer) => layer !== undefined,
+    );
     const sum = (of: 'parameters' | 'multiplyAdds'): number =>
       members.reduce((total, { name }) => total + layers.get(name)![of], 0);
     return {
@@ -81,13 +87,13 @@ function kindOf({ head, norm, add, relu }: FusedLayers): string {
     transposedConvolution: 'transposed convolution',
     localResponseNorm: 'response norm',
   };
-  const isIC = head.kind === 'convolution' && head.adjust !== 'none';
+  const form = isICUnit(head) ? 'IC ' : '';
   const own =
     head.kind === 'activation'
       ? head.function
       : head.kind === 'convolution'
-        ? `${head.kernel.join(' × ')} ${isIC ? 'IC ' : ''}convolution`
-        : names[head.kind];
+        ? `${head.kernel.join(' × ')} ${form}convolution`
+        : `${form}${names[head.kind]}`;
   const behind = [norm && 'norm', add && 'sum', relu && 'ReLU'].filter((part) => part !== undefined);
   return [own, ...behind].join(', ');
 }

@@ -8,27 +8,28 @@ import { type Precision, type PrecisionOptions, statusOperand, storedOperand } f
 import type { DeviceTraits } from '../traits.js';
 import { statusBinding } from './output.js';
 import {
-  type Adjust,
-  adjustBytes,
   adjustConstant,
+  type ConvolutionGeometry,
   type ConvolutionShape,
   checkConvolution,
   filterCount,
   inputCount,
   outputPixels,
+  type UnitOptions,
+  unitOperand,
 } from './shape.js';
 import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
-export interface ConvolutionOptions extends ActivationOptions, PrecisionOptions {
+export interface ConvolutionOptions extends UnitOptions, ActivationOptions, PrecisionOptions {
   /** As what the output, and what is added to it, lies in memory; `precision` where left out. */
   readonly outputPrecision?: Precision;
-  /** Default `none`. */
-  readonly adjust?: Adjust;
   /** Adds the operand `bias` [outChannels]; default false. */
   readonly bias?: boolean;
   /** Batch normalisation as a scale and shift per channel behind the unit. */
   readonly scaleShift?: boolean;
+  /** PReLU at the end: values below 0 are multiplied by the operand `slopes` [outChannels]. Not with another activation or an IC unit. */
+  readonly slopes?: boolean;
   /** Adds a tensor of the output's shape. */
   readonly residual?: boolean;
   /** There is no operand residual: output holds it beforehand. */
@@ -57,13 +58,13 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
 
 /**
  * Convolution or IC convolution (arXiv 2102.03495): y = z + relu(z - adjust * S), with batch norm's scale and shift,
- * residual and activation, in one pass over the output.
+ * residual and activation, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
- * [K] or [C], scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
+ * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], slopes [K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
  * float16 input, filter, output and residual are that, and there is status, unless both `storeSums` and `residual` are asked for.
  *
- * @throws ShapeError for a shape that does not fit, or `storeSums` without an IC unit; UnsupportedError for a family that
+ * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit, or `slopes` with one; UnsupportedError for a family that
  *   the shape or the device does not allow.
  */
 export function planConvolution(
@@ -71,30 +72,48 @@ export function planConvolution(
   options: ConvolutionOptions,
   traits: DeviceTraits,
 ): OperationPlan {
-  const adjust = options.adjust ?? 'none';
-  const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
+  const operation = (options.adjust ?? 'none') === 'none' ? 'conv2d' : 'icConv2d';
   const { precision = 'float32', outputPrecision = precision } = options;
   const geometry = checkConvolution(operation, shape, { precision, outputPrecision });
+  return planForward(operation, geometry, options, traits);
+}
+
+/** {@link planConvolution} of a checked convolution, for errors under another name. */
+export function planForward(
+  operation: string,
+  geometry: ConvolutionGeometry,
+  options: ConvolutionOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const { precision, outputPrecision } = geometry;
+  const adjust = options.adjust ?? 'none';
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
+  const unit = unitOperand(operation, geometry, options);
   if (options.statistics && options.scaleShift) {
     const expected = 'no statistics beside scaleShift: a batch norm is either measured or folded';
     throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
   }
   const end = endOf(operation, options);
+  if (options.slopes && (adjust !== 'none' || options.relu || options.activation)) {
+    const expected = 'none with an IC unit or an activation';
+    throw new ShapeError({ operation, parameter: 'slopes', expected, got: 'both' });
+  }
   const inPlace = options.residualInPlace ?? false;
   const checked = precision === 'float16' && !(options.storeSums && options.residual && !inPlace);
   const flags = {
     ...plainFlags,
     ADJUST: adjustConstant(adjust),
     SUMS: adjustConstant(adjust),
+    OFFSETS: unit.offsets,
     ADJUST_STRIDE: geometry.groupIn,
     BIAS: options.bias ?? false,
     SCALE_SHIFT: options.scaleShift ?? false,
     RESIDUAL: (options.residual ?? false) || inPlace,
     IN_PLACE: inPlace,
     ...end.constants,
+    SLOPES: options.slopes ?? false,
     STORE_SUMS: options.storeSums ?? false,
     STATISTICS: options.statistics ?? false,
     CHECKED: checked,
@@ -113,7 +132,8 @@ export function planConvolution(
   };
   const channels = geometry.outChannels;
   if (flags.BIAS) add('bias', 'bias', { bytes: tensorBytes(channels), use: 'input' });
-  if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(shape, adjust), use: 'input' });
+  if (adjust !== 'none') add('adjust', 'adjust', { bytes: unit.bytes, use: 'input' });
+  if (flags.SLOPES) add('adjust', 'slopes', { bytes: tensorBytes(channels), use: 'input' });
   if (flags.STATISTICS) bindings.scale_shift = 'statistics';
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
   if (flags.RESIDUAL && !inPlace) add('residual', 'residual', storedOperand(outputPrecision, 'input', outputs));

@@ -41,9 +41,17 @@ export interface OutputFlags extends Constants {
   readonly ADJUST: number;
   /** Window sums that the kernel forms: 0 none, 1 plain, 2 weighted by adjust[c]. */
   readonly SUMS: number;
+  /** Where in adjust the unit's offsets begin; 0 without them. */
+  readonly OFFSETS: number;
   /** From one group's weights of the window sum to the next one's. */
   readonly ADJUST_STRIDE: number;
+  readonly BIAS: boolean;
   readonly STORE_SUMS: boolean;
+  /** Whether given window sums are added, times adjust[c] with SUMS_FACTOR. */
+  readonly ADD_SUMS: boolean;
+  readonly SUMS_FACTOR: boolean;
+  /** Whether what the output holds is added to. */
+  readonly ACCUMULATE: boolean;
   /** Whether mean and variance of what is stored are noted, in the place of a scale and shift. */
   readonly STATISTICS: boolean;
   /** Whether what does not fit into float16 is noted, in the place of the window sums. */
@@ -318,12 +326,14 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
 export const plainFlags: OutputFlags = {
   ADJUST: 0,
   SUMS: 0,
+  OFFSETS: 0,
   ADJUST_STRIDE: 0,
   BIAS: false,
   SCALE_SHIFT: false,
   RESIDUAL: false,
   IN_PLACE: false,
   ...noActivation.constants,
+  SLOPES: false,
   STORE_SUMS: false,
   STATISTICS: false,
   GIVEN_SUMS: false,
