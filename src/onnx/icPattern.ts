@@ -1,10 +1,11 @@
 import type { ConvolutionLayer } from '../graph/network.js';
+import type { Shape } from '../graph/shapes.js';
+import { sidesOf } from '../ops/windows.js';
 import { integerAttribute, integersAttribute } from './attributes.js';
-import { addLayer, type ImportState, imageSize, layerName } from './importState.js';
+import { addLayer, type ImportState, layerName, setActivation } from './importState.js';
 import type { Node } from './node.js';
 import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
-
-type ImageSize = ReturnType<typeof imageSize>;
+import { imageView } from './views.js';
 
 /** What a recognised IC unit is made of. */
 interface Unit {
@@ -31,7 +32,7 @@ export function importICUnit(state: ImportState, node: Node): boolean {
   const name = goes ? layer.name : layerName(state, node);
   for (const [input, value] of values) state.parameters.set(`${name}.${input}`, value);
   state.parameters.set(`${name}.adjust`, weights);
-  addLayer(state, node, { ...layer, name, adjust }, false);
+  setActivation(state, node, name, imageView(addLayer(state, node, { ...layer, name, adjust })));
   return true;
 }
 
@@ -58,12 +59,12 @@ function findUnit(state: ImportState, { proto: { input } }: Node): Unit | undefi
 /** @param threshold the tensor that is taken from the convolution: a S, or the S of a x */
 function unitOf(state: ImportState, node: Node, layer: ConvolutionLayer, threshold?: string): Unit | undefined {
   const [input] = node.proto.input;
-  const size = imageSize(state, { kind: 'activation', layer: layer.inputs[0]!, flat: false });
+  const shape = state.shapes.get(layer.inputs[0]!)!;
   const scaled = recalibrated(state, threshold, layer.outChannels);
-  if (scaled && windowSumsOf(state, scaled.image, layer, size) === input) {
+  if (scaled && windowSumsOf(state, scaled.image, layer, shape) === input) {
     return { node, layer, adjust: 'output', weights: scaled.weights };
   }
-  const source = recalibrated(state, windowSumsOf(state, threshold, layer, size), size.channels);
+  const source = recalibrated(state, windowSumsOf(state, threshold, layer, shape), shape[3]);
   return source?.image === input ? { node, layer, adjust: 'input', weights: source!.weights } : undefined;
 }
 
@@ -88,13 +89,13 @@ function windowSumsOf(
   state: ImportState,
   tensor: string | undefined,
   layer: ConvolutionLayer,
-  size: ImageSize,
+  shape: Shape,
 ): string | undefined {
   const { groups, kernel, stride, padding } = layer;
   const window = producerOf(state, tensor, 'Conv');
-  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, size);
+  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, shape);
   const isPixel = [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
-  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, size) : undefined;
+  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, shape) : undefined;
 }
 
 /** Whether a convolution is with ones, over the windows of another one, from sums of groups to filters. */
@@ -110,7 +111,7 @@ function hasWindow(state: ImportState, node: Node, layer: ConvolutionLayer): boo
     integerAttribute(node, 'group', 1) === groups &&
     sizes('strides', [1, 1]) === stride.join() &&
     sizes('dilations', [1, 1]) === dilation.join() &&
-    sizes('pads', [0, 0, 0, 0]) === [...padding, ...padding].join() &&
+    sizes('pads', [0, 0, 0, 0]) === sidesOf(padding).join() &&
     tensorShape(value.tensor, place).join() === [groups === 1 ? 1 : outChannels, 1, ...kernel].join() &&
     floatsOf(value.tensor, place).every((one) => one === 1)
   );
@@ -121,7 +122,7 @@ function channelSumsOf(
   state: ImportState,
   tensor: string | undefined,
   groups: number,
-  { channels, height, width }: ImageSize,
+  [, height, width, channels]: Shape,
 ): string | undefined {
   const sum = producerOf(state, tensor, 'ReduceSum');
   if (!sum) return groups === channels ? tensor : undefined;
@@ -145,7 +146,7 @@ function axisOf(state: ImportState, sum: Node): unknown {
 
 function listOf(state: ImportState, tensor = ''): readonly unknown[] | undefined {
   const value = state.values.get(tensor);
-  if (value?.kind === 'sizes') return value.sizes;
+  if (value?.kind === 'sizes') return Array.from(value.array.values);
   return value?.kind === 'constant' ? integersOf(value.tensor, placeOfTensor(state.file, tensor)) : undefined;
 }
 
