@@ -47,6 +47,7 @@ export default defineConfig({
     rollupOptions: {
       input: {
         index: 'src/index.ts',
+        layers: 'src/layers.ts',
         models: 'src/models.ts',
         kernels: 'src/kernels.ts',
         node: 'src/node.ts',

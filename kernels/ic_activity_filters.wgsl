@@ -4,7 +4,7 @@
 //
 // output       [BATCH, PIXELS, CHANNELS], y of the unit, before batch norm
 // window_sums  [BATCH, PIXELS, GROUPS]
-// adjust       [CHANNELS], with ADJUST 1
+// adjust       [CHANNELS] with ADJUST 1; the offsets o [CHANNELS] from OFFSETS on, where that is not 0 (o = 0 where it is)
 // filters      [BATCH, CHANNELS], u32, overwritten
 // Grid: one thread an image and filter, 64 a workgroup; neighbours read neighbouring filters.
 @group(0) @binding(0) var<storage, read_write> output: array<f32>;
@@ -25,10 +25,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (ADJUST == 1u) {
     weight = adjust[k];
   }
+  var offset = 0.0;
+  if (OFFSETS != 0u) {
+    offset = adjust[OFFSETS + k];
+  }
   let first = element / CHANNELS * PIXELS;
   var fired = 0u;
   for (var pixel = first; pixel < first + PIXELS; pixel++) {
-    let threshold = weight * window_sums[pixel * GROUPS + k / GROUP_CHANNELS];
+    let threshold = weight * window_sums[pixel * GROUPS + k / GROUP_CHANNELS] - offset;
     fired += select(0u, 1u, output[pixel * CHANNELS + k] > threshold);
   }
   filters[element] = fired;

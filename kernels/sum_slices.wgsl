@@ -2,7 +2,7 @@
 //
 //   output[i] = sum over slices of slices[slice, i]
 //
-// slices  [SLICES, COUNT]
+// slices  [SLICES, COUNT], from element FIRST on
 // output  [COUNT], overwritten
 // Grid: one thread an element, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> slices: array<f32>;
@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   var sum = 0.0;
   for (var slice = 0u; slice < SLICES; slice++) {
-    sum += slices[slice * COUNT + element];
+    sum += slices[FIRST + slice * COUNT + element];
   }
   output[element] = sum;
 }

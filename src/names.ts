@@ -3,9 +3,17 @@ export function loosely(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, '');
 }
 
-/** ` (did you mean NAME?)` for the name that is nearest to the one given, where one is near enough; else nothing. */
+/** Letters that say which name is meant. */
+const leastBeginning = 3;
+
+/**
+ * ` (did you mean NAME?)` for the first name that begins with the one given, or the one that is nearest to it, where one is near
+ * enough; else nothing.
+ */
 export function didYouMean(given: string, names: readonly string[]): string {
   const wanted = loosely(given);
+  const begun = names.find((name) => wanted.length >= leastBeginning && loosely(name).startsWith(wanted));
+  if (begun !== undefined) return ` (did you mean ${begun}?)`;
   const distances = names.map((name) => editDistance(wanted, loosely(name)));
   const least = Math.min(...distances);
   // Two slips in a short word make it another word.

@@ -132,7 +132,7 @@ function nhwcShape([n, c, h, w]: readonly number[]): (number | undefined)[] {
 }
 
 /** Different in height and width wherever it can be, in two groups, with bias. */
-function lopsidedConvolution(mode: Adjust): ConvolutionBackwardOperands {
+function lopsidedConvolution(mode: Adjust, offset: boolean): ConvolutionBackwardOperands {
   const shape = [2, 6, 5, 4] as const;
   const filterShape = [3, 2, 2, 6] as const;
   const adjustLengths = { none: 0, output: 6, input: 4 };
@@ -143,6 +143,7 @@ function lopsidedConvolution(mode: Adjust): ConvolutionBackwardOperands {
     filterShape,
     bias: randomArray(6, 3),
     adjust: mode === 'none' ? undefined : randomArray(adjustLengths[mode], 4),
+    offset: offset ? randomArray(6, 6) : undefined,
     mode,
     stride: [2, 1],
     padding: [1, 2],
@@ -152,8 +153,14 @@ function lopsidedConvolution(mode: Adjust): ConvolutionBackwardOperands {
   };
 }
 
-describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (mode) => {
-  const operands = lopsidedConvolution(mode);
+describe.each([
+  ['none', false],
+  ['output', false],
+  ['input', false],
+  ['output', true],
+  ['input', true],
+] as const)('convolution, adjust %s, offset %s', (mode, offset) => {
+  const operands = lopsidedConvolution(mode, offset);
 
   it('has the gradients of central differences', () => {
     const { excess } = convolutionReference(operands);
@@ -163,12 +170,13 @@ describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (m
     }
     const lossWith = (changed: Partial<ConvolutionOperands>) =>
       dot(convolutionReference({ ...operands, ...changed }).y, operands.dy);
-    const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference(operands);
+    const { dx, dFilter, dBias, dAdjust, dOffset } = convolutionBackwardReference(operands);
 
     expectGradient((x) => lossWith({ x }), operands.x, dx, `${mode} dx`);
     expectGradient((filter) => lossWith({ filter }), operands.filter, dFilter, `${mode} dFilter`);
     expectGradient((bias) => lossWith({ bias }), operands.bias!, dBias, `${mode} dBias`);
     expectGradient((adjust) => lossWith({ adjust }), operands.adjust ?? [], dAdjust, `${mode} dAdjust`);
+    if (operands.offset) expectGradient((offset) => lossWith({ offset }), operands.offset, dOffset, `${mode} dOffset`);
   });
 
   it('has the magnitude of its terms: the value itself where all of them are positive', () => {
@@ -180,6 +188,7 @@ describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (m
       filter: positive(operands.filter),
       bias: positive(operands.bias!),
       adjust: operands.adjust && positive(operands.adjust).map((a) => -a),
+      offset: operands.offset && positive(operands.offset),
       dy: positive(operands.dy),
     };
     const close = (actual: Float64Array, expected: Float64Array, what: string) =>
@@ -189,7 +198,7 @@ describe.each(['none', 'output', 'input'] as const)('convolution, adjust %s', (m
     const gradients = convolutionBackwardReference(aligned);
     const gradientMagnitude = convolutionBackwardMagnitude(aligned);
     for (const name of ['y', 'z', 'windowSum'] as const) close(magnitude[name], result[name], name);
-    for (const name of ['dx', 'dFilter', 'dBias', 'dAdjust', 'dz', 'dWindowSum'] as const) {
+    for (const name of ['dx', 'dFilter', 'dBias', 'dAdjust', 'dOffset', 'dz', 'dWindowSum'] as const) {
       close(gradientMagnitude[name], gradients[name], name);
     }
   });

@@ -21,7 +21,9 @@ export interface Variant {
   readonly name: string;
   /** What it is, for a table. */
   readonly label: (settings: StudySettings) => string;
-  readonly network: (settings: StudySettings) => Pick<CifarResNetOptions, 'depth' | 'ic' | 'adjust' | 'icConvolutions'>;
+  readonly network: (
+    settings: StudySettings,
+  ) => Pick<CifarResNetOptions, 'depth' | 'ic' | 'adjust' | 'offset' | 'icConvolutions'>;
   /** Where `adjust` starts, times 1 / (filter elements); 1 where left out. */
   readonly adjustStart?: number;
   /** Learning-rate factor of `adjust`; 0.01 where left out. */
@@ -76,6 +78,7 @@ export const otherVariants: readonly Variant[] = [
   icOf('ic-rate-1', 'adjust at the full rate', { adjustRate: 1 }),
   icOf('ic-all', 'all convolutions IC', { network: ({ depth }) => ({ depth, ic: true, icConvolutions: 'all' }) }),
   icOf('ic-input', 'adjust per input channel', { network: ({ depth }) => ({ depth, ic: true, adjust: 'input' }) }),
+  icOf('ic-offset', 'with offsets', { network: ({ depth }) => ({ depth, ic: true, offset: true }) }),
   icOf('ic-wld-mse', 'WLD by mse, weight 0.1', { teaching: { ...mse, weight: 0.1 } }),
   icOf('ic-wld-short', 'WLD for a quarter', taughtBy({ end: 0.25 })),
   icOf('ic-wld-whole', 'WLD to the end', taughtBy({ end: 1 })),

@@ -1,15 +1,17 @@
 // What every forward convolution does to a finished sum z before its one store; all constants but GROUP_OUT are flags.
 //
 //   z += bias[k]
-//   y = z | z + relu(z - adjust[k] * S) | z + relu(z - S)              for ADJUST 0 | 1 | 2, S the window sum
+//   y = z | z + relu(z - adjust[k] * S + o) | z + relu(z - S + o)      for ADJUST 0 | 1 | 2, S the window sum,
+//                                                                      o = adjust[OFFSETS + k], or 0 where OFFSETS is 0
 //   y += (SUMS_FACTOR: adjust[k]) * window_sums[pixel, group]           with ADD_SUMS, the input gradient of an IC unit
 //   output = relu?(scale[k] * y + shift[k] + residual), or added to what is there with ACCUMULATE
 //
 // output       [pixels, GROUPS * GROUP_OUT]
 // bias         [GROUPS * GROUP_OUT], with BIAS
-// adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel
-// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT. Without it, as eight storage buffers are what
-//              every device has, the place of the statistics: with STATISTICS [blocks, 3, GROUPS * GROUP_OUT], of a block of
+// adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel.
+//              Offsets [GROUPS * GROUP_OUT] lie behind, from OFFSETS on: eight storage buffers are what every device has
+// scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT. Without it the place of the
+//              statistics: with STATISTICS [blocks, 3, GROUPS * GROUP_OUT], of a block of
 //              pixels the mean of what is stored, the sum of its squared distances from that, and how many there are; overwritten
 // residual     as output, with RESIDUAL; output itself holds it beforehand with IN_PLACE
 // window_sums  [pixels, GROUPS], or of a depthwise convolution [pixels, GROUP_OUT] (shared/sum_of_*.wgsl); overwritten with
@@ -30,6 +32,7 @@ const OUT_VECTORS = GROUPS * GROUP_VECTORS;
 struct ChannelTerms {
   bias: Vector,
   adjust: Vector,
+  offset: Vector,
   scale: Vector,
   shift: Vector,
 }
@@ -42,6 +45,11 @@ fn channel_terms(k: u32) -> ChannelTerms {
   if ((ADJUST == 1u) | SUMS_FACTOR) {
     /* unroll */ for (var i = 0u; i < VECTOR; i++) {
       terms.adjust = set_component(terms.adjust, i, adjust[k * VECTOR + i]);
+    }
+  }
+  if (OFFSETS != 0u) {
+    /* unroll */ for (var i = 0u; i < VECTOR; i++) {
+      terms.offset = set_component(terms.offset, i, adjust[OFFSETS + k * VECTOR + i]);
     }
   }
   if (SCALE_SHIFT) {
@@ -62,11 +70,15 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, formed: WindowSum, te
   if (BIAS) {
     y += terms.bias;
   }
-  if (ADJUST == 1u) {
-    y += rectify(y - terms.adjust * sum);
-  }
-  if (ADJUST == 2u) {
-    y += rectify(y - sum);
+  if (ADJUST != 0u) {
+    var threshold = Vector(sum);
+    if (ADJUST == 1u) {
+      threshold *= terms.adjust;
+    }
+    if (OFFSETS != 0u) {
+      threshold -= terms.offset;
+    }
+    y += rectify(y - threshold);
   }
   if (ADD_SUMS) {
     if (SUMS_FACTOR) {

@@ -10,6 +10,7 @@ import { decodePicture } from '../io/decodePicture.js';
 import { encodePng } from '../io/encodePng.js';
 import { fileName } from '../io/fileName.js';
 import { pictureInput } from '../io/picture.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import { openForCommand } from '../terminal/adapter.js';
 import { loadData, type ReadLimits } from '../terminal/data.js';
 import { type Output, percent, table } from '../terminal/output.js';
@@ -18,7 +19,7 @@ import { type Checkpoint, restoreState } from '../train/checkpoint.js';
 import { drawActivity } from './activityMap.js';
 import { readCheckpoint } from './checkpointFile.js';
 
-export interface InspectFlags extends ReadLimits {
+export interface InspectFlags extends ReadLimits, PrecisionOptions {
   readonly adapter: string;
   readonly data: string;
   /** Of the test image to look at, where no picture is given. */
@@ -43,11 +44,11 @@ export async function inspect(
   const { device, close } = await openForCommand(flags.adapter, output);
   try {
     const state = restoreState(device, checkpoint);
-    const inspection = await compileInspection(state, { batch: 1 });
+    const inspection = await compileInspection(state, { batch: 1, precision: flags.precision ?? 'float32' });
     const result = await inspection.run(image);
     inspection.dispose();
     state.dispose();
-    report(result, adjusts, output);
+    report(result, adjusts, values, output);
     const files = await writeMaps(result.layers, flags.output, output);
     output.say(`Maps of where the second term fires, dark for no filter, bright for all: ${dirname(files[0]!)}`);
     output.emit({ event: 'done', logits: [...result.logits], files });
@@ -89,14 +90,22 @@ function evenly(channels: number): Normalisation {
   return { mean: Array(channels).fill(0.5), deviation: Array(channels).fill(0.5) };
 }
 
-function report({ layers }: InspectionResult, adjusts: readonly AdjustDistribution[], output: Output): void {
+function report(
+  { layers }: InspectionResult,
+  adjusts: readonly AdjustDistribution[],
+  values: Checkpoint['values'],
+  output: Output,
+): void {
+  const hasOffsets = layers.some(({ layer }) => values.has(`${layer}.offset`));
   const rows = layers.map((activity, index) => {
     const { layer, height, width, filters, share, filterShares } = activity;
     const adjust = adjusts[index]!;
+    const offset = values.get(`${layer}.offset`);
     output.emit({
       event: 'layer',
       ...{ layer, height, width, filters, share, filterShares: [...filterShares] },
       adjust: { ...adjust, values: [...adjust.values] },
+      ...(offset && { offset: [...offset] }),
     });
     const sorted = [...filterShares].sort((a, b) => a - b);
     return [
@@ -105,13 +114,19 @@ function report({ layers }: InspectionResult, adjusts: readonly AdjustDistributi
       percent(share),
       `${percent(sorted[0]!)} to ${percent(sorted.at(-1)!)}`,
       ...adjust.quantiles.map((value) => (value * adjust.filterElements).toFixed(3)),
+      ...(hasOffsets ? [offset ? rangeOf(offset) : ''] : []),
     ];
   });
   const header = ['Layer', 'Output', 'Fires', 'By filter', 'adjust: min', '25 %', 'median', '75 %', 'max'];
-  for (const line of table([header, ...rows])) output.say(line);
+  for (const line of table([[...header, ...(hasOffsets ? ['offset'] : [])], ...rows])) output.say(line);
   output.say('adjust is given times the elements of a filter: at 1 the threshold is the mean under the window.');
   output.say('');
   for (const line of histogram(adjusts)) output.say(line);
+}
+
+function rangeOf(values: Float32Array): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  return `${sorted[0]!.toFixed(3)} to ${sorted.at(-1)!.toFixed(3)}`;
 }
 
 const bins = 12;

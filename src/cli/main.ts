@@ -83,12 +83,18 @@ function withPrecision(given: Command): Command {
 }
 
 function withShape(given: Command): Command {
-  return given
+  return withUnit(given)
     .option('--width <channels>', 'channels of the first stage of a CIFAR-form network', count, 16)
-    .option('--stem-stride <stride>', 'stride of the first convolution of a CIFAR-form network', count, 1)
+    .option('--stem-stride <stride>', 'stride of the first convolution of a CIFAR-form network', count, 1);
+}
+
+/** What the IC units are made like. */
+function withUnit(given: Command): Command {
+  return given
     .addOption(
       choice('--adjust <form>', 'what the recalibration weights belong to', ['output', 'input']).default('output'),
-    );
+    )
+    .option('--offset', "add a learned number inside of the units' second term", false);
 }
 
 function maxPixelsOption(): Option {
@@ -215,7 +221,7 @@ program.addCommand(
     )
     .option('--weights <file>', 'start from weights in safetensors; a path or an address')
     .option('--replace-head', 'start the head afresh, for other classes than those of the weights', false)
-    .option('--fresh-adjust', 'start recalibration weights afresh, for weights of the plain network', false)
+    .option('--fresh-adjust', 'start recalibration weights and offsets afresh, for weights of the plain network', false)
     .option('--output <folder>', 'for checkpoint and curves; runs/NETWORK by default')
     .option('--resume <checkpoint>', 'go on from a checkpoint of the same training')
     .action((flags: TrainFlags) => train(flags, createOutput(flags.json))),
@@ -242,15 +248,14 @@ program.addCommand(
   withTeaching(
     withTraining(
       withTune(
-        withAdapter(command('upgrade', 'make a plain checkpoint an IC checkpoint, the plain network its teacher')),
+        withAdapter(
+          withUnit(command('upgrade', 'make a plain checkpoint an IC checkpoint, the plain network its teacher')),
+        ),
       ),
       { learningRate: '0.02 for sgd, 0.0005 for adamw by default' },
     ),
   )
     .argument('<checkpoint>', 'of a plain network')
-    .addOption(
-      choice('--adjust <form>', 'what the recalibration weights belong to', ['output', 'input']).default('output'),
-    )
     .option('--output <folder>', 'for the checkpoint; beside the plain one by default')
     .action((checkpoint: string, flags: UpgradeFlags) => {
       const learningRate = flags.learningRate ?? (flags.optimiser === 'sgd' ? 0.02 : 0.0005);
@@ -304,6 +309,7 @@ program.addCommand(
     .option('--data <source>', dataSources, 'mnist')
     .option('--index <number>', 'of the test image', wholeNumber, 0)
     .option('--output <folder>', 'for the maps', 'runs/inspect')
+    .addOption(precisionOption())
     .action((checkpoint: string, picture: string | undefined, flags) =>
       inspect(checkpoint, picture, flags, createOutput(flags.json)),
     ),

@@ -1,6 +1,6 @@
 import { isConvolution } from '../graph/fusion.js';
-import type { Adjust, Network } from '../graph/network.js';
-import { hasICConvolutions, isBlockConvolution, plainForm } from '../models/icForm.js';
+import { type Adjust, isICUnit, type Network } from '../graph/network.js';
+import { hasICUnits, isBlockConvolution, plainForm } from '../models/icForm.js';
 import { networkByName } from '../models/networkByName.js';
 import { type NetworkSummary, summarise } from '../models/summary.js';
 import { toIC } from '../models/toIC.js';
@@ -14,6 +14,7 @@ export interface SummaryFlags extends PrecisionOptions {
   readonly width: number;
   readonly stemStride: number;
   readonly adjust: 'output' | 'input';
+  readonly offset?: boolean;
   readonly input?: Network['input'];
   readonly classes?: number;
   readonly memory?: boolean;
@@ -25,7 +26,7 @@ export async function summary(name: string, flags: SummaryFlags, output: Output)
   const network = await findNetwork(name, flags);
   const whole = summarise(network);
   const plain = summarise(plainForm(network));
-  const ic = summarise(asIC(network, flags.adjust));
+  const ic = summarise(asIC(network, flags));
   const totals = ({ parameters, multiplyAdds }: typeof whole) => ({ parameters, multiplyAdds });
   output.emit({
     network: whole.name,
@@ -81,6 +82,7 @@ export function namedNetwork(name: string, flags: Omit<SummaryFlags, 'adjust'> &
     ...(width !== 16 && { width }),
     ...(stemStride !== 1 && { stemStride }),
     ...(flags.adjust === 'input' && { adjust: flags.adjust }),
+    ...(flags.offset && { offset: true }),
     ...(input && { input }),
     ...(classes !== undefined && { classes }),
   });
@@ -88,12 +90,12 @@ export function namedNetwork(name: string, flags: Omit<SummaryFlags, 'adjust'> &
 
 function kindOf({ layers }: Network, name: string): string {
   const layer = layers.find((candidate) => candidate.name === name)!;
-  return layer.kind === 'convolution' && layer.adjust !== 'none' ? 'IC convolution' : layer.kind;
+  return isICUnit(layer) ? `IC ${layer.kind}` : layer.kind;
 }
 
-/** The IC form: as it is where it has IC convolutions, else with those of its blocks made IC, or all where it has none. */
-export function asIC(network: Network, adjust: 'output' | 'input'): Network {
-  if (hasICConvolutions(network)) return network;
+/** The IC form: as it is where it has IC units, else with those of its blocks made IC, or all where it has none. */
+export function asIC(network: Network, { adjust, offset = false }: Pick<SummaryFlags, 'adjust' | 'offset'>): Network {
+  if (hasICUnits(network)) return network;
   const hasBlocks = network.layers.filter(isConvolution).some(isBlockConvolution);
-  return toIC(network, { adjust, ...(hasBlocks && { convolutions: isBlockConvolution }) });
+  return toIC(network, { adjust, offset, ...(hasBlocks && { convolutions: isBlockConvolution }) });
 }

@@ -126,7 +126,7 @@ async function freshState(
   }
   const { seed, replaceHead = false, freshAdjust = false } = flags;
   const file = await openWeights(await openSource(await checkpointFile(flags.weights, output)));
-  const fresh = (name: string): boolean => freshAdjust && name.endsWith('.adjust');
+  const fresh = (name: string): boolean => freshAdjust && /\.(adjust|offset)$/.test(name);
   await loadWithBar(state, file, { seed, replaceHead, fresh, unused: isMoment }, output);
   return state;
 }

@@ -15,6 +15,7 @@ export interface TrainFlags extends ReadLimits {
   readonly width: number;
   readonly stemStride: number;
   readonly adjust: 'output' | 'input';
+  readonly offset?: boolean;
   readonly data: string;
   /** Of the images that pictures become. */
   readonly input?: Network['input'];

@@ -4,7 +4,7 @@ import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { createState, writeState } from '../graph/state.js';
 import { channelStatistics } from '../io/dataset.js';
-import { hasICConvolutions } from '../models/icForm.js';
+import { hasICUnits } from '../models/icForm.js';
 import { inheritedParameters } from '../models/initialise.js';
 import { summarise } from '../models/summary.js';
 import { adapterName, openForCommand } from '../terminal/adapter.js';
@@ -26,7 +26,7 @@ export async function upgrade(given: string, flags: UpgradeFlags, output: Output
   const started = performance.now();
   const path = await checkpointFile(given, output);
   const checkpoint = await loadCheckpoint(path);
-  const network = icFormOf(checkpoint.network, flags.adjust);
+  const network = icFormOf(checkpoint.network, flags);
   const file = outputFile(path, flags.output);
   await requireWritable('upgrade', '--output', file);
   const data = await loadData(flags.data, network.input, output, flags);
@@ -68,15 +68,15 @@ export async function upgrade(given: string, flags: UpgradeFlags, output: Output
   }
 }
 
-function icFormOf(network: Network, adjust: 'output' | 'input'): Network {
-  const isIC = hasICConvolutions(network);
-  const ic = asIC(network, adjust);
-  if (!isIC && hasICConvolutions(ic)) return { ...ic, name: `ic-${network.name}` };
+function icFormOf(network: Network, form: Pick<UpgradeFlags, 'adjust' | 'offset'>): Network {
+  const isIC = hasICUnits(network);
+  const ic = asIC(network, form);
+  if (!isIC && hasICUnits(ic)) return { ...ic, name: `ic-${network.name}` };
   throw new UnsupportedError({
     operation: 'upgrade',
     parameter: network.name,
     expected: 'a plain network, whose convolutions become IC',
-    got: isIC ? 'IC convolutions already' : 'no convolution',
+    got: isIC ? 'IC units already' : 'no convolution',
   });
 }
 

@@ -10,6 +10,8 @@ export interface TrainingSettings {
   readonly width: number;
   readonly stemStride: number;
   readonly adjust: 'output' | 'input';
+  /** Whether the IC units have an offset. */
+  readonly offset: boolean;
   readonly batch: number;
   readonly steps: number;
   readonly optimiser: 'adamW' | 'sgd';
@@ -186,12 +188,12 @@ export interface InsideView {
   readonly spreads: readonly AdjustSpread[];
 }
 
-/** A picture to look at through one IC convolution: the one named, or the network's first. */
+/** A picture to look at through one IC unit: the one named, or the network's first. */
 export interface UnitQuestion extends Question {
   readonly layer?: string;
 }
 
-/** What an IC convolution makes of a picture. */
+/** What an IC unit makes of a picture. */
 export interface UnitView {
   readonly seen: Pixels;
   /** Of its output. */
@@ -207,6 +209,8 @@ export interface UnitView {
   readonly weights: Float32Array;
   /** a, [filters] */
   readonly adjust: Float32Array;
+  /** o, [filters]: z + relu(z - a S + o); zeros where the unit has none. */
+  readonly offset: Float32Array;
   /** What the filters answer, [height, width, filters]. */
   readonly z: Float32Array;
   /** S, the sum of what lies under the window, [height, width, groups]; with a by input each counts by its own, and a above is 1. */

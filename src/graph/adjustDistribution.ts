@@ -1,12 +1,11 @@
 import { requireKind } from '../arrays.js';
 import { ShapeError } from '../errors.js';
-import { isConvolution } from './fusion.js';
-import type { Network } from './network.js';
+import { isICUnit, type Network } from './network.js';
 import { elementCount, networkParameters } from './parameters.js';
 
-/** How the recalibration weights of one IC convolution are spread. */
+/** How the recalibration weights of one IC unit are spread. */
 export interface AdjustDistribution {
-  /** The convolution's name. */
+  /** The layer's name. */
   readonly layer: string;
   /** The weights themselves. */
   readonly values: Float32Array;
@@ -23,7 +22,7 @@ export interface AdjustDistribution {
 }
 
 /**
- * How `adjust` is spread in every IC convolution, in the network's order.
+ * How `adjust` is spread in every IC unit, in the network's order.
  *
  * @param values - the state, as `readState` gives it
  * @param bins - of the histograms, 10 unless told
@@ -36,15 +35,14 @@ export function adjustDistributions(
 ): AdjustDistribution[] {
   if (!Number.isSafeInteger(bins) || bins < 1) throw refusal('bins', 'a positive integer', `${bins}`);
   const shapes = new Map(networkParameters(network).map(({ name, shape }) => [name, shape]));
-  return network.layers.filter(isConvolution).flatMap(({ name, adjust }) => {
-    if (adjust === 'none') return [];
+  return network.layers.filter(isICUnit).map(({ name }) => {
     const parameter = `${name}.adjust`;
     const own = values.get(parameter);
     const expected = elementCount(shapes.get(parameter)!);
     if (own?.length !== expected) throw refusal(parameter, `${expected} weights`, `${own?.length ?? 'none'}`);
     requireKind('adjustDistributions', parameter, own, 'Float32Array');
     const filterElements = elementCount(shapes.get(`${name}.weight`)!.slice(1));
-    return [{ layer: name, values: own, filterElements, ...spread(own, bins) }];
+    return { layer: name, values: own, filterElements, ...spread(own, bins) };
   });
 }
 

@@ -1,9 +1,11 @@
-import type { AddLayer, BatchNormLayer, ConvolutionLayer, Layer, Network, ReluLayer } from './network.js';
+import type { AddLayer, AffineLayer, BatchNormLayer, ConvolutionLayer, Layer, Network, ReluLayer } from './network.js';
 
-/** Layers that run as one: a convolution or batch norm with what stands behind it, or a single other layer. */
+/** Layers that run as one: a convolution, batch norm or affine layer with what stands behind it, or a single other layer. */
 export interface FusedLayers {
   readonly head: Layer;
   readonly norm?: BatchNormLayer;
+  /** Of a convolution. */
+  readonly affine?: AffineLayer;
   readonly add?: AddLayer;
   readonly relu?: ReluLayer;
   /** Name of the last of them, whose output is theirs. */
@@ -13,8 +15,8 @@ export interface FusedLayers {
 }
 
 /**
- * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the sum and the ReLU that follow
- * it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of their last
+ * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and
+ * the ReLU that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of their last
  * layers, so that what a sum adds is there before it.
  */
 export function fuseLayers(network: Network, isHead: (layer: Layer) => boolean): FusedLayers[] {
@@ -26,8 +28,9 @@ export function fuseLayers(network: Network, isHead: (layer: Layer) => boolean):
   const groups = new Map<string, FusedLayers>();
   for (const head of network.layers) {
     if (taken.has(head.name)) continue;
-    const group = isHead(head) ? growGroup(head, consumers) : { head, output: head.name };
-    for (const member of [group.head, group.norm, group.add, group.relu]) if (member) taken.add(member.name);
+    const group: FusedLayers = isHead(head) ? growGroup(head, consumers) : { head, output: head.name };
+    const { norm, affine, add, relu } = group;
+    for (const member of [head, norm, affine, add, relu]) if (member) taken.add(member.name);
     groups.set(group.output, group);
   }
   return network.layers.flatMap((layer) => groups.get(layer.name) ?? []);
@@ -43,6 +46,7 @@ function growGroup(head: Layer, consumers: ReadonlyMap<string, readonly Layer[]>
     return reader as Extract<Layer, { kind: Kind }>;
   };
   const norm = head.kind === 'convolution' ? next('batchNorm') : undefined;
+  const affine = head.kind === 'convolution' ? next('affine') : undefined;
   const add = head.kind === 'add' ? undefined : next('add');
   const relu = next('relu');
   const residual = add?.inputs[1];
@@ -50,6 +54,7 @@ function growGroup(head: Layer, consumers: ReadonlyMap<string, readonly Layer[]>
     head,
     output,
     ...(norm && { norm }),
+    ...(affine && { affine }),
     ...(add && { add }),
     ...(residual && { residual }),
     ...(relu && { relu }),
@@ -64,4 +69,9 @@ export function isConvolution(layer: Layer): layer is ConvolutionLayer {
 /** Whether a layer is a batch norm. */
 export function isBatchNorm(layer: Layer): layer is BatchNormLayer {
   return layer.kind === 'batchNorm';
+}
+
+/** Whether a layer is a scale and a shift a channel at inference. */
+export function isScale(layer: Layer): layer is BatchNormLayer | AffineLayer {
+  return layer.kind === 'batchNorm' || layer.kind === 'affine';
 }

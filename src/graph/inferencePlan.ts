@@ -9,7 +9,7 @@ import { type Precision, type PrecisionOptions, storedBytes } from '../ops/preci
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
-import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from './fusion.js';
+import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution, isScale } from './fusion.js';
 import { type LayerPlans, planOf } from './layerPlans.js';
 import {
   batchNormShape,
@@ -21,16 +21,17 @@ import {
   poolShape,
   reluBound,
   reluOptions,
+  unitOptions,
 } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
-import type { ConcatLayer, ConvolutionLayer, Network } from './network.js';
+import type { ConcatLayer, Network, UnitLayer } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 
 /** What inference runs: once after the parameters change, and for every batch. */
 export interface InferenceOperations {
-  /** Batch norms made into scales and shifts. */
+  /** Batch norms and affine layers made into scales and shifts. */
   readonly fold: readonly NetworkOperation[];
   /** Filters made float16, after the parameters changed, too; none in float32. */
   readonly filters: readonly NetworkOperation[];
@@ -48,10 +49,10 @@ export interface InferencePlanOptions extends PrecisionOptions {
   readonly memory?: 'least' | 'fastest';
 }
 
-/** What is done besides with a convolution, whose input is a tensor of a shape: appends operations ahead of it. */
-export type ConvolutionHook = (
-  layer: ConvolutionLayer,
-  input: { readonly tensor: string; readonly shape: Shape },
+/** What is done besides with a convolution or dense layer, whose input and filters are tensors: appends operations ahead of it. */
+export type UnitHook = (
+  layer: UnitLayer,
+  input: { readonly tensor: string; readonly shape: Shape; readonly filter: string },
   traits: DeviceTraits,
   list: OperationList,
 ) => void;
@@ -76,16 +77,16 @@ export interface HalfPlanner {
 
 /** What planning calls. */
 export interface InferencePlanHooks {
-  /** Ahead of every convolution. */
-  readonly besides?: ConvolutionHook;
+  /** Ahead of every convolution and dense layer. */
+  readonly besides?: UnitHook;
   /** In float16. */
-  readonly halfPlanner?: (network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner;
+  readonly halfPlanner?: ((network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner) | undefined;
   /** Of layers that are loaded. */
   readonly layerPlans?: LayerPlans | undefined;
 }
 
 /**
- * The operations of inference. A convolution with the batch norm, sum and ReLU behind it is one dispatch, which takes the
+ * The operations of inference. A convolution with the batch norm, affine layer, sum and ReLU behind it is one dispatch, which takes the
  * memory of what it adds where nobody else reads that. In float16 are the activations and filters; the input is converted first,
  * and logits are float32.
  *
@@ -114,7 +115,12 @@ export function planInference(
     fold.append(layer.name, plan, { ...normParameters(layer.name), scaleShift: foldedNorm(layer.name) });
   }
   const forward = operationList();
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
+  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isScale(layer) || layer.kind === 'add');
+  for (const { head, norm, affine = head } of groups) {
+    if (affine.kind !== 'affine') continue;
+    const [, , , channels] = shapes.get(affine.name)!;
+    layerPlans!.affine.fold(fold, affine, channels, norm && foldedNorm(norm.name));
+  }
   const lastReader = new Map<string, FusedLayers>();
   for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
   const places = new Map<string, string>();
@@ -139,21 +145,26 @@ export function planInference(
     };
     switch (group.head.kind) {
       case 'convolution': {
-        const fused = { residualInPlace, scaleShift: group.norm !== undefined, constantFilter };
+        const scale = group.affine ?? group.norm;
+        const fused = { residualInPlace, scaleShift: scale !== undefined, constantFilter };
         const options = { ...behind, ...fused, outputPrecision };
-        const { adjust, bias } = group.head;
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
-        besides?.(group.head, { tensor: from, shape: input }, traits, forward);
-        append(planConvolution(convolutionShape(group.head, input), { adjust, bias, ...options }, traits), {
-          ...convolutionParameters(group.head),
-          filter: filterOf(group.head.name),
-          ...(group.norm && { scaleShift: foldedNorm(group.norm.name) }),
-          ...residual,
-        });
+        const filter = filterOf(group.head.name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
+        append(
+          planConvolution(convolutionShape(group.head, input), { ...unitOptions(group.head), ...options }, traits),
+          {
+            ...unitParameters(group.head.name),
+            filter,
+            ...(scale && { scaleShift: foldedNorm(scale.name) }),
+            ...residual,
+          },
+        );
         break;
       }
-      case 'batchNorm': {
+      case 'batchNorm':
+      case 'affine': {
         const tensors = { scaleShift: foldedNorm(group.head.name), ...residual };
         append(planBatchNormInference(batchNormShape(input), behind), tensors);
         break;
@@ -177,10 +188,13 @@ export function planInference(
         append(planMeanPool(poolShape(group.head, input), { ...meanPoolOptions(group.head), precision }), {});
         break;
       case 'dense': {
-        const { name, bias } = group.head;
+        const { name } = group.head;
         const traits = traitsBeside([group.head.inputs[0]!, name]);
-        const plan = planDense(denseShape(group.head, input), { bias, precision, outputPrecision }, traits);
-        append(plan, { ...denseParameters(name, bias), filter: filterOf(name) });
+        const filter = filterOf(name);
+        besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
+        const options = { ...unitOptions(group.head), precision, outputPrecision };
+        const plan = planDense(denseShape(group.head, input), options, traits);
+        append(plan, { ...unitParameters(name), filter });
         break;
       }
       case 'flatten':
@@ -234,18 +248,10 @@ export function concatInputs({ inputs }: ConcatLayer, tensor: (layer: string) =>
   return Object.fromEntries(inputs.map((name, index) => [`input${index}`, tensor(name)]));
 }
 
-/** The state entries of a convolution as operands. */
-export function convolutionParameters({ name, bias, adjust }: ConvolutionLayer): Record<string, string> {
-  return {
-    filter: parameter(`${name}.weight`),
-    ...(bias && { bias: parameter(`${name}.bias`) }),
-    ...(adjust !== 'none' && { adjust: parameter(`${name}.adjust`) }),
-  };
-}
-
-/** The state entries of a fully connected layer as operands. */
-export function denseParameters(name: string, bias: boolean): Record<string, string> {
-  return { filter: parameter(`${name}.weight`), ...(bias && { bias: parameter(`${name}.bias`) }) };
+/** The state entries of a convolution or fully connected layer as operands, as many as it has. */
+export function unitParameters(name: string): Record<string, string> {
+  const entry = (suffix: string): string => parameter(`${name}.${suffix}`);
+  return { filter: entry('weight'), bias: entry('bias'), adjust: entry('adjust') };
 }
 
 /** The state entries of a batch norm as operands. */

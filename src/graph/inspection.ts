@@ -1,21 +1,22 @@
 import { createBuffer, destroyBuffer, readBuffer } from '../device/buffers.js';
 import { lifetime } from '../device/lifetime.js';
 import { type BufferRange, tensorBytes } from '../ops/plan.js';
+import type { PrecisionOptions } from '../ops/precision.js';
 import type { CompileOptions } from './compile.js';
-import { isConvolution } from './fusion.js';
 import { compileForward } from './inference.js';
 import { activityFilters, activityMap, planInspection } from './inspectionPlan.js';
 import { alignUp } from './memory.js';
+import { isICUnit } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
 import type { NetworkState } from './state.js';
 
-/** How often the second term of one IC convolution, relu(z - a S), fires over some images. */
+/** How often the second term of one IC unit, relu(z - a S), fires over some images. */
 export interface LayerActivity {
   /** The layer's name. */
   readonly layer: string;
-  /** Of the convolution's output. */
+  /** Of the convolution's output; 1 of a fully connected layer. */
   readonly height: number;
-  /** Of the convolution's output. */
+  /** Of the convolution's output; 1 of a fully connected layer. */
   readonly width: number;
   /** How many it has. */
   readonly filters: number;
@@ -33,7 +34,7 @@ export interface InspectionResult {
   readonly images: number;
   /** [images, classes] */
   readonly logits: Float32Array;
-  /** Every IC convolution in the network's order; none of a plain network. */
+  /** Every IC unit in the network's order; none of a plain network. */
   readonly layers: readonly LayerActivity[];
 }
 
@@ -47,14 +48,14 @@ export interface Inspection {
    * Looks at up to `batch` images, NHWC and normalised. Any number of calls may go on at once, as of `InferenceNetwork.run`.
    *
    * @throws ShapeError for no Float32Array and another number of values, BusyError while weights are loaded into the state,
-   * DisposedError, DeviceLostError where the device is gone.
+   * DisposedError, DeviceLostError where the device is gone; in float16 NumericError as of `InferenceNetwork.run`.
    */
   run(images: Float32Array): Promise<InspectionResult>;
   /** Frees what the inspection owns; the state stays. */
   dispose(): void;
 }
 
-/** An IC convolution and where its counts lie in the buffer of all counts, in elements. */
+/** An IC unit and where its counts lie in the buffer of all counts, in elements. */
 interface Place {
   readonly layer: string;
   readonly shape: Shape;
@@ -63,14 +64,14 @@ interface Place {
 }
 
 /**
- * Compiles inference that also counts where the second term of every IC convolution fires. It takes the running statistics
- * for batch norm, as inference does.
+ * Compiles inference that also counts where the second term of every IC unit fires. It takes the running statistics
+ * for batch norm, as inference does. In float16 it looks at what inference in float16 computes.
  *
  * @throws ShapeError, LimitError, UnsupportedError, DisposedError, DeviceLostError; the signal's reason when aborted.
  */
 export async function compileInspection(
   state: NetworkState,
-  options: CompileOptions & { readonly batch: number },
+  options: CompileOptions & PrecisionOptions & { readonly batch: number },
 ): Promise<Inspection> {
   const { device } = state;
   state.assertUsable('compile');
@@ -125,13 +126,11 @@ function placeCounts({ device, network }: NetworkState, batch: number): { places
     end = alignUp(first + elements, alignment);
     return first;
   };
-  const places = network.layers
-    .filter((layer) => isConvolution(layer) && layer.adjust !== 'none')
-    .map(({ name }): Place => {
-      const shape = shapes.get(name)!;
-      const [images, height, width, channels] = shape;
-      return { layer: name, shape, map: take(images * height * width), filters: take(images * channels) };
-    });
+  const places = network.layers.filter(isICUnit).map(({ name }): Place => {
+    const shape = shapes.get(name)!;
+    const [images, height, width, channels] = shape;
+    return { layer: name, shape, map: take(images * height * width), filters: take(images * channels) };
+  });
   return { places, bytes: 4 * end };
 }
 

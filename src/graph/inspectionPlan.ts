@@ -1,25 +1,29 @@
 import { planConvolution } from '../ops/convolution/forward.js';
+import type { ConvolutionShape } from '../ops/convolution/shape.js';
+import { denseAsConvolution } from '../ops/dense.js';
 import { planIcActivity } from '../ops/icActivity.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import {
-  type ConvolutionHook,
-  convolutionParameters,
   type InferenceOperations,
   type InferencePlanHooks,
   type InferencePlanOptions,
   planInference,
+  type UnitHook,
+  unitParameters,
 } from './inferencePlan.js';
-import { convolutionShape } from './layerShapes.js';
-import { keptBy, parameter } from './names.js';
-import type { Network } from './network.js';
+import { convolutionShape, denseShape, unitOptions } from './layerShapes.js';
+import { keptBy, parameter, statusOf } from './names.js';
+import type { Network, UnitLayer } from './network.js';
+import type { Shape } from './shapes.js';
 
 /** A layer's tensors of {@link planInspection}: by pixel and by filter, how often its second term fires. */
 export const activityMap = (layer: string): string => keptBy(layer, 'activity map');
 export const activityFilters = (layer: string): string => keptBy(layer, 'activity of filters');
 
 /**
- * The operations of inference, and for every IC convolution the count of where its second term fires. Inference leaves
- * neither z nor the window sums, so they are computed once more, without what is fused behind them.
+ * The operations of inference, and for every IC unit the count of where its second term fires. Inference leaves
+ * neither z nor the window sums, so they are computed once more, without what is fused behind them, and left in float32 in either
+ * precision.
  *
  * @throws ShapeError where the network is not well formed.
  */
@@ -28,20 +32,25 @@ export function planInspection(
   batch: number,
   options: InferencePlanOptions,
   deviceTraits: DeviceTraits,
-  hooks: Pick<InferencePlanHooks, 'layerPlans'> = {},
+  hooks: Pick<InferencePlanHooks, 'halfPlanner' | 'layerPlans'> = {},
 ): InferenceOperations {
-  const besides: ConvolutionHook = (layer, input, traits, list) => {
-    const { name, adjust, bias } = layer;
+  const { precision = 'float32' } = options;
+  const besides: UnitHook = (layer, input, traits, list) => {
+    const { name } = layer;
+    const { adjust, offset, bias } = unitOptions(layer);
     if (adjust === 'none') return;
-    const shape = convolutionShape(layer, input.shape);
+    const shape = imagesShape(layer, input.shape);
     const [output, windowSums] = [keptBy(name, 'unit'), keptBy(name, 'windowSums')];
-    list.append(name, planConvolution(shape, { adjust, bias, storeSums: true }, traits), {
+    const unit = { adjust, offset, bias, storeSums: true, precision, outputPrecision: 'float32' } as const;
+    list.append(name, planConvolution(shape, unit, traits), {
+      ...unitParameters(name),
       input: input.tensor,
+      filter: input.filter,
       output,
       windowSums,
-      ...convolutionParameters(layer),
+      status: statusOf(name),
     });
-    list.append(name, planIcActivity(shape, adjust), {
+    list.append(name, planIcActivity(shape, adjust, { offset }), {
       output,
       windowSums,
       adjust: parameter(`${name}.adjust`),
@@ -50,4 +59,11 @@ export function planInspection(
     });
   };
   return planInference(network, batch, options, deviceTraits, { ...hooks, besides });
+}
+
+/** The layer as a convolution of images, of one pixel each where it is fully connected. */
+function imagesShape(layer: UnitLayer, input: Shape): ConvolutionShape {
+  if (layer.kind === 'convolution') return convolutionShape(layer, input);
+  const rows = denseAsConvolution('dense', denseShape(layer, input));
+  return { ...rows, batch: rows.inWidth, inWidth: 1 };
 }

@@ -1,7 +1,8 @@
 import type { OperationPlan } from '../ops/plan.js';
 import type { Precision } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import type { Layer, LoadedLayer, Network } from './network.js';
+import type { AffineLayer, Layer, LoadedLayer, Network } from './network.js';
+import type { OperationList } from './operations.js';
 import type { Shape } from './shapes.js';
 
 /*
@@ -43,8 +44,16 @@ export interface LayerPlan<Kind extends Layer> {
   backward(step: BackwardStep, layer: Kind): void;
 }
 
+/** How an affine layer is planned. */
+export interface AffinePlan extends LayerPlan<AffineLayer> {
+  /** Appends what makes of its parameters the scale and shift that it is, or that it is behind those of a tensor. */
+  fold(list: OperationList, layer: AffineLayer, channels: number, before?: string): void;
+}
+
 /** A plan for every kind of layer that is loaded. */
-export type LayerPlans = { readonly [Kind in LoadedLayer['kind']]: LayerPlan<Extract<LoadedLayer, { kind: Kind }>> };
+export type LayerPlans = {
+  readonly [Kind in LoadedLayer['kind']]: LayerPlan<Extract<LoadedLayer, { kind: Kind }>>;
+} & { readonly affine: AffinePlan };
 
 /** The kinds of layers that plain networks of convolutions are made of. */
 const atHand: readonly Layer['kind'][] = [

@@ -5,7 +5,7 @@ import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
 import type { ReluOptions } from '../ops/relu.js';
 import type { TransposeShape } from '../ops/transpose.js';
-import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer } from './network.js';
+import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer, UnitLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
 
@@ -26,6 +26,11 @@ export function poolShape(layer: PoolLayer, input: Shape): Required<PoolShape> {
 /** A fully connected layer on an input of a shape. */
 export function denseShape(layer: DenseLayer, [batch, ...rest]: Shape): DenseShape {
   return { batch, inFeatures: elementCount(rest), outFeatures: layer.outFeatures };
+}
+
+/** The options of a layer's operation that say what it adds to its products. */
+export function unitOptions({ bias, adjust = 'none', offset = false }: UnitLayer) {
+  return { bias, adjust, offset };
 }
 
 /** A flatten of an input of a shape: pixels by channels turned into channels by pixels. */

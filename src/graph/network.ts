@@ -10,7 +10,10 @@ interface LayerBase {
   readonly inputs: readonly string[];
 }
 
-/** A convolution or IC convolution; parameters NAME.weight, NAME.bias (with `bias`), NAME.adjust (unless `none`). */
+/**
+ * A convolution or IC convolution; parameters NAME.weight, NAME.bias (with `bias`), NAME.adjust (unless `none`), NAME.offset (with
+ * `offset`).
+ */
 export interface ConvolutionLayer extends LayerBase {
   /** Says which layer it is. */
   readonly kind: 'convolution';
@@ -30,6 +33,8 @@ export interface ConvolutionLayer extends LayerBase {
   readonly bias: boolean;
   /** The form of the IC unit; `none` for a plain convolution. */
   readonly adjust: Adjust;
+  /** Whether a number is added inside of the IC unit's second term, one a filter; not where left out. */
+  readonly offset?: boolean;
 }
 
 /** Batch normalisation over batch, height and width; parameters NAME.weight, .bias, .running_mean, .running_var. */
@@ -78,7 +83,7 @@ export interface PoolLayer extends LayerBase {
 
 /**
  * Fully connected, over all elements of one example in the order channels, height, width, as behind PyTorch's flatten;
- * parameters NAME.weight [out, in] and NAME.bias.
+ * parameters NAME.weight [out, in] and NAME.bias, of an IC unit also NAME.adjust [out] and NAME.offset [out].
  */
 export interface DenseLayer extends LayerBase {
   /** Says which layer it is. */
@@ -87,6 +92,10 @@ export interface DenseLayer extends LayerBase {
   readonly outFeatures: number;
   /** Whether a number is added to each output. */
   readonly bias: boolean;
+  /** `output` for an IC unit, its window sum that of all inputs; a plain layer where left out. */
+  readonly adjust?: 'none' | 'output';
+  /** Whether a number is added inside of the IC unit's second term, one an output; not where left out. */
+  readonly offset?: boolean;
 }
 
 /** An image as a row of its elements in the order channels, height, width, as PyTorch's flatten and ONNX's have it. */
@@ -240,6 +249,9 @@ export type Layer =
   | SoftmaxLayer
   | LoadedLayer;
 
+/** Layers that an IC unit may be. */
+export type UnitLayer = ConvolutionLayer | DenseLayer;
+
 /** A network as data: layers in an order in which every input is defined before its use; the last one is the output. */
 export interface Network {
   /** For labels, messages and files. */
@@ -255,6 +267,11 @@ export interface Network {
   };
   /** At least one. */
   readonly layers: readonly Layer[];
+}
+
+/** Whether a layer is an IC unit. */
+export function isICUnit(layer: Layer): boolean {
+  return (layer.kind === 'convolution' || layer.kind === 'dense') && (layer.adjust ?? 'none') !== 'none';
 }
 
 /** The network that ends in the logits, without the softmax that may follow them. */

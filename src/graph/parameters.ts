@@ -1,14 +1,16 @@
-import type { ConvolutionLayer, Layer, Network } from './network.js';
+import { type ConvolutionLayer, isICUnit, type Layer, type Network } from './network.js';
 import { inferShapes, type Shape } from './shapes.js';
 
 /**
- * What a parameter is to its layer: `filter`, `adjust` and `bias` of a convolution; `scale`, `shift` and the running
- * statistics of a batch norm, the first two of an affine layer, too; `denseWeight` and `denseBias` of a fully connected layer;
+ * What a parameter is to its layer: `filter`, `adjust`, `offset` and `bias` of a convolution; `scale`, `shift` and the running
+ * statistics of a batch norm, the first two of an affine layer, too; `denseWeight` and `denseBias` of a fully connected layer,
+ * `adjust` and `offset` of one that is an IC unit;
  * `transposedFilter` and `bias` of a transposed convolution; `slope` of a PReLU.
  */
 export type ParameterRole =
   | 'filter'
   | 'adjust'
+  | 'offset'
   | 'bias'
   | 'scale'
   | 'shift'
@@ -39,7 +41,7 @@ export interface ParameterSpec {
 
 /**
  * Every entry of the network's state in the order of PyTorch's `state_dict`: layer by layer, weight before bias, and
- * `adjust` right behind the weight it belongs to.
+ * `adjust` and `offset` right behind the weight they belong to.
  *
  * @throws ShapeError where the network is not well formed, as `inferShapes` does
  */
@@ -66,8 +68,12 @@ function layerParameters(layer: Layer, [, height, width, channels]: Shape): Para
     case 'batchNorm':
       return batchNormParameters(layer.name, channels);
     case 'dense': {
-      const weight = trained(layer.name, 'weight', 'denseWeight', [layer.outFeatures, channels * height * width]);
-      return layer.bias ? [weight, trained(layer.name, 'bias', 'denseBias', [layer.outFeatures])] : [weight];
+      const { name, outFeatures } = layer;
+      const specs = [trained(name, 'weight', 'denseWeight', [outFeatures, channels * height * width])];
+      if (isICUnit(layer)) specs.push(trained(name, 'adjust', 'adjust', [outFeatures]));
+      if (layer.offset) specs.push(trained(name, 'offset', 'offset', [outFeatures]));
+      if (layer.bias) specs.push(trained(name, 'bias', 'denseBias', [outFeatures]));
+      return specs;
     }
     case 'affine':
       return [trained(layer.name, 'weight', 'scale', [channels]), trained(layer.name, 'bias', 'shift', [channels])];
@@ -84,10 +90,11 @@ function layerParameters(layer: Layer, [, height, width, channels]: Shape): Para
 }
 
 function convolutionParameters(layer: ConvolutionLayer, inChannels: number): ParameterSpec[] {
-  const { name, outChannels, groups, kernel, adjust, bias } = layer;
+  const { name, outChannels, groups, kernel, adjust, offset, bias } = layer;
   const specs = [trained(name, 'weight', 'filter', [outChannels, inChannels / groups, ...kernel])];
   if (adjust === 'output') specs.push(trained(name, 'adjust', 'adjust', [outChannels]));
   if (adjust === 'input') specs.push(trained(name, 'adjust', 'adjust', [inChannels]));
+  if (offset) specs.push(trained(name, 'offset', 'offset', [outChannels]));
   if (bias) specs.push(trained(name, 'bias', 'bias', [outChannels]));
   return specs;
 }

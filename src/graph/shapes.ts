@@ -9,6 +9,7 @@ import {
   type ConcatLayer,
   type ConvolutionLayer,
   type DenseLayer,
+  isICUnit,
   type Layer,
   type LocalResponseNormLayer,
   type MultiplyLayer,
@@ -18,6 +19,7 @@ import {
   type ShuffleLayer,
   type SliceLayer,
   type TransposedConvolutionLayer,
+  type UnitLayer,
   type UpsampleLayer,
 } from './network.js';
 
@@ -119,6 +121,7 @@ export function outputShape(layer: Layer, shapes: ReadonlyMap<string, Shape>): S
 
 function convolutionShape(layer: ConvolutionLayer, [batch, height, width, channels]: Shape): Shape {
   checkGroups(layer, channels);
+  checkUnit(layer);
   return [batch, ...windowOutputs([height, width], layer, placeOf(layer)), layer.outChannels];
 }
 
@@ -224,7 +227,12 @@ function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): S
 
 function denseShape(layer: DenseLayer, [batch]: Shape): Shape {
   requireInteger(layer.outFeatures, 1, 'outFeatures', placeOf(layer));
+  checkUnit(layer);
   return [batch, 1, 1, layer.outFeatures];
+}
+
+function checkUnit(layer: UnitLayer): void {
+  if (layer.offset && !isICUnit(layer)) throw layerError(layer, 'offset', 'none without adjust', 'true');
 }
 
 function flattenShape([batch, height, width, channels]: Shape): Shape {

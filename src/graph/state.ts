@@ -183,7 +183,8 @@ export function tensorsOf(entries: readonly PlacedParameter[], bytes: ArrayBuffe
 }
 
 /**
- * The ranges of the state's entries, by the names of their tensors; with gradients those of their gradients too.
+ * The ranges of the state's entries, by the names of their tensors; with gradients those of their gradients too. The range of an IC
+ * unit's weights reaches to the end of its offsets, which lie behind them: both are one operand.
  *
  * @param runningStatistics - a buffer in place of the state's own, laid out alike
  */
@@ -202,6 +203,11 @@ export function stateRanges(
   for (const entry of trained) {
     ranges.set(parameter(entry.name), range(state.trained, entry));
     if (gradients) ranges.set(parameterGradient(entry.name), range(gradients, entry));
+  }
+  for (const { role, layer, offset, count } of trained) {
+    if (role !== 'offset') continue;
+    const adjust = ranges.get(parameter(`${layer}.adjust`))!;
+    ranges.set(parameter(`${layer}.adjust`), { ...adjust, size: 4 * (offset + count) - adjust.offset });
   }
   for (const entry of statistics) ranges.set(parameter(entry.name), range(runningStatistics, entry));
   return ranges;

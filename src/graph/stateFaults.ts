@@ -25,12 +25,24 @@ export function likelyCause(
   const strange = [...shapes.keys()].filter((name) => !own.has(name));
   const missing = specs.filter(({ name, role }) => !shapes.has(name) && role !== 'batchesTracked');
   if (strange.length === shapes.size) return causeOfNames(specs, strange);
-  const isAdjust = (name: string): boolean => name.endsWith('.adjust');
-  if (missing.length > 0 && missing.every(({ role }) => role === 'adjust')) return 'that of the plain network';
-  if (strange.length > 0 && strange.every(isAdjust)) return 'that of the IC network';
+  const cause = causeOfUnits(
+    missing.map(({ name }) => name),
+    strange,
+  );
+  if (cause) return cause;
   const first = specs.find(({ name, shape }) => shapes.has(name) && shapes.get(name)!.join() !== shape.join());
   if (first) return causeOfShape(first, shapes.get(first.name)!, specs);
   return causeOfSize(missing, strange, shapes);
+}
+
+/** IC units more or fewer, or their offsets. */
+function causeOfUnits(missing: readonly string[], strange: readonly string[]): string | undefined {
+  const areAll = (names: readonly string[], pattern: RegExp): boolean =>
+    names.length > 0 && names.every((name) => pattern.test(name));
+  if (areAll(missing, /\.offset$/)) return 'that of the network without offsets';
+  if (areAll(strange, /\.offset$/)) return 'that of the network with offsets';
+  if (areAll(missing, /\.(adjust|offset)$/)) return 'that of the plain network';
+  return areAll(strange, /\.(adjust|offset)$/) ? 'that of the IC network' : undefined;
 }
 
 /** Whole layers more or fewer. */
@@ -41,7 +53,7 @@ function causeOfSize(
 ): string | undefined {
   const layers = new Set([...shapes.keys()].map((name) => name.slice(0, name.lastIndexOf('.'))));
   const isOfLayer = (name: string): boolean =>
-    /\.(weight|bias|adjust|running_mean|running_var|num_batches_tracked)$/.test(name);
+    /\.(weight|bias|adjust|offset|running_mean|running_var|num_batches_tracked)$/.test(name);
   if (missing.length === 0)
     return strange.length > 0 && strange.every(isOfLayer) ? 'that of a larger network' : undefined;
   return strange.length === 0 && missing.every(({ layer }) => !layers.has(layer))

@@ -4,8 +4,8 @@ import { planConcatGradient } from '../ops/concat.js';
 import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient.js';
 import { planIcUnitGradient } from '../ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../ops/convolution/inputGradient.js';
-import { checkConvolution } from '../ops/convolution/shape.js';
-import { planDenseInputGradient, planDenseWeightGradient } from '../ops/denseGradient.js';
+import { type ConvolutionShape, checkConvolution } from '../ops/convolution/shape.js';
+import { denseAsConvolution } from '../ops/dense.js';
 import type { OperationPlan } from '../ops/plan.js';
 import { planAddGradient, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPoolGradient, planMeanPoolGradient } from '../ops/pool.js';
@@ -22,10 +22,11 @@ import {
   poolShape,
   reluBound,
   reluOptions,
+  unitOptions,
 } from './layerShapes.js';
 import { layerPlans } from './layers/plans.js';
 import { keptBy, parameter, parameterGradient } from './names.js';
-import type { ConvolutionLayer, DenseLayer } from './network.js';
+import type { UnitLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
 import { activation, contribute, filterOf, gradient, kept, layerStep, type Planner } from './trainingPlanner.js';
@@ -38,13 +39,13 @@ export function appendBackward(planner: Planner, group: FusedLayers): void {
   const shape = shapes.get(head.inputs[0]!)!;
   switch (head.kind) {
     case 'convolution':
-      appendConvolutionBackward(planner, head, shape);
+      appendUnitBackward(planner, head, convolutionShape(head, shape));
       return;
     case 'batchNorm':
       appendNormBackward(planner, group, shape);
       return;
     case 'dense':
-      appendDenseBackward(planner, head, shape);
+      appendUnitBackward(planner, head, denseAsConvolution('dense', denseShape(head, shape)));
       return;
     case 'add':
       for (const layer of head.inputs) {
@@ -108,36 +109,38 @@ export function appendBackward(planner: Planner, group: FusedLayers): void {
   }
 }
 
-function appendConvolutionBackward(planner: Planner, layer: ConvolutionLayer, input: Shape): void {
+/** The backward pass of a convolution, or of a fully connected layer as one. */
+function appendUnitBackward(planner: Planner, layer: UnitLayer, shape: ConvolutionShape): void {
   const { list, traits, precision } = planner;
-  const { name, adjust, bias } = layer;
-  const shape = convolutionShape(layer, input);
+  const { name } = layer;
+  const { bias, adjust, offset } = unitOptions(layer);
+  const { batch, inHeight, inWidth, outHeight, outWidth, groups } = checkConvolution(layer.kind, shape);
   const source = layer.inputs[0]!;
   const append = (plan: OperationPlan, tensors: Record<string, string>): void => list.append(name, plan, tensors);
   // The gradient of z takes the place of that of y, which nobody else reads.
   const zGradient = gradient(planner, name);
   const inputSums = keptBy(name, 'inputSums');
   if (adjust !== 'none') {
-    append(planIcUnitGradient(shape, adjust, { inPlace: true, precision }), {
+    append(planIcUnitGradient(shape, adjust, { inPlace: true, offset, precision }), {
       output: activation(planner, name),
       windowSums: kept(planner, name, 'windowSums'),
       adjust: parameter(`${name}.adjust`),
       zGradient,
       inputSums,
       adjustGradient: parameterGradient(`${name}.adjust`),
+      offsetGradient: parameterGradient(`${name}.offset`),
     });
   }
   if (adjust === 'input') {
-    const [batch, height, width, channels] = input;
-    append(planChannelSums(batch * height * width, channels, { factors: true, groups: layer.groups, precision }), {
+    const pixels = batch * inHeight * inWidth;
+    append(planChannelSums(pixels, shape.inChannels, { factors: true, groups, precision }), {
       values: activation(planner, source),
       factors: inputSums,
       output: parameterGradient(`${name}.adjust`),
     });
   }
   if (bias) {
-    const { batch, outHeight, outWidth, outChannels } = checkConvolution('convolution', shape);
-    append(planChannelSums(batch * outHeight * outWidth, outChannels, { precision }), {
+    append(planChannelSums(batch * outHeight * outWidth, shape.outChannels, { precision }), {
       values: zGradient,
       output: parameterGradient(`${name}.bias`),
     });
@@ -186,30 +189,6 @@ function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape):
   contribute(planner, source, (output, accumulate) =>
     list.append(name, planAddGradient(elementCount(shape), { accumulate, precision }), {
       input: inputGradient,
-      output,
-    }),
-  );
-}
-
-function appendDenseBackward(planner: Planner, layer: DenseLayer, input: Shape): void {
-  const { list, traits, precision } = planner;
-  const { name, bias, outFeatures } = layer;
-  const shape = denseShape(layer, input);
-  const source = layer.inputs[0]!;
-  const outputGradient = gradient(planner, name);
-  if (bias) {
-    const output = parameterGradient(`${name}.bias`);
-    list.append(name, planChannelSums(shape.batch, outFeatures, { precision }), { values: outputGradient, output });
-  }
-  list.append(name, planDenseWeightGradient(shape, traits, { precision }), {
-    input: activation(planner, source),
-    gradient: outputGradient,
-    output: parameterGradient(`${name}.weight`),
-  });
-  contribute(planner, source, (output, accumulate) =>
-    list.append(name, planDenseInputGradient(shape, { accumulate, precision }, traits), {
-      gradient: outputGradient,
-      filter: filterOf(planner, name),
       output,
     }),
   );

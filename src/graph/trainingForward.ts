@@ -7,7 +7,7 @@ import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
 import { planTranspose } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
-import { concatInputs, convolutionParameters, denseParameters, normParameters } from './inferencePlan.js';
+import { concatInputs, normParameters, unitParameters } from './inferencePlan.js';
 import { planOf } from './layerPlans.js';
 import {
   batchNormShape,
@@ -19,9 +19,11 @@ import {
   poolShape,
   reluBound,
   reluOptions,
+  unitOptions,
 } from './layerShapes.js';
 import { layerPlans } from './layers/plans.js';
 import { keptBy } from './names.js';
+import { isICUnit } from './network.js';
 import { elementCount } from './parameters.js';
 import { activation, filterOf, kept, layerStep, type Planner } from './trainingPlanner.js';
 
@@ -37,14 +39,12 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
     list.append(head.name, plan, { input, output, ...tensors });
   switch (head.kind) {
     case 'convolution': {
-      const { adjust, bias } = head;
-      const storeSums = adjust !== 'none';
       const statistics = planner.normalised.has(head.name) && !planner.again.has(head.name);
-      const options = { adjust, bias, storeSums, statistics, precision, outputPrecision };
+      const options = { ...unitOptions(head), storeSums: isICUnit(head), statistics, precision, outputPrecision };
       const plan = planConvolution(convolutionShape(head, shape), options, traits);
       if (statistics) planner.blocks.set(head.name, plan.operands.statistics!.bytes / tensorBytes(3, head.outChannels));
       append(plan, {
-        ...convolutionParameters(head),
+        ...unitParameters(head.name),
         filter: filterOf(planner, head.name),
         windowSums: kept(planner, head.name, 'windowSums'),
         statistics: keptBy(head.name, 'statistics'),
@@ -94,10 +94,12 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
       append(planTranspose(flattenShape(shape), { precision }));
       return;
     case 'dense': {
-      const { name, bias } = head;
-      append(planDense(denseShape(head, shape), { bias, precision, outputPrecision }, traits), {
-        ...denseParameters(name, bias),
+      const { name } = head;
+      const options = { ...unitOptions(head), storeSums: isICUnit(head), precision, outputPrecision };
+      append(planDense(denseShape(head, shape), options, traits), {
+        ...unitParameters(name),
         filter: filterOf(planner, name),
+        windowSums: kept(planner, name, 'windowSums'),
       });
       return;
     }

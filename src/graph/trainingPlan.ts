@@ -20,7 +20,7 @@ import {
   teacherTensor,
   widened,
 } from './names.js';
-import { type Layer, type Network, withoutSoftmax } from './network.js';
+import { isICUnit, type Layer, type Network, withoutSoftmax } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount, networkParameters } from './parameters.js';
 import { segmentsOf } from './segments.js';
@@ -143,5 +143,5 @@ function notingList(): OperationList {
 
 /** Whether a layer may leave its output in float32: its backward pass does not read it. */
 function widensItself(layer: Layer): boolean {
-  return layer.kind === 'dense' || (layer.kind === 'convolution' && layer.adjust === 'none');
+  return (layer.kind === 'dense' || layer.kind === 'convolution') && !isICUnit(layer);
 }

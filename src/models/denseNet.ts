@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
-import { finished, type NetworkOptions } from './icForm.js';
+import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
 import { batchNorm, convolution, dense, globalMean, nameOfLast, pool, relu } from './layers.js';
 
 /** Layers with weights of the published DenseNets. */
@@ -51,7 +51,7 @@ export function denseNet(options: DenseNetOptions): Network {
 
 /** A DenseNet of any form. */
 export function denseNetwork(form: DenseNetForm, options: NetworkOptions & { readonly ic: boolean }): Network {
-  const { input = { height: 224, width: 224, channels: 3 }, classes = 1000 } = options;
+  const { input = imageNetInput, classes = 1000 } = options;
   const layers: Layer[] = [
     convolution('features.conv0', 'input', { outChannels: form.stem, kernel: 7, stride: 2 }),
     batchNorm('features.norm0', 'features.conv0'),

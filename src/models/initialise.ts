@@ -8,7 +8,7 @@ import { type RandomStream, randomStream } from './random.js';
  * The state a network starts training from, by name and in the layouts of `networkParameters`:
  * - filters: normal, variance 2 / (outChannels x kernel area), He's rule over the outputs
  * - dense weights and every bias: uniform within 1 / sqrt(inputs of one output)
- * - `adjust`: 1 / (filter elements of one output channel), so that the window sum enters as a mean
+ * - `adjust`: 1 / (filter elements of one output channel), so that the window sum enters as a mean; `offset`: 0
  * - batch norm: scale 1, shift 0, running mean 0, running variance 1, no batches tracked
  *
  * Every parameter draws from a stream of its own, told by seed and name: networks that share a layer start it alike,
@@ -83,6 +83,7 @@ function distribution({ role, shape }: ParameterSpec, fanIn: number, random: Ran
     case 'scale':
     case 'runningVariance':
       return () => 1;
+    case 'offset':
     case 'shift':
     case 'runningMean':
     case 'batchesTracked':

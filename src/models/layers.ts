@@ -1,4 +1,5 @@
 import type {
+  ActivationFunction,
   AddLayer,
   BatchNormLayer,
   ConvolutionLayer,
@@ -14,14 +15,18 @@ export interface Step {
   readonly outChannels: number;
   readonly kernel: number;
   readonly stride: number;
+  /** What keeps the image's size with stride 1 where left out. */
+  readonly padding?: number;
   /** 1 where left out. */
   readonly groups?: number;
   readonly bias?: boolean;
 }
 
-/** A convolution padded so that with stride 1 it keeps the image's size. */
+/** Makes a layer of one input. */
+export type Behind = (name: string, input: string) => Layer;
+
 export function convolution(name: string, input: string, step: Step): ConvolutionLayer {
-  const { outChannels, kernel, stride, groups = 1, bias = false } = step;
+  const { outChannels, kernel, stride, padding = (kernel - 1) / 2, groups = 1, bias = false } = step;
   return {
     kind: 'convolution',
     name,
@@ -29,7 +34,7 @@ export function convolution(name: string, input: string, step: Step): Convolutio
     outChannels,
     kernel: square(kernel),
     stride: square(stride),
-    padding: square((kernel - 1) / 2),
+    padding: square(padding),
     dilation: square(1),
     groups,
     bias,
@@ -37,9 +42,28 @@ export function convolution(name: string, input: string, step: Step): Convolutio
   };
 }
 
-/** Batch normalisation with PyTorch's defaults. */
-export function batchNorm(name: string, input: string): BatchNormLayer {
-  return { kind: 'batchNorm', name, inputs: [input], epsilon: 1e-5, momentum: 0.1 };
+/** Batch normalisation, with PyTorch's defaults where nothing else is said. */
+export function batchNorm(
+  name: string,
+  input: string,
+  { epsilon = 1e-5, momentum = 0.1 }: { readonly epsilon?: number; readonly momentum?: number } = {},
+): BatchNormLayer {
+  return { kind: 'batchNorm', name, inputs: [input], epsilon, momentum };
+}
+
+/**
+ * A convolution with its batch norm and, where there is one, what stands behind that, counted from 0 as torchvision's
+ * Conv2dNormActivation counts them.
+ */
+export function normalised(
+  name: string,
+  input: string,
+  step: Step,
+  activation?: Behind,
+  norm: Behind = batchNorm,
+): Layer[] {
+  const layers = [convolution(`${name}.0`, input, step), norm(`${name}.1`, `${name}.0`)];
+  return activation ? [...layers, activation(`${name}.2`, `${name}.1`)] : layers;
 }
 
 export function relu(name: string, input: string): ReluLayer {
@@ -49,6 +73,11 @@ export function relu(name: string, input: string): ReluLayer {
 /** ReLU6. */
 export function relu6(name: string, input: string): ReluLayer {
   return { ...relu(name, input), maximum: 6 };
+}
+
+/** What makes activation layers of a function. */
+export function activation(name: ActivationFunction): Behind {
+  return (layer, input) => ({ kind: 'activation', name: layer, inputs: [input], function: name });
 }
 
 /** Fused with what gives `input`; `residual` is what is added to it. */
@@ -61,10 +90,11 @@ export function pool(
   kind: PoolLayer['kind'],
   name: string,
   input: string,
-  size: { readonly kernel: number; readonly stride: number; readonly padding?: number },
+  size: { readonly kernel: number; readonly stride: number; readonly padding?: number; readonly ceilMode?: boolean },
 ): PoolLayer {
-  const { kernel, stride, padding = 0 } = size;
-  return { kind, name, inputs: [input], kernel: square(kernel), stride: square(stride), padding: square(padding) };
+  const { kernel, stride, padding = 0, ceilMode = false } = size;
+  const windows = { kernel: square(kernel), stride: square(stride), padding: square(padding) };
+  return { kind, name, inputs: [input], ...windows, ...(ceilMode && { ceilMode }) };
 }
 
 /** The mean of each channel. */

@@ -1,7 +1,8 @@
 import { ShapeError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
-import { finished, type NetworkOptions } from './icForm.js';
-import { add, batchNorm, convolution, dense, globalMean, nameOfLast, relu6, type Step } from './layers.js';
+import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
+import { add, batchNorm, convolution, dense, globalMean, nameOfLast, normalised, relu6 } from './layers.js';
+import { inEights } from './widths.js';
 
 export interface MobileNetV2Options extends NetworkOptions {
   /** What every number of channels is multiplied by, 1 unless told; the results are multiples of 8. */
@@ -62,10 +63,10 @@ export function mobileNetV2(options: MobileNetV2Options): Network {
 
 /** A MobileNetV2 of any form. */
 export function mobileNetwork(form: MobileNetForm, options: NetworkOptions & { readonly ic: boolean }): Network {
-  const { input = { height: 224, width: 224, channels: 3 }, classes = 1000 } = options;
+  const { input = imageNetInput, classes = 1000 } = options;
   const { widthMultiplier } = form;
   let channels = inEights(32 * widthMultiplier);
-  const layers = activated('features.0', 'input', { outChannels: channels, kernel: 3, stride: 2 });
+  const layers = normalised('features.0', 'input', { outChannels: channels, kernel: 3, stride: 2 }, relu6);
   let index = 1;
   for (const { expansion, outChannels, blocks, stride } of form.stages) {
     const wanted = inEights(outChannels * widthMultiplier);
@@ -77,7 +78,9 @@ export function mobileNetwork(form: MobileNetForm, options: NetworkOptions & { r
     }
   }
   const last = inEights(form.last * Math.max(1, widthMultiplier));
-  layers.push(...activated(`features.${index}`, nameOfLast(layers), { outChannels: last, kernel: 1, stride: 1 }));
+  layers.push(
+    ...normalised(`features.${index}`, nameOfLast(layers), { outChannels: last, kernel: 1, stride: 1 }, relu6),
+  );
   layers.push(globalMean('avgpool', nameOfLast(layers)), dense('classifier.1', 'avgpool', classes));
   return finished(options, { name: form.name, input, layers });
 }
@@ -93,14 +96,10 @@ function invertedResidual(name: string, input: string, shape: BlockShape): Layer
   const { inChannels, outChannels, expansion, stride } = shape;
   const hidden = inChannels * expansion;
   const widened =
-    expansion === 1 ? [] : activated(`${name}.conv.0`, input, { outChannels: hidden, kernel: 1, stride: 1 });
+    expansion === 1 ? [] : normalised(`${name}.conv.0`, input, { outChannels: hidden, kernel: 1, stride: 1 }, relu6);
   let index = widened.length > 0 ? 1 : 0;
-  const depthwise = activated(`${name}.conv.${index}`, widened.at(-1)?.name ?? input, {
-    outChannels: hidden,
-    kernel: 3,
-    stride,
-    groups: hidden,
-  });
+  const step = { outChannels: hidden, kernel: 3, stride, groups: hidden };
+  const depthwise = normalised(`${name}.conv.${index}`, widened.at(-1)?.name ?? input, step, relu6);
   index++;
   const narrowed = [
     convolution(`${name}.conv.${index}`, nameOfLast(depthwise), { outChannels, kernel: 1, stride: 1 }),
@@ -109,15 +108,4 @@ function invertedResidual(name: string, input: string, shape: BlockShape): Layer
   const keepsShape = stride === 1 && inChannels === outChannels;
   const sum = keepsShape ? [add(`${name}.add`, nameOfLast(narrowed), input)] : [];
   return [...widened, ...depthwise, ...narrowed, ...sum];
-}
-
-/** A convolution with batch norm and ReLU6. */
-function activated(name: string, input: string, step: Step): Layer[] {
-  return [convolution(`${name}.0`, input, step), batchNorm(`${name}.1`, `${name}.0`), relu6(`${name}.2`, `${name}.1`)];
-}
-
-/** The nearest multiple of 8 that is at least 8 and not below nine tenths of the number. */
-function inEights(channels: number): number {
-  const nearest = Math.max(8, Math.floor((channels + 4) / 8) * 8);
-  return nearest < 0.9 * channels ? nearest + 8 : nearest;
 }

@@ -2,8 +2,12 @@ import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { didYouMean, loosely } from '../names.js';
 import { denseNet } from './denseNet.js';
+import { efficientNetB0 } from './efficientNet.js';
 import type { NetworkOptions } from './icForm.js';
+import { mnasNet } from './mnasNet.js';
 import { mobileNetV2 } from './mobileNet.js';
+import { mobileNetV3 } from './mobileNetV3.js';
+import { regNet } from './regNet.js';
 import {
   type CifarOptions,
   cifarResNet,
@@ -12,12 +16,13 @@ import {
   isCifarDepth,
   isImageNetDepth,
 } from './resnet.js';
+import { shuffleNetV2 } from './shuffleNetV2.js';
 import { type VggOptions, vgg } from './vgg.js';
 
 type Make = (options: NetworkOptions & { readonly ic: boolean }) => Network;
 
 const residual =
-  (form: Pick<ImageNetResNetOptions, 'depth' | 'groups' | 'widthPerGroup'>): Make =>
+  (form: Pick<ImageNetResNetOptions, 'depth' | 'groups' | 'widthPerGroup' | 'squeezeExcitation'>): Make =>
   (options) =>
     imageNetResNet({ ...options, ...form });
 
@@ -26,13 +31,14 @@ const vggOf =
   (options) =>
     vgg({ ...options, ...form });
 
-/** The networks besides ResNets, by torchvision's names with hyphens. */
+/** The networks besides ResNets, by the names of torchvision (SE-ResNet-50: timm) with hyphens. */
 const families: Readonly<Record<string, Make>> = {
   'resnext50-32x4d': residual({ depth: 50, groups: 32, widthPerGroup: 4 }),
   'resnext101-32x8d': residual({ depth: 101, groups: 32, widthPerGroup: 8 }),
   'resnext101-64x4d': residual({ depth: 101, groups: 64, widthPerGroup: 4 }),
   'wide-resnet50-2': residual({ depth: 50, widthPerGroup: 128 }),
   'wide-resnet101-2': residual({ depth: 101, widthPerGroup: 128 }),
+  seresnet50: residual({ depth: 50, squeezeExcitation: true }),
   vgg11: vggOf({ depth: 11, batchNorm: false }),
   vgg13: vggOf({ depth: 13, batchNorm: false }),
   vgg16: vggOf({ depth: 16, batchNorm: false }),
@@ -42,6 +48,19 @@ const families: Readonly<Record<string, Make>> = {
   'vgg16-bn': vggOf({ depth: 16, batchNorm: true }),
   'vgg19-bn': vggOf({ depth: 19, batchNorm: true }),
   'mobilenet-v2': mobileNetV2,
+  'mobilenet-v3-small': (options) => mobileNetV3({ ...options, size: 'small' }),
+  'mobilenet-v3-large': (options) => mobileNetV3({ ...options, size: 'large' }),
+  'mnasnet0-5': (options) => mnasNet({ ...options, widthMultiplier: 0.5 }),
+  'mnasnet0-75': (options) => mnasNet({ ...options, widthMultiplier: 0.75 }),
+  'mnasnet1-0': (options) => mnasNet({ ...options, widthMultiplier: 1 }),
+  'mnasnet1-3': (options) => mnasNet({ ...options, widthMultiplier: 1.3 }),
+  'shufflenet-v2-x0-5': (options) => shuffleNetV2({ ...options, width: 0.5 }),
+  'shufflenet-v2-x1-0': (options) => shuffleNetV2({ ...options, width: 1 }),
+  'shufflenet-v2-x1-5': (options) => shuffleNetV2({ ...options, width: 1.5 }),
+  'shufflenet-v2-x2-0': (options) => shuffleNetV2({ ...options, width: 2 }),
+  'regnet-x-400mf': (options) => regNet({ ...options, variant: 'x-400mf' }),
+  'regnet-y-400mf': (options) => regNet({ ...options, variant: 'y-400mf' }),
+  'efficientnet-b0': efficientNetB0,
   densenet121: (options) => denseNet({ ...options, depth: 121 }),
   densenet161: (options) => denseNet({ ...options, depth: 161 }),
   densenet169: (options) => denseNet({ ...options, depth: 169 }),

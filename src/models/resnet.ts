@@ -1,8 +1,21 @@
 import { ShapeError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
 import { requireInteger } from '../ops/windows.js';
-import { finished, type NetworkOptions } from './icForm.js';
-import { add, batchNorm, convolution, dense, globalMean, nameOfLast, pool, relu, type Step } from './layers.js';
+import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
+import {
+  activation,
+  add,
+  batchNorm,
+  convolution,
+  dense,
+  globalMean,
+  nameOfLast,
+  pool,
+  relu,
+  type Step,
+} from './layers.js';
+import { squeezeExcitation } from './squeezeExcitation.js';
+import { inEights } from './widths.js';
 
 /** What the CIFAR form can be told besides. */
 export interface CifarOptions extends NetworkOptions {
@@ -33,6 +46,11 @@ export interface ImageNetResNetOptions extends NetworkOptions {
    * 2x2 ahead of the 1x1 convolution in place of its stride. The sides of the input must be multiples of 32.
    */
   readonly variant?: 'd';
+  /**
+   * Whether a squeeze-and-excitation recalibrates what each block adds (Hu et al., 2018), as in timm's `seresnet50`; not where
+   * left out.
+   */
+  readonly squeezeExcitation?: boolean;
 }
 
 /** Layers with parameters of a ResNet in ImageNet form. */
@@ -50,6 +68,8 @@ interface BlockForm {
   readonly widthPerGroup: number;
   /** Shortcuts take the mean of 2x2 pixels in place of every other one. */
   readonly pooledShortcuts?: boolean;
+  /** Blocks end in a squeeze-and-excitation. */
+  readonly squeezeExcitation?: boolean;
 }
 
 /** What one ResNet of the ImageNet form differs from another in. */
@@ -69,6 +89,9 @@ interface Stage {
   /** Of the stage's first block; the others have stride 1. */
   readonly stride: number;
 }
+
+/** Channels of a block for every one between the convolutions of its squeeze-and-excitation. */
+const excitationRatio = 16;
 
 const basicBlocks: BlockForm = { kind: 'basic', groups: 1, widthPerGroup: 64 };
 
@@ -125,7 +148,7 @@ export function cifarResNet(options: CifarResNetOptions): Network {
  * @throws ShapeError where the depth is another, or a size does not make a network (named by the layer it reaches)
  */
 export function imageNetResNet(options: ImageNetResNetOptions): Network {
-  const { depth, groups = 1, widthPerGroup = 64, variant } = options;
+  const { depth, groups = 1, widthPerGroup = 64, variant, squeezeExcitation = false } = options;
   const place = { operation: 'imageNetResNet', prefix: '' };
   if (!isImageNetDepth(depth)) {
     const expected = Object.keys(imageNetForms).join(', ');
@@ -140,14 +163,14 @@ export function imageNetResNet(options: ImageNetResNetOptions): Network {
     throw new ShapeError({ operation: place.operation, parameter: 'widthPerGroup', expected, got });
   }
   const isD = variant === 'd';
-  const name = `${variantName(depth, groups, widthPerGroup)}${isD ? 'd' : ''}`;
+  const name = `${squeezeExcitation ? 'se' : ''}${variantName(depth, groups, widthPerGroup)}${isD ? 'd' : ''}`;
   const form = { kind, blocks, width: 64, groups, widthPerGroup, deepStem: isD, pooledShortcuts: isD };
-  return residualNetwork({ name, ...form }, options);
+  return residualNetwork({ name, ...form, squeezeExcitation }, options);
 }
 
 /** A ResNet of the ImageNet form with any blocks. */
 export function residualNetwork(form: ResidualForm, options: NetworkOptions & { readonly ic: boolean }): Network {
-  const { input = { height: 224, width: 224, channels: 3 }, classes = 1000 } = options;
+  const { input = imageNetInput, classes = 1000 } = options;
   const first = form.deepStem
     ? deepStem(form.width)
     : [convolution('conv1', 'input', { outChannels: form.width, kernel: 7, stride: 2 })];
@@ -225,13 +248,13 @@ function blockSteps({ kind, groups, widthPerGroup }: BlockForm, width: number, s
   ];
 }
 
-/** Convolutions with batch norm and, between them, relu; the shortcut; their sum and its relu. */
+/** Convolutions with batch norm and, between them, relu; their recalibration; the shortcut; their sum and its relu. */
 function residualBlock(
   name: string,
   input: string,
   inChannels: number,
   steps: readonly Step[],
-  { pooledShortcuts = false }: BlockForm,
+  { pooledShortcuts = false, squeezeExcitation: recalibrated = false }: BlockForm,
 ): Layer[] {
   const layers: Layer[] = [];
   let last = input;
@@ -241,6 +264,12 @@ function residualBlock(
     last = `${name}.bn${i + 1}`;
     layers.push(batchNorm(last, `${name}.conv${i + 1}`));
   });
+  if (recalibrated) {
+    const channels = steps.at(-1)!.outChannels;
+    const form = { squeezed: inEights(channels / excitationRatio), activation: relu, gate: activation('sigmoid') };
+    layers.push(...squeezeExcitation(`${name}.se`, last, channels, form));
+    last = nameOfLast(layers);
+  }
   const shortcut = projection(name, input, inChannels, steps, pooledShortcuts);
   layers.push(
     ...shortcut,

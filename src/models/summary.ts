@@ -1,4 +1,4 @@
-import type { ConvolutionLayer, Layer, Network } from '../graph/network.js';
+import { isICUnit, type Layer, type Network, type UnitLayer } from '../graph/network.js';
 import { elementCount, networkParameters } from '../graph/parameters.js';
 import { inferShapes, type Shape } from '../graph/shapes.js';
 
@@ -10,7 +10,7 @@ export interface LayerSummary {
   readonly kind: Layer['kind'];
   /** Of the output, NHWC. */
   readonly shape: Shape;
-  /** Trainable elements, `adjust` among them; running statistics are not counted. */
+  /** Trainable elements, `adjust` and `offset` among them; running statistics are not counted. */
   readonly parameters: number;
   /** Of the whole batch; see `summarise`. */
   readonly multiplyAdds: number;
@@ -29,9 +29,9 @@ export interface NetworkSummary {
 }
 
 /**
- * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions and dense layers;
- * an IC convolution adds one for each addition of its window sums (shared by the filters of a group) and one for each
- * output. Batch norm, relu, add and pooling count nothing, as is usual.
+ * What a network holds and costs, layer by layer and in all. Multiply-adds are those of convolutions, transposed
+ * ones too, and dense layers; an IC unit adds one for each addition of its window sums (shared by the filters of a group)
+ * and one for each output; an offset, like a bias, none. All other layers count nothing, as is usual.
  *
  * @param batch - images in the batch
  * @throws ShapeError where the network is not well formed, as `inferShapes` does
@@ -68,19 +68,20 @@ function trainableByLayer(network: Network): Map<string, number> {
 function multiplyAdds(layer: Layer, input: Shape, output: Shape): number {
   switch (layer.kind) {
     case 'convolution':
-      return convolutionMultiplyAdds(layer, input[3], output);
+      return unitMultiplyAdds(layer, output, elementCount(layer.kernel) * (input[3] / layer.groups), layer.groups);
+    case 'transposedConvolution':
+      return elementCount(input) * elementCount(layer.kernel) * (layer.outChannels / layer.groups);
     case 'dense':
-      return elementCount(input) * layer.outFeatures;
+      return unitMultiplyAdds(layer, output, elementCount(input.slice(1)), 1);
     default:
       return 0;
   }
 }
 
-function convolutionMultiplyAdds(layer: ConvolutionLayer, inChannels: number, output: Shape): number {
+function unitMultiplyAdds(layer: UnitLayer, output: Shape, filterElements: number, groups: number): number {
   const outputs = elementCount(output);
-  const filterElements = elementCount(layer.kernel) * (inChannels / layer.groups);
   const plain = outputs * filterElements;
-  if (layer.adjust === 'none') return plain;
-  const windowSums = (outputs / layer.outChannels) * layer.groups;
+  if (!isICUnit(layer)) return plain;
+  const windowSums = (outputs / output[3]) * groups;
   return plain + windowSums * filterElements + outputs;
 }

@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
 import { inferShapes } from '../graph/shapes.js';
-import { finished, type NetworkOptions } from './icForm.js';
+import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
 import { batchNorm, convolution, dense, nameOfLast, pool, relu } from './layers.js';
 
 /** Layers with weights of the networks of arXiv 1409.1556. */
@@ -60,7 +60,7 @@ export function vgg(options: VggOptions): Network {
 
 /** A VGG of any form. */
 export function vggNetwork(form: VggForm, options: NetworkOptions & { readonly ic: boolean }): Network {
-  const { input = { height: 224, width: 224, channels: 3 }, classes = 1000 } = options;
+  const { input = imageNetInput, classes = 1000 } = options;
   const features = vggFeatures(form);
   const [, height, width] = inferShapes({ name: form.name, input, layers: features }, 1).get(nameOfLast(features))!;
   const pooled = averaged(nameOfLast(features), height, width);

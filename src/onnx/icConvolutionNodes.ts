@@ -1,4 +1,4 @@
-import type { ConvolutionLayer, Pair } from '../graph/network.js';
+import type { ConvolutionLayer, DenseLayer, Pair, UnitLayer } from '../graph/network.js';
 import { type GraphBuilder, integer, integers } from './graphBuilder.js';
 
 /** Where an IC convolution's nodes go: its layer, and the tensors and names they use. */
@@ -9,8 +9,6 @@ export interface ICConvolutionNodes {
   readonly inputSize: { readonly channels: number; readonly height: number; readonly width: number };
   /** The output of the plain convolution, [N, K, P, Q]. */
   readonly convolved: string;
-  /** The recalibration weights, one a filter or one an input channel. */
-  readonly adjust: string;
   /** The name of the result. */
   readonly output: string;
 }
@@ -21,45 +19,67 @@ export interface ICConvolutionNodes {
  * - the sums over the channels of each group, of x, or of a x where `a` belongs to input channels
  * - S, their sums over the window, by a convolution with ones: it gives one channel for all filters where there is one
  *   group, and else the sum of its group to every filter
- * - Mul by a where it belongs to filters, Sub, Relu, Add
+ * - Mul by a where it belongs to filters, Sub, Add of an offset, Relu, Add
  */
-export function addICUnit(builder: GraphBuilder, unit: ICConvolutionNodes): string {
+export function addICConvolution(builder: GraphBuilder, unit: ICConvolutionNodes): void {
   const { layer, convolved, output } = unit;
+  const weighted = (image: string): string =>
+    addNode(builder, layer, 'Mul', [image, spreadOut(builder, layer, 'adjust')]);
   const isOutputForm = layer.adjust === 'output';
-  const input = isOutputForm ? unit.input : multiply(builder, unit, unit.input);
-  const sums = windowSums(builder, unit, channelSums(builder, unit, input));
-  const threshold = isOutputForm ? multiply(builder, unit, sums) : sums;
-  const add = (type: string, inputs: readonly string[]): string => builder.node({ type, inputs }, named(unit, type));
-  const excess = add('Sub', [convolved, threshold]);
-  return builder.node({ type: 'Add', inputs: [convolved, add('Relu', [excess])] }, output, layer.name);
-
-  function named({ layer: { name } }: ICConvolutionNodes, type: string): string {
-    return builder.claim(`${name}/${type}`);
-  }
+  const sums = windowSums(builder, unit, channelSums(builder, unit, isOutputForm ? unit.input : weighted(unit.input)));
+  const offset = layer.offset ? spreadOut(builder, layer, 'offset') : undefined;
+  addSecondTerm(builder, layer, { z: convolved, threshold: isOutputForm ? weighted(sums) : sums, offset, output });
 }
 
-/** Every channel times its recalibration weight. */
-function multiply(builder: GraphBuilder, { layer, adjust }: ICConvolutionNodes, image: string): string {
+/** The same of a fully connected layer: z [N, K] of rows [N, C], whose window sum is that of the row. */
+export function addICDense(builder: GraphBuilder, layer: DenseLayer, row: string, z: string, output: string): void {
+  const axis = builder.constant('axes.1', [1], BigInt64Array.of(1n));
+  const sums = addNode(builder, layer, 'ReduceSum', [row, axis], { keepdims: integer(1) });
+  const threshold = addNode(builder, layer, 'Mul', [sums, `${layer.name}.adjust`]);
+  addSecondTerm(builder, layer, { z, threshold, offset: layer.offset ? `${layer.name}.offset` : undefined, output });
+}
+
+/** z + relu(z - threshold + offset) */
+function addSecondTerm(
+  builder: GraphBuilder,
+  layer: UnitLayer,
+  term: { z: string; threshold: string; offset: string | undefined; output: string },
+): void {
+  const { z, threshold, offset, output } = term;
+  const above = addNode(builder, layer, 'Sub', [z, threshold]);
+  const excess = offset === undefined ? above : addNode(builder, layer, 'Add', [above, offset]);
+  builder.node({ type: 'Add', inputs: [z, addNode(builder, layer, 'Relu', [excess])] }, output, layer.name);
+}
+
+/** A node of a layer, besides the one that makes its output. */
+function addNode(
+  builder: GraphBuilder,
+  { name }: UnitLayer,
+  type: string,
+  inputs: readonly string[],
+  attributes = {},
+): string {
+  return builder.node({ type, inputs, attributes }, builder.claim(`${name}/${type}`));
+}
+
+/** A parameter of one number a channel, [C, 1, 1]. */
+function spreadOut(builder: GraphBuilder, layer: ConvolutionLayer, parameter: string): string {
   const axes = builder.constant('axes.1-2', [2], BigInt64Array.of(1n, 2n));
-  const weights = builder.node({ type: 'Unsqueeze', inputs: [adjust, axes] }, builder.claim(`${layer.name}/Unsqueeze`));
-  return builder.node({ type: 'Mul', inputs: [image, weights] }, builder.claim(`${layer.name}/Mul`));
+  return addNode(builder, layer, 'Unsqueeze', [`${layer.name}.${parameter}`, axes]);
 }
 
 /** [N, C, H, W] -> [N, groups, H, W] */
 function channelSums(builder: GraphBuilder, { layer, inputSize }: ICConvolutionNodes, image: string): string {
-  const { name, groups } = layer;
+  const { groups } = layer;
   const { channels, height, width } = inputSize;
   if (channels === groups) return image;
   const sum = (inputs: readonly string[], keepdims: number): string =>
-    builder.node(
-      { type: 'ReduceSum', inputs, attributes: { keepdims: integer(keepdims) } },
-      builder.claim(`${name}/ReduceSum`),
-    );
+    addNode(builder, layer, 'ReduceSum', inputs, { keepdims: integer(keepdims) });
   if (groups === 1) return sum([image, builder.constant('axes.1', [1], BigInt64Array.of(1n))], 1);
   // A size of 0 stands for that of the input, the batch.
   const shape = [0, groups, channels / groups, height, width];
   const shapeName = builder.constant(`shape.${shape.join('x')}`, [5], BigInt64Array.from(shape, BigInt));
-  const split = builder.node({ type: 'Reshape', inputs: [image, shapeName] }, builder.claim(`${name}/Reshape`));
+  const split = addNode(builder, layer, 'Reshape', [image, shapeName]);
   return sum([split, builder.constant('axes.2', [1], BigInt64Array.of(2n))], 0);
 }
 

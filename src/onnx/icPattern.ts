@@ -1,38 +1,41 @@
-import type { ConvolutionLayer } from '../graph/network.js';
+import { type ConvolutionLayer, type DenseLayer, isICUnit, type UnitLayer } from '../graph/network.js';
 import type { Shape } from '../graph/shapes.js';
 import { sidesOf } from '../ops/windows.js';
 import { integerAttribute, integersAttribute } from './attributes.js';
 import { addLayer, type ImportState, layerName, setActivation } from './importState.js';
 import type { Node } from './node.js';
 import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
-import { imageView } from './views.js';
+import { imageView, rowView } from './views.js';
 
 /** What a recognised IC unit is made of. */
 interface Unit {
-  /** The plain convolution's node, and the layer that it has become. */
+  /** The plain convolution's or dense layer's node, and the layer that it has become. */
   readonly node: Node;
-  readonly layer: ConvolutionLayer;
+  readonly layer: UnitLayer;
   readonly adjust: 'output' | 'input';
   readonly weights: Float32Array;
+  readonly offset?: Float32Array | undefined;
 }
 
 /**
- * Makes an IC convolution of an Add that ends one: z + relu(z - a S), written out as `encodeOnnx` does it, and as PyTorch's
- * exporter does with the module in docs/pytorch.md. Returns whether it was one.
+ * Makes an IC unit of an Add that ends one: z + relu(z - a S + o), written out as `encodeOnnx` does it, and as PyTorch's
+ * exporter does with the modules in docs/pytorch.md. Returns whether it was one.
  */
 export function importICUnit(state: ImportState, node: Node): boolean {
   const unit = findUnit(state, node);
   if (!unit) return false;
-  const { layer, adjust, weights } = unit;
+  const { layer, adjust, weights, offset } = unit;
   const inputs = layer.bias ? ['weight', 'bias'] : ['weight'];
   const values = inputs.map((input) => [input, state.parameters.get(`${layer.name}.${input}`)!] as const);
-  // The Sub and the Add read the plain convolution; where nothing else does, it goes.
+  // The Sub and the Add read the plain layer; where nothing else does, it goes.
   const goes = state.uses.get(unit.node.proto.output[0]!) === 2;
   if (goes) removeLayer(state, layer.name);
   const name = goes ? layer.name : layerName(state, node);
   for (const [input, value] of values) state.parameters.set(`${name}.${input}`, value);
   state.parameters.set(`${name}.adjust`, weights);
-  setActivation(state, node, name, imageView(addLayer(state, node, { ...layer, name, adjust })));
+  if (offset) state.parameters.set(`${name}.offset`, offset);
+  const shape = addLayer(state, node, { ...layer, name, adjust, ...(offset && { offset: true }) } as UnitLayer);
+  setActivation(state, node, name, layer.kind === 'dense' ? rowView(shape) : imageView(shape));
   return true;
 }
 
@@ -43,43 +46,65 @@ function removeLayer(state: ImportState, name: string): void {
 }
 
 function findUnit(state: ImportState, { proto: { input } }: Node): Unit | undefined {
-  for (const [convolved, rectified] of [input, input.toReversed()] as [string, string][]) {
-    const excess = producerOf(state, producerOf(state, rectified, 'Relu')?.proto.input[0], 'Sub');
-    const node = producerOf(state, convolved, 'Conv');
-    const value = state.values.get(convolved);
-    if (!excess || !node || value?.kind !== 'activation' || excess.proto.input[0] !== convolved) continue;
+  for (const [z, rectified] of [input, input.toReversed()] as [string, string][]) {
+    const excess = producerOf(state, rectified, 'Relu')?.proto.input[0];
+    const node = producerOf(state, z, 'Conv') ?? producerOf(state, z, 'Gemm');
+    const value = state.values.get(z);
+    if (excess === undefined || !node || value?.kind !== 'activation') continue;
     const layer = state.layers.findLast(({ name }) => name === value.layer);
-    if (layer?.kind === 'convolution' && layer.adjust === 'none') {
-      return unitOf(state, node, layer, excess.proto.input[1]);
-    }
+    if ((layer?.kind !== 'convolution' && layer?.kind !== 'dense') || isICUnit(layer)) continue;
+    const shifted = byChannel(state, excess, 'Add', layer);
+    const above = producerOf(state, shifted?.image ?? excess, 'Sub');
+    if (above?.proto.input[0] !== z) continue;
+    const [, threshold] = above.proto.input;
+    const terms =
+      layer.kind === 'dense' ? rowTerms(state, node, layer, threshold) : windowTerms(state, node, layer, threshold);
+    return terms && { node, layer, ...terms, offset: shifted?.values };
   }
   return undefined;
 }
 
 /** @param threshold the tensor that is taken from the convolution: a S, or the S of a x */
-function unitOf(state: ImportState, node: Node, layer: ConvolutionLayer, threshold?: string): Unit | undefined {
+function windowTerms(state: ImportState, node: Node, layer: ConvolutionLayer, threshold?: string) {
   const [input] = node.proto.input;
   const shape = state.shapes.get(layer.inputs[0]!)!;
-  const scaled = recalibrated(state, threshold, layer.outChannels);
+  const scaled = byChannel(state, threshold, 'Mul', layer);
   if (scaled && windowSumsOf(state, scaled.image, layer, shape) === input) {
-    return { node, layer, adjust: 'output', weights: scaled.weights };
+    return { adjust: 'output', weights: scaled.values } as const;
   }
-  const source = recalibrated(state, windowSumsOf(state, threshold, layer, shape), shape[3]);
-  return source?.image === input ? { node, layer, adjust: 'input', weights: source!.weights } : undefined;
+  const source = byChannel(state, windowSumsOf(state, threshold, layer, shape), 'Mul', layer, shape[3]);
+  return source?.image === input ? ({ adjust: 'input', weights: source!.values } as const) : undefined;
 }
 
-/** The factors of a Mul of an image by one number a channel. */
-function recalibrated(state: ImportState, tensor: string | undefined, channels: number) {
-  const inputs = producerOf(state, tensor, 'Mul')?.proto.input ?? [];
+/** @param threshold the tensor that is taken from the dense layer: a S, S the sum of each row */
+function rowTerms(state: ImportState, node: Node, layer: DenseLayer, threshold?: string) {
+  const scaled = byChannel(state, threshold, 'Mul', layer);
+  const sum = producerOf(state, scaled?.image, 'ReduceSum');
+  const [row] = node.proto.input;
+  const isOfRow = sum?.proto.input[0] === row && integerAttribute(sum!, 'keepdims', 1) !== 0;
+  const axis = isOfRow && axisOf(state, sum!);
+  return axis === 1 || axis === -1 ? ({ adjust: 'output', weights: scaled!.values } as const) : undefined;
+}
+
+/** What a Mul or an Add has beside an image, or rows, where that is one number a channel of a layer's output. */
+function byChannel(
+  state: ImportState,
+  tensor: string | undefined,
+  type: 'Mul' | 'Add',
+  layer: UnitLayer,
+  channels = layer.kind === 'dense' ? layer.outFeatures : layer.outChannels,
+) {
+  const axis = layer.kind === 'dense' ? 1 : 3;
+  const inputs = producerOf(state, tensor, type)?.proto.input ?? [];
   if (inputs.length !== 2) return undefined;
-  for (const [image, factor] of [inputs, inputs.toReversed()] as [string, string][]) {
-    const value = state.values.get(factor);
+  for (const [image, constant] of [inputs, inputs.toReversed()] as [string, string][]) {
+    const value = state.values.get(constant);
     if (value?.kind !== 'constant') continue;
-    const place = placeOfTensor(state.file, factor);
+    const place = placeOfTensor(state.file, constant);
     const shape = tensorShape(value.tensor, place);
     const isByChannel =
-      shape.length >= 3 && shape.every((size, axis) => size === (axis === shape.length - 3 ? channels : 1));
-    if (isByChannel) return { image, weights: floatsOf(value.tensor, place) };
+      shape.length >= axis && shape.every((size, index) => size === (index === shape.length - axis ? channels : 1));
+    if (isByChannel) return { image, values: floatsOf(value.tensor, place) };
   }
   return undefined;
 }

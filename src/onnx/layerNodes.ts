@@ -1,8 +1,16 @@
 import { ShapeError } from '../errors.js';
-import type { BatchNormLayer, ConvolutionLayer, DenseLayer, Layer, PoolLayer, ReluLayer } from '../graph/network.js';
+import {
+  type BatchNormLayer,
+  type ConvolutionLayer,
+  type DenseLayer,
+  isICUnit,
+  type Layer,
+  type PoolLayer,
+  type ReluLayer,
+} from '../graph/network.js';
 import { sidesOf } from '../ops/windows.js';
 import { float, integer, integers } from './graphBuilder.js';
-import { addICUnit, windowAttributes } from './icConvolutionNodes.js';
+import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
 import { addLoadedLayer } from './loadedLayerNodes.js';
 import { alike, asImage, asRow, type LayerContext, type Tensor } from './nodeTensors.js';
 
@@ -45,7 +53,7 @@ function addConvolution({ builder, layer, inputs, output, shape }: LayerContext<
   if (isIC) {
     const [, height, width, channels] = inputs[0]!.shape;
     const inputSize = { channels, height, width };
-    addICUnit(builder, { layer, input, inputSize, convolved, adjust: `${name}.adjust`, output });
+    addICConvolution(builder, { layer, input, inputSize, convolved, output });
   }
   return { name: output, shape, flat: false };
 }
@@ -119,6 +127,9 @@ function addDense({ builder, layer, inputs, output, shape }: LayerContext<DenseL
   const { name, bias } = layer;
   const row = asRow(builder, inputs[0]!, name);
   const operands = [row, `${name}.weight`, ...(bias ? [`${name}.bias`] : [])];
-  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, output, layer.name);
+  const isIC = isICUnit(layer);
+  const z = isIC ? builder.claim(`${name}/Gemm`) : output;
+  builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, z, isIC ? z : name);
+  if (isIC) addICDense(builder, layer, row, z, output);
   return { name: output, shape, flat: true };
 }

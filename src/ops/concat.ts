@@ -92,7 +92,8 @@ interface Place {
   readonly offset: number;
 }
 
-function copyStep(
+/** Copies, or adds, `count` channels from one place to the other. */
+export function copyStep(
   pixels: number,
   count: number,
   input: Place,

@@ -1,5 +1,5 @@
 import { planConvolution } from './convolution/forward.js';
-import type { ConvolutionShape } from './convolution/shape.js';
+import type { ConvolutionShape, UnitOptions } from './convolution/shape.js';
 import { checkShape } from './fields.js';
 import type { OperationPlan } from './plan.js';
 import type { Precision, PrecisionOptions } from './precision.js';
@@ -16,25 +16,25 @@ export interface DenseShape {
 }
 
 /** What a fully connected layer does besides multiplying. */
-export interface DenseOptions extends PrecisionOptions {
+export interface DenseOptions extends UnitOptions, PrecisionOptions {
   /** Adds the operand `bias`. */
   readonly bias: boolean;
+  /** Of an IC unit: also stores the sum of each row [N], which the backward pass reads. */
+  readonly storeSums?: boolean;
   /** As what the output lies in memory; `precision` where left out. */
   readonly outputPrecision?: Precision;
 }
 
 /**
  * output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`; status in
- * float16.
+ * float16. With `adjust` a fully connected IC unit: z + relu(z - adjust S + offset) of that, S the sum of an input's row; adjust, also
+ * with `offset`, and windowSums [N] are as of `planConvolution`.
+ *
+ * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit.
  */
-export function planDense(
-  shape: DenseShape,
-  { bias, precision, outputPrecision }: DenseOptions,
-  traits: DeviceTraits,
-): OperationPlan {
-  const operation = 'dense';
-  const stored = { ...(precision && { precision }), ...(outputPrecision && { outputPrecision }) };
-  return { ...planConvolution(denseAsConvolution(operation, shape), { bias, ...stored }, traits), operation };
+export function planDense(shape: DenseShape, options: DenseOptions, traits: DeviceTraits): OperationPlan {
+  const operation = (options.adjust ?? 'none') === 'none' ? 'dense' : 'icDense';
+  return { ...planConvolution(denseAsConvolution(operation, shape), options, traits), operation };
 }
 
 /** The same as a convolution. */

@@ -1,14 +1,17 @@
 import { planConvolutionFilterGradient } from './convolution/filterGradient.js';
-import { planConvolutionInputGradient } from './convolution/inputGradient.js';
+import { type InputGradientOptions, planConvolutionInputGradient } from './convolution/inputGradient.js';
 import { type DenseShape, denseAsConvolution } from './dense.js';
 import type { OperationPlan } from './plan.js';
 import type { PrecisionOptions } from './precision.js';
 import type { DeviceTraits } from './traits.js';
 
-/** Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter. */
+/**
+ * Operands: gradient [N, out], filter [in, out], output [N, in] (or added to with `accumulate`), scratch turnedFilter; of an IC unit,
+ * with `windowSums`, also the windowSums [N] that `planIcUnitGradient` leaves as inputSums.
+ */
 export function planDenseInputGradient(
   shape: DenseShape,
-  options: { readonly accumulate?: boolean } & PrecisionOptions,
+  options: Omit<InputGradientOptions, 'family'>,
   traits: DeviceTraits,
 ): OperationPlan {
   const operation = 'denseInputGradient';

@@ -24,12 +24,12 @@ export interface GroupDefaults {
 }
 
 /**
- * The usual groups: recalibration weights learn at `adjustFactor` of the rate, and neither they nor norm scales and biases
+ * The usual groups: recalibration weights learn at `adjustFactor` of the rate, and neither they nor offsets, norm scales and biases
  * decay. At the full rate `adjust` swings, since the window sum it multiplies is the sum of hundreds of values, and the IC
  * network ends worse than the plain one.
  */
 export function defaultGroups(adjustFactor = 0.01): ParameterGroup[] {
-  const undecayed = new Set(['scale', 'shift', 'bias', 'denseBias', 'slope']);
+  const undecayed = new Set(['scale', 'shift', 'bias', 'denseBias', 'offset', 'slope']);
   return [
     { parameters: ({ role }) => role === 'adjust', learningRateFactor: adjustFactor, weightDecay: 0 },
     { parameters: ({ role }) => undecayed.has(role), weightDecay: 0 },

@@ -11,6 +11,7 @@ const settings: TrainingSettings = {
   width: 16,
   stemStride: 2,
   adjust: 'output',
+  offset: false,
   batch: 48,
   steps: 400,
   optimiser: 'adamW',

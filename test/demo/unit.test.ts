@@ -3,8 +3,13 @@ import { resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { drawnDigits } from '../../src/demo/data/digits.js';
 import { compileUnit } from '../../src/demo/worker/unit.js';
+import { isICUnit } from '../../src/graph/network.js';
+import { createState, writeState } from '../../src/graph/state.js';
 import { decodeCheckpoint, restoreState } from '../../src/train/checkpoint.js';
+import { randomState } from '../graph/networks.js';
+import { smallNetworks } from '../networks/smallNetworks.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
+import { randomArray } from '../support/random.js';
 
 afterAll(closeTestDevice);
 
@@ -14,7 +19,7 @@ it('takes the first IC convolution apart: y = z + relu(z - a S)', async () => {
   const state = restoreState(device, decodeCheckpoint(new Uint8Array(await readFile(file)), 'digits'));
   const unit = await compileUnit(state);
   try {
-    expect(unit.layer.stride).toEqual([1, 1]);
+    expect(unit.layer).toMatchObject({ stride: [1, 1] });
     const { images } = drawnDigits('digits', 4, 1);
     const [z0, z1] = [0.13, 0.31];
     const values = Float32Array.from(images.subarray(3 * 784, 4 * 784), (value) => (value / 255 - z0) / z1);
@@ -49,6 +54,34 @@ it('takes the first IC convolution apart: y = z + relu(z - a S)', async () => {
     expect(fires / y.length).toBeLessThan(0.9);
   } finally {
     unit.dispose();
+    state.dispose();
+  }
+});
+
+it('takes units with offsets apart, of every form and fully connected: y = z + relu(z - a S + o)', async () => {
+  const { device } = await testDevice();
+  const network = smallNetworks.find(({ name }) => name.startsWith('offsets'))!;
+  const { height, width, channels } = network.input;
+  const state = createState(device, network);
+  writeState(state, randomState(network, 5));
+  try {
+    for (const { name } of network.layers.filter(isICUnit)) {
+      const unit = await compileUnit(state, name);
+      const input = await unit.ahead(randomArray(height * width * channels, 6));
+      const [z, sums, y] = await Promise.all([unit.z(input), unit.sums(input), unit.y(input)]);
+      unit.dispose();
+      const { outShape, adjust, offset, groups } = unit;
+      const filters = outShape[3];
+      expect(z).toHaveLength(outShape[1] * outShape[2] * filters);
+      y.forEach((value, index) => {
+        const filter = index % filters;
+        const sum = sums[Math.floor(index / filters) * groups + Math.floor((filter * groups) / filters)]!;
+        const second = Math.max(0, z[index]! - adjust[filter]! * sum + offset[filter]!);
+        expect(Math.abs(value - z[index]! - second), name).toBeLessThan(1e-5 * (1 + Math.abs(value)));
+      });
+      expect(offset.some((value) => value !== 0)).toBe(name !== 'narrow');
+    }
+  } finally {
     state.dispose();
   }
 });

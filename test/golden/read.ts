@@ -65,7 +65,7 @@ export function goldenBatch(
  * | `*.running_mean` | 0.1 u |
  * | `*.running_var` | 1 + 0.5 u; behind an IC convolution (bn1 behind conv1, ...) 6 (1 + 0.5 u) |
  * | one-dimensional `*.weight` | 1 + 0.5 u |
- * | `*.bias` | 0.1 u |
+ * | `*.bias`, `*.offset` | 0.1 u |
  * | other `*.weight` | u * sqrt(3 / (elements of one output channel)) |
  *
  * @param names every entry of the network's state; num_batches_tracked counts but takes no value
@@ -98,6 +98,7 @@ function fillOf(
     }
     case 'running_mean':
     case 'bias':
+    case 'offset':
       return (u) => 0.1 * u;
     case 'running_var': {
       const isBehindIC = names.includes(`${layer.replace(/bn(\d+)$/, 'conv$1')}.adjust`);

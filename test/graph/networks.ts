@@ -19,6 +19,7 @@ export const everyRole: Network = {
       kernel: [1, 3],
       padding: [0, 1],
       adjust: 'output',
+      offset: true,
     }),
     convolution({ name: 'input-form', inputs: ['output'], outChannels: 5, adjust: 'input' }),
     pool({ name: 'pool', inputs: ['input-form'] }),

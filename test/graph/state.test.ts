@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bufferUsage } from '../../src/device/buffers.js';
 import { ShapeError } from '../../src/errors.js';
-import { createState, readState, readTensors, writeState } from '../../src/graph/state.js';
+import { parameter } from '../../src/graph/names.js';
+import { createState, readState, readTensors, stateRanges, writeState } from '../../src/graph/state.js';
 import { layoutState } from '../../src/graph/stateLayout.js';
 import { parameterBlock } from '../../src/ops/parameterBlock.js';
 import { expectError } from '../models/errors.js';
@@ -31,9 +32,21 @@ describe('layoutState', () => {
     expect(total).toBeGreaterThanOrEqual(end);
   });
 
+  it('has the offsets of a unit in the block behind its weights, which bind as one', () => {
+    const place = (name: string) => layout.trained.find((entry) => entry.name === name)!.offset;
+    expect(place('output.offset')).toBe(place('output.adjust') + parameterBlock);
+    const state = createState(device, everyRole);
+    const range = stateRanges(state).get(parameter('output.adjust'));
+    expect(range).toMatchObject({ offset: 4 * place('output.adjust'), size: 4 * (parameterBlock + 4) });
+    expect(stateRanges(state).get(parameter('input-form.adjust'))).toMatchObject({ size: 4 * 4 });
+    state.dispose();
+  });
+
   it('keeps what is trained, what is measured and what is counted apart', () => {
     const roles = new Set(layout.trained.map(({ role }) => role));
-    expect(roles).toEqual(new Set(['filter', 'bias', 'adjust', 'scale', 'shift', 'denseWeight', 'denseBias']));
+    expect(roles).toEqual(
+      new Set(['filter', 'bias', 'adjust', 'offset', 'scale', 'shift', 'denseWeight', 'denseBias']),
+    );
     expect(layout.statistics.map(({ role }) => role)).toEqual(['runningMean', 'runningVariance']);
     expect(layout.counters).toEqual(['norm.num_batches_tracked']);
   });

@@ -1,48 +1,69 @@
 import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
-import type { Network } from '../../src/graph/network.js';
+import type { BatchNormLayer, Network } from '../../src/graph/network.js';
 import { networkParameters } from '../../src/graph/parameters.js';
 import { inferShapes } from '../../src/graph/shapes.js';
 import { type DenseNetDepth, denseNet } from '../../src/models/denseNet.js';
+import { mnasNet } from '../../src/models/mnasNet.js';
 import { mobileNetV2 } from '../../src/models/mobileNet.js';
+import { mobileNetV3 } from '../../src/models/mobileNetV3.js';
 import { networkByName } from '../../src/models/networkByName.js';
+import { regNet } from '../../src/models/regNet.js';
 import { imageNetResNet } from '../../src/models/resnet.js';
+import { shuffleNetV2 } from '../../src/models/shuffleNetV2.js';
 import { summarise } from '../../src/models/summary.js';
 import { type VggDepth, vgg } from '../../src/models/vgg.js';
 import { torchvisionStates } from '../golden/families.js';
 import { expectError } from './errors.js';
 
-/** Parameters as torchvision publishes them, and multiply-adds of a 224x224 image in units of 10^9. */
+/** Parameters as torchvision (SE-ResNet-50: timm) publishes them, and multiply-adds of a 224x224 image in units of 10^9. */
 const published: readonly (readonly [name: string, parameters: number, multiplyAdds: number])[] = [
-  ['vgg11', 132_863_336, 7.61],
-  ['vgg13', 133_047_848, 11.31],
+  ['vgg11', 132_863_336, 7.609],
+  ['vgg13', 133_047_848, 11.308],
   ['vgg16', 138_357_544, 15.47],
-  ['vgg19', 143_667_240, 19.63],
-  ['vgg11-bn', 132_868_840, 7.61],
-  ['vgg13-bn', 133_053_736, 11.31],
+  ['vgg19', 143_667_240, 19.632],
+  ['vgg11-bn', 132_868_840, 7.609],
+  ['vgg13-bn', 133_053_736, 11.308],
   ['vgg16-bn', 138_365_992, 15.47],
-  ['vgg19-bn', 143_678_248, 19.63],
+  ['vgg19-bn', 143_678_248, 19.632],
   ['resnext50-32x4d', 25_028_904, 4.23],
-  ['resnext101-32x8d', 88_791_336, 16.41],
+  ['resnext101-32x8d', 88_791_336, 16.414],
   ['resnext101-64x4d', 83_455_272, 15.46],
-  ['wide-resnet50-2', 68_883_240, 11.4],
-  ['wide-resnet101-2', 126_886_696, 22.75],
-  ['mobilenet-v2', 3_504_872, 0.3],
-  ['densenet121', 7_978_856, 2.83],
-  ['densenet161', 28_681_000, 7.73],
+  ['wide-resnet50-2', 68_883_240, 11.398],
+  ['wide-resnet101-2', 126_886_696, 22.753],
+  ['seresnet50', 28_088_024, 4.092],
+  ['mobilenet-v2', 3_504_872, 0.301],
+  ['mobilenet-v3-small', 2_542_856, 0.057],
+  ['mobilenet-v3-large', 5_483_032, 0.217],
+  ['mnasnet0-5', 2_218_512, 0.104],
+  ['mnasnet0-75', 3_170_208, 0.215],
+  ['mnasnet1-0', 4_383_312, 0.314],
+  ['mnasnet1-3', 6_282_256, 0.526],
+  ['shufflenet-v2-x0-5', 1_366_792, 0.04],
+  ['shufflenet-v2-x1-0', 2_278_604, 0.145],
+  ['shufflenet-v2-x1-5', 3_503_624, 0.296],
+  ['shufflenet-v2-x2-0', 7_393_996, 0.583],
+  ['regnet-x-400mf', 5_495_976, 0.414],
+  ['regnet-y-400mf', 4_344_144, 0.402],
+  ['efficientnet-b0', 5_288_548, 0.386],
+  ['densenet121', 7_978_856, 2.834],
+  ['densenet161', 28_681_000, 7.728],
   ['densenet169', 14_149_480, 3.36],
-  ['densenet201', 20_013_928, 4.29],
+  ['densenet201', 20_013_928, 4.291],
 ];
 
 const convolutions = ({ layers }: Network, ic: boolean): string[] =>
   layers.flatMap((layer) => (layer.kind === 'convolution' && (layer.adjust !== 'none') === ic ? [layer.name] : []));
+
+/** Whether a convolution is of a squeeze-and-excitation. */
+const isOfExcitation = (name: string): boolean => /\.fc[12]$/.test(name);
 
 describe.each(published)('%s', (name, parameters, multiplyAdds) => {
   it('has the published numbers of parameters and multiply-adds', () => {
     const counted = summarise(networkByName(name));
     expect(counted.name).toBe(name);
     expect(counted.parameters).toBe(parameters);
-    expect(Math.round(counted.multiplyAdds / 1e7) / 100).toBe(multiplyAdds);
+    expect(Math.round(counted.multiplyAdds / 1e6) / 1000).toBe(multiplyAdds);
   });
 
   it('is the same network in IC form but for the recalibration, at few parameters more', () => {
@@ -63,8 +84,11 @@ describe.each(published)('%s', (name, parameters, multiplyAdds) => {
     const network = networkByName(`ic-${name}`, { classes: 12, input, adjust: 'input', icConvolutions: 'all' });
     expect(network.input).toEqual(input);
     expect(inferShapes(network, 2).get(network.layers.at(-1)!.name)).toEqual([2, 1, 1, 12]);
-    expect(convolutions(network, false)).toEqual([]);
-    for (const layer of network.layers) if (layer.kind === 'convolution') expect(layer.adjust).toBe('input');
+    expect(convolutions(network, false).filter((layer) => !isOfExcitation(layer))).toEqual([]);
+    for (const layer of network.layers) {
+      if (layer.kind !== 'convolution') continue;
+      expect(layer.adjust).toBe(isOfExcitation(layer.name) ? 'none' : 'input');
+    }
   });
 
   it.each(['width', 'stemStride'] as const)('has no %s', (parameter) => {
@@ -78,18 +102,95 @@ it.each(Object.keys(torchvisionStates))('%s has every entry of torchvision’s s
   expect(networkParameters(network).map((spec) => [spec.name, spec.shape])).toEqual(torchvisionStates[name]);
 });
 
-describe('the convolutions that are plain in an IC network', () => {
+describe('the convolutions that are plain in an IC network, but for those of squeeze-and-excitation', () => {
   it.each([
     ['vgg16-bn', ['features.0']],
     ['mobilenet-v2', ['features.0.0', 'features.18.0']],
-    [
-      'densenet121',
-      ['features.conv0', 1, 2, 3].map((at) => (at === 'features.conv0' ? at : `features.transition${at}.conv`)),
-    ],
+    ['mobilenet-v3-small', ['features.0.0', 'features.12.0']],
+    ['mobilenet-v3-large', ['features.0.0', 'features.16.0']],
+    ['efficientnet-b0', ['features.0.0', 'features.8.0']],
+    ['mnasnet1-0', ['layers.0', 'layers.3', 'layers.6', 'layers.14']],
+    ['shufflenet-v2-x1-0', ['conv1.0', 'conv5.0']],
+    ['regnet-x-400mf', ['stem.0', ...[1, 2, 3, 4].map((at) => `trunk_output.block${at}.block${at}-0.proj.0`)]],
+    ['regnet-y-400mf', ['stem.0', ...[1, 2, 3, 4].map((at) => `trunk_output.block${at}.block${at}-0.proj.0`)]],
+    ['densenet121', ['features.conv0', ...[1, 2, 3].map((at) => `features.transition${at}.conv`)]],
     ['resnext50-32x4d', ['conv1', ...[1, 2, 3, 4].map((stage) => `layer${stage}.0.downsample.0`)]],
+    ['seresnet50', ['conv1', ...[1, 2, 3, 4].map((stage) => `layer${stage}.0.downsample.0`)]],
     ['wide-resnet50-2', ['conv1', ...[1, 2, 3, 4].map((stage) => `layer${stage}.0.downsample.0`)]],
   ])('%s', (name, expected) => {
-    expect(convolutions(networkByName(`ic-${name}`), false).sort()).toEqual([...expected].sort());
+    const plain = convolutions(networkByName(`ic-${name}`), false).filter((layer) => !isOfExcitation(layer));
+    expect(plain.sort()).toEqual([...expected].sort());
+  });
+
+  it('there are two in each block of such networks', () => {
+    const count = (name: string): number =>
+      convolutions(networkByName(`ic-${name}`), false).filter(isOfExcitation).length;
+    const names = ['seresnet50', 'mobilenet-v3-small', 'mobilenet-v3-large', 'efficientnet-b0', 'regnet-y-400mf'];
+    expect(names.map(count)).toEqual([2 * 16, 2 * 9, 2 * 8, 2 * 16, 2 * 16]);
+  });
+});
+
+type MapSize = readonly [height: number, width: number, channels: number];
+
+/** As torchvision's have them: the last map of images of 224x224, 97x65 and 40x50. */
+const lastMaps: readonly (readonly [name: string, layer: string, MapSize, MapSize, MapSize])[] = [
+  ['seresnet50', 'layer4.2.relu3', [7, 7, 2048], [4, 3, 2048], [2, 2, 2048]],
+  ['mobilenet-v3-small', 'features.12.2', [7, 7, 576], [4, 3, 576], [2, 2, 576]],
+  ['mobilenet-v3-large', 'features.16.2', [7, 7, 960], [4, 3, 960], [2, 2, 960]],
+  ['efficientnet-b0', 'features.8.2', [7, 7, 1280], [4, 3, 1280], [2, 2, 1280]],
+  ['mnasnet1-0', 'layers.16', [7, 7, 1280], [4, 3, 1280], [2, 2, 1280]],
+  ['shufflenet-v2-x2-0', 'conv5.2', [7, 7, 2048], [4, 3, 2048], [2, 2, 2048]],
+  ['regnet-x-400mf', 'trunk_output.block4.block4-11.activation', [7, 7, 400], [4, 3, 400], [2, 2, 400]],
+  ['regnet-y-400mf', 'trunk_output.block4.block4-5.activation', [7, 7, 440], [4, 3, 440], [2, 2, 440]],
+];
+
+it.each(lastMaps)('%s halves images as torchvision’s does', (name, layer, large, odd, small) => {
+  const mapOf = (height: number, width: number) =>
+    inferShapes(networkByName(name, { input: { height, width, channels: 3 } }), 3).get(layer);
+  expect(mapOf(224, 224)).toEqual([3, ...large]);
+  expect(mapOf(97, 65)).toEqual([3, ...odd]);
+  expect(mapOf(40, 50)).toEqual([3, ...small]);
+});
+
+describe('what the new families refuse', () => {
+  const wrong = <T>(value: unknown): T => value as T;
+  it.each([
+    ['mobileNetV3', 'size', 'medium', () => mobileNetV3({ size: wrong('medium'), ic: false })],
+    ['regNet', 'variant', 'z-400mf', () => regNet({ variant: wrong('z-400mf'), ic: false })],
+    ['shuffleNetV2', 'width', '3', () => shuffleNetV2({ width: wrong(3), ic: false })],
+    ['mnasNet', 'widthMultiplier', '0', () => mnasNet({ widthMultiplier: 0, ic: false })],
+    ['mnasNet', 'widthMultiplier', 'NaN', () => mnasNet({ widthMultiplier: Number.NaN, ic: false })],
+  ])('%s: %s %s', (operation, parameter, got, make) => {
+    expectError(make, ShapeError, { operation, parameter, got });
+  });
+});
+
+describe('what batch norms of torchvision add and remember', () => {
+  it.each([
+    ['efficientnet-b0', 1e-5, 0.1],
+    ['mobilenet-v3-large', 1e-3, 0.01],
+    ['mnasnet0-75', 1e-5, 3e-4],
+    ['regnet-y-400mf', 1e-5, 0.1],
+    ['shufflenet-v2-x1-0', 1e-5, 0.1],
+  ])('%s', (name, epsilon, momentum) => {
+    const norms = networkByName(name).layers.filter(({ kind }) => kind === 'batchNorm') as BatchNormLayer[];
+    expect(norms.length).toBeGreaterThan(30);
+    for (const norm of norms) {
+      expect(norm.epsilon).toBe(epsilon);
+      expect(norm.momentum).toBeCloseTo(momentum, 12);
+    }
+  });
+});
+
+describe('shuffleNetV2', () => {
+  it('passes half of the channels by, and shuffles both halves', () => {
+    const block = shuffleNetV2({ ic: false }).layers.filter(({ name }) => name.startsWith('stage2.1.'));
+    expect(block.slice(0, 2)).toMatchObject([
+      { kind: 'slice', start: 0, channels: 58 },
+      { kind: 'slice', start: 58, channels: 58 },
+    ]);
+    expect(block.at(-2)).toMatchObject({ kind: 'concat', inputs: ['stage2.1.kept', 'stage2.1.branch2.7'] });
+    expect(block.at(-1)).toMatchObject({ kind: 'shuffle', groups: 2 });
   });
 });
 

@@ -52,10 +52,10 @@ describe('randomStream', () => {
 
 describe('initialParameters', () => {
   const network = networkOf(
-    convolution({ name: 'a', outChannels: 64, groups: 2, kernel: [3, 5], bias: true, adjust: 'output' }),
+    convolution({ name: 'a', outChannels: 64, groups: 2, kernel: [3, 5], bias: true, adjust: 'output', offset: true }),
     convolution({ name: 'b', inputs: ['a'], outChannels: 96, adjust: 'input' }),
     { kind: 'batchNorm', name: 'c', inputs: ['b'], epsilon: 1e-5, momentum: 0.1 },
-    { kind: 'dense', name: 'd', inputs: ['c'], outFeatures: 50, bias: true },
+    { kind: 'dense', name: 'd', inputs: ['c'], outFeatures: 50, bias: true, adjust: 'output', offset: true },
   );
   const parameters = initialParameters(network, 1);
 
@@ -90,6 +90,9 @@ describe('initialParameters', () => {
 
   it.each([
     ['a.adjust', 1 / (2 * 15)],
+    ['a.offset', 0],
+    ['d.adjust', 1 / (96 * 6 * 6)],
+    ['d.offset', 0],
     ['b.adjust', 1 / (64 * 9)],
     ['c.weight', 1],
     ['c.bias', 0],

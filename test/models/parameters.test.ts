@@ -36,11 +36,12 @@ describe('networkParameters', () => {
   it('describes every parameter of every kind of layer', () => {
     const network = networkOf(
       convolution({ name: 'a', groups: 2, kernel: [3, 5], padding: [1, 2], bias: true, adjust: 'output' }),
-      convolution({ name: 'b', inputs: ['a'], outChannels: 6, adjust: 'input' }),
+      convolution({ name: 'b', inputs: ['a'], outChannels: 6, adjust: 'input', offset: true }),
       { kind: 'batchNorm', name: 'c', inputs: ['b'], epsilon: 1e-5, momentum: 0.1 },
       { kind: 'relu', name: 'd', inputs: ['c'] },
       { kind: 'dense', name: 'e', inputs: ['d'], outFeatures: 5, bias: true },
       { kind: 'dense', name: 'f', inputs: ['e'], outFeatures: 3, bias: false },
+      { kind: 'dense', name: 'g', inputs: ['f'], outFeatures: 2, bias: true, adjust: 'output', offset: true },
     );
     const described = networkParameters(network).map(({ name, layer, role, shape, trainable }) => {
       expect(name.startsWith(`${layer}.`)).toBe(true);
@@ -52,6 +53,7 @@ describe('networkParameters', () => {
       ['a.bias', 'bias', [8], true],
       ['b.weight', 'filter', [6, 8, 3, 3], true],
       ['b.adjust', 'adjust', [8], true],
+      ['b.offset', 'offset', [6], true],
       ['c.weight', 'scale', [6], true],
       ['c.bias', 'shift', [6], true],
       ['c.running_mean', 'runningMean', [6], false],
@@ -60,6 +62,10 @@ describe('networkParameters', () => {
       ['e.weight', 'denseWeight', [5, 6 * 8 * 6], true],
       ['e.bias', 'denseBias', [5], true],
       ['f.weight', 'denseWeight', [3, 5], true],
+      ['g.weight', 'denseWeight', [2, 3], true],
+      ['g.adjust', 'adjust', [2], true],
+      ['g.offset', 'offset', [2], true],
+      ['g.bias', 'denseBias', [2], true],
     ]);
   });
 

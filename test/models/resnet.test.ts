@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError, UnsupportedError } from '../../src/errors.js';
 import type { Adjust, Network } from '../../src/graph/network.js';
 import { inferShapes } from '../../src/graph/shapes.js';
+import { plainForm } from '../../src/models/icForm.js';
 import { networkByName } from '../../src/models/networkByName.js';
 import { cifarResNet, type ImageNetDepth, imageNetResNet } from '../../src/models/resnet.js';
 import { toIC } from '../../src/models/toIC.js';
@@ -159,6 +160,23 @@ describe('toIC', () => {
     expect(convolutionsOf(ic, 'output')).toEqual([]);
   });
 
+  it('leaves dense layers plain unless asked for, and adds offsets where asked for', () => {
+    const plain = cifarResNet({ depth: 8, ic: false });
+    const ic = toIC(plain, { adjust: 'input', offset: true, dense: ({ name }) => name === 'fc' });
+    expect(toIC(plain).layers.at(-1)).toEqual(plain.layers.at(-1));
+    expect(ic.layers.at(-1)).toEqual({ ...plain.layers.at(-1), adjust: 'output', offset: true });
+    expect(convolutionsOf(ic, 'input')).toEqual(convolutionsOf(plain, 'none'));
+    expect(ic.layers.every((layer) => layer.kind !== 'convolution' || layer.offset)).toBe(true);
+    expect(plainForm(ic)).toEqual(plain);
+  });
+
+  it('makes networks with offsets by an option, in the convolutions that are IC', () => {
+    const { layers } = networkByName('ic-resnet8', { offset: true });
+    const offsets = layers.filter((layer) => 'offset' in layer).map(({ name }) => name);
+    expect(offsets).toEqual(convolutionsOf(networkByName('ic-resnet8'), 'output'));
+    expect(networkByName('resnet8', { offset: true })).toEqual(networkByName('resnet8'));
+  });
+
   it('leaves IC convolutions as they are', () => {
     const ic = cifarResNet({ depth: 8, ic: true, adjust: 'input' });
     const all = toIC(ic);
@@ -236,6 +254,9 @@ describe('networkByName', () => {
     ['wide_resnet50_2', 'wide-resnet50-2'],
     ['ICResNeXt50_32x4d', 'ic-resnext50-32x4d'],
     ['VGG16BN', 'vgg16-bn'],
+    ['shufflenet_v2_x0_5', 'shufflenet-v2-x0-5'],
+    ['IC_MobileNetV3_Large', 'ic-mobilenet-v3-large'],
+    ['SEResNet50', 'seresnet50'],
   ])('takes %s for %s', (given, name) => {
     expect(networkByName(given)).toEqual(networkByName(name));
   });
@@ -247,6 +268,10 @@ describe('networkByName', () => {
     ['ic-mobilnet-v2', 'ic-mobilenet-v2'],
     ['densnet-121', 'densenet121'],
     ['wide-resnet50', 'wide-resnet50-2'],
+    ['mobilenet_v3', 'mobilenet-v3-small'],
+    ['ic-shufflenet', 'ic-shufflenet-v2-x0-5'],
+    ['efficientnet', 'efficientnet-b0'],
+    ['regnet_x', 'regnet-x-400mf'],
   ])('for %s suggests %s', (given, name) => {
     expect(() => networkByName(given)).toThrow(new RegExp(`, got ${given} \\(did you mean ${name}\\?\\)$`));
   });

@@ -137,6 +137,8 @@ describe('inferShapes', () => {
     ['a softmax in the middle', 'softmax', 'a.name', 'a', [softmax('a', 'input'), relu('b', 'a')]],
     ['a dense layer without outputs', 'dense', 'fc.outFeatures', '0', [dense(0)]],
     ['a dense layer of half an output', 'dense', 'fc.outFeatures', '2.5', [dense(2.5)]],
+    ['an offset of a plain convolution', 'convolution', 'conv.offset', 'true', [convolution({ offset: true })]],
+    ['an offset of a plain dense layer', 'dense', 'fc.offset', 'true', [{ ...dense(2), offset: true } as Layer]],
   ];
   it.each(wrong)('refuses %s', (_, operation, parameter, got, layers) => {
     expectError(() => inferShapes(networkOf(...layers), 1), ShapeError, { operation, parameter, got });

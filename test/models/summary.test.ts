@@ -25,6 +25,7 @@ describe('summarise', () => {
       { kind: 'relu', name: 'relu', inputs: ['bn'] },
       pool({ inputs: ['relu'] }),
       { kind: 'dense', name: 'fc', inputs: ['pool'], outFeatures: 10, bias: true },
+      { kind: 'dense', name: 'unit', inputs: ['fc'], outFeatures: 4, bias: true, adjust: 'output', offset: true },
     );
     const { name, layers } = summarise(network, 2);
     expect(name).toBe('test');
@@ -39,6 +40,8 @@ describe('summarise', () => {
       ['pool', 'maxPool', [2, 2, 3, 8], 0, 0],
       // 2 x 3 x 8 inputs to each of 10 outputs.
       ['fc', 'dense', [2, 1, 1, 10], 480 + 10, 2 * 480],
+      // The sum of 10 inputs, and one recalibration an output.
+      ['unit', 'dense', [2, 1, 1, 4], 4 * 10 + 12, 2 * (4 * 10 + 10 + 4)],
     ]);
   });
 

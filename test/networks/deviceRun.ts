@@ -2,7 +2,7 @@ import { createBuffer, destroyBuffer, readBuffer, writeBuffer } from '../../src/
 import { type BoundOperations, bindOperations } from '../../src/graph/compile.js';
 import { compileInference } from '../../src/graph/inference.js';
 import { activationOf, inputTensor, keptBy, labelsTensor, lossesTensor, ranksTensor } from '../../src/graph/names.js';
-import type { Network } from '../../src/graph/network.js';
+import { isICUnit, type Network } from '../../src/graph/network.js';
 import { elementCount } from '../../src/graph/parameters.js';
 import { inferShapes } from '../../src/graph/shapes.js';
 import {
@@ -206,15 +206,16 @@ async function readBranches(state: NetworkState, bound: BoundOperations, batch: 
         output.map((value) => Math.min(value, maximum - value)),
       );
     }
-    if (layer.kind !== 'convolution' || layer.adjust === 'none') continue;
-    const { outChannels, groups } = layer;
+    if ((layer.kind !== 'convolution' && layer.kind !== 'dense') || !isICUnit(layer)) continue;
+    const [outChannels, groups] = layer.kind === 'dense' ? [layer.outFeatures, 1] : [layer.outChannels, layer.groups];
     const output = await read(activationOf(layer.name), count);
     const sums = await read(keptBy(layer.name, 'windowSums'), (count / outChannels) * groups);
     const weights = layer.adjust === 'output' ? trained.get(`${layer.name}.adjust`)! : undefined;
+    const offsets = trained.get(`${layer.name}.offset`);
     const excess = output.map((y, i) => {
       const k = i % outChannels;
       const sum = sums[Math.floor(i / outChannels) * groups + Math.floor((k * groups) / outChannels)]!;
-      return y - Math.fround((weights?.[k] ?? 1) * sum);
+      return y - Math.fround(Math.fround((weights?.[k] ?? 1) * sum) - (offsets?.[k] ?? 0));
     });
     branches.set(layer.name, excess);
   }

@@ -25,6 +25,7 @@ import { randomArray } from '../support/random.js';
 import { halfDisturbed, roundingBound } from '../support/rounding.js';
 import { expectClose } from '../support/tolerance.js';
 import { deviceFamilies } from './familyNetworks.js';
+import { tensorNetworks } from './tensorNetworks.js';
 
 /* Networks in float16; what a device without float16 does with each is to refuse it. */
 let device: GPUDevice;
@@ -68,8 +69,9 @@ const batch = 2;
 const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
   [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
 );
+const others = tensorNetworks.map((network, index) => ({ name: network.name, network, seed: 51 + index }));
 
-describe.each(networks)('$name', ({ name, network, seed }) => {
+describe.each([...networks, ...others])('$name', ({ name, network, seed }) => {
   const { height, width, channels } = network.input;
   const images = randomArray(batch * height * width * channels, 10 * seed);
   const shapes = new Map(networkParameters(network).map((spec) => [spec.name, spec.shape]));

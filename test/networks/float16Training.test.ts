@@ -12,6 +12,7 @@ import { randomArray, randomIntegers } from '../support/random.js';
 import { halfDisturbed } from '../support/rounding.js';
 import { readRange, submit } from './deviceRun.js';
 import { deviceFamilies } from './familyNetworks.js';
+import { tensorNetworks } from './tensorNetworks.js';
 
 /* Whole training steps in float16 beside float64; what a device without float16 does with each is to refuse it. */
 let device: GPUDevice;
@@ -35,6 +36,7 @@ const scale = 256;
 const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
   [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
 );
+const others = tensorNetworks.map((network, index) => ({ name: network.name, network, seed: 51 + index }));
 
 /** The length of the difference of two vectors as a share of the second one's. */
 function relativeDistance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -46,7 +48,7 @@ function relativeDistance(actual: ArrayLike<number>, expected: ArrayLike<number>
   return Math.sqrt(difference / length);
 }
 
-describe.each(networks)('$name', ({ name, network, seed }) => {
+describe.each([...networks, ...others])('$name', ({ name, network, seed }) => {
   it('has nearly the gradient of float64', async () => {
     const { height, width, channels } = network.input;
     const images = randomArray(batch * height * width * channels, 10 * seed);

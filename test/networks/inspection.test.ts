@@ -2,19 +2,25 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bufferUsage } from '../../src/device/buffers.js';
 import { compileInference } from '../../src/graph/inference.js';
 import { compileInspection, type LayerActivity } from '../../src/graph/inspection.js';
-import type { Network } from '../../src/graph/network.js';
+import { isICUnit, type Network } from '../../src/graph/network.js';
+import { networkParameters } from '../../src/graph/parameters.js';
 import { createState, writeState } from '../../src/graph/state.js';
 import { cifarResNet } from '../../src/models/resnet.js';
+import type { ChooseForm } from '../../src/ops/forms.js';
+import type { Precision } from '../../src/ops/precision.js';
+import { goldenParameters } from '../golden/load.js';
 import { randomState } from '../graph/networks.js';
 import { networkForward } from '../reference/network.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
-import { disturbance, roundingBound } from '../support/rounding.js';
+import { disturbance, halfDisturbed, roundingBound } from '../support/rounding.js';
 import { smallNetworks } from './smallNetworks.js';
 
 let device: GPUDevice;
+let precisions: readonly Precision[];
 beforeAll(async () => {
   ({ device } = await testDevice());
+  precisions = device.features.has('shader-f16') ? ['float32', 'float16'] : ['float32'];
 });
 afterAll(closeTestDevice);
 
@@ -25,6 +31,13 @@ function stateOf(network: Network, seed: number): Map<string, Float32Array> {
   for (const name of values.keys()) if (name.endsWith('num_batches_tracked')) values.delete(name);
   return values;
 }
+
+function tameStateOf(network: Network): Map<string, Float32Array> {
+  const shapes = new Map(networkParameters(network).map((spec) => [spec.name, spec.shape]));
+  return goldenParameters([...shapes.keys()], (name) => shapes.get(name)!);
+}
+
+const naively: ChooseForm = ({ forms }) => forms.find(({ family }) => family === 'naive')!;
 
 /** What float64 says of one layer: by place whether the term fires for certain, and whether rounding may decide. */
 interface Expected {
@@ -38,13 +51,17 @@ function expectActivity(
   values: ReadonlyMap<string, Float32Array>,
   images: Float32Array,
   seed: number,
+  precision: Precision,
 ) {
   const exact = networkForward(network, values, images, { training: false });
-  const off = disturbance(network, batch, false, seed);
-  const disturbed = networkForward(network, off.parameters(values), images, { training: false });
+  const off =
+    precision === 'float16'
+      ? halfDisturbed(network, values, seed)
+      : disturbance(network, batch, false, seed).parameters(values);
+  const disturbed = networkForward(network, off, images, { training: false });
   const layers = new Map<string, Expected>();
   for (const layer of network.layers) {
-    if (layer.kind !== 'convolution' || layer.adjust === 'none') continue;
+    if (!isICUnit(layer)) continue;
     const excess = exact.steps.get(layer.name)!.excess!;
     const bound = roundingBound(excess, [disturbed.steps.get(layer.name)!.excess!]);
     layers.set(layer.name, {
@@ -83,6 +100,7 @@ function expectShares(
 
 const networks = [
   ...smallNetworks.slice(0, 4),
+  ...smallNetworks.filter(({ name }) => name.startsWith('offsets')),
   cifarResNet({ depth: 8, ic: true, width: 4, input: { height: 9, width: 7, channels: 1 }, icConvolutions: 'all' }),
 ].map((network, index) => ({ name: network.name, network, seed: index + 1 }));
 
@@ -91,13 +109,21 @@ describe.each(networks)('$name', ({ network, seed }) => {
   const images = randomArray(batch * height * width * channels, 10 * seed);
   const values = stateOf(network, seed);
 
-  it('fires where float64 says, by pixel and by filter', async () => {
+  it('fires where float64 says, by pixel and by filter, in every precision', async () => {
+    for (const precision of precisions) await expectInspection(precision);
+  });
+
+  async function expectInspection(precision: Precision): Promise<void> {
     const before = bufferUsage(device);
     const state = createState(device, network);
+    // Those that float16 has room for, and forms that compile in no time, as the float32 ones are many kernels already.
+    const half = precision === 'float16';
+    const values = half ? tameStateOf(network) : stateOf(network, seed);
+    const options = { batch, precision, ...(half && { choose: naively }) };
     writeState(state, values);
-    const inspection = await compileInspection(state, { batch });
+    const inspection = await compileInspection(state, options);
     const result = await inspection.run(images);
-    const { layers } = expectActivity(network, values, images, seed);
+    const { layers } = expectActivity(network, values, images, seed, precision);
     expect(result.images).toBe(batch);
     expect(result.layers.map(({ layer }) => layer)).toEqual([...layers.keys()]);
     let firing = 0;
@@ -116,11 +142,11 @@ describe.each(networks)('$name', ({ network, seed }) => {
     expect(firing).toBeGreaterThan(0.05 * layers.size);
     expect(firing).toBeLessThan(0.95 * layers.size);
 
-    const inference = await compileInference(state, { batch });
+    const inference = await compileInference(state, options);
     expect(result.logits).toEqual(await inference.run(images));
     for (const one of [inference, inspection, state]) one.dispose();
     expect(bufferUsage(device)).toEqual(before);
-  });
+  }
 
   it('counts the images that are there, one by one as together', async () => {
     const state = createState(device, network);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Network } from '../../src/graph/network.js';
+import { isICUnit, type Network, type UnitLayer } from '../../src/graph/network.js';
 import { cifarResNet, imageNetResNet } from '../../src/models/resnet.js';
 import { toIC } from '../../src/models/toIC.js';
 import { decodeOnnx, encodeOnnx } from '../../src/onnx.js';
@@ -16,6 +16,9 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): 
   expect(actual.length).toBe(expected.length);
   return distance(actual, expected) / distance(expected, new Float64Array(expected.length));
 }
+
+/** Makes dense layers alone IC units. */
+const denseAlone = { convolutions: () => false, dense: () => true };
 
 function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -37,7 +40,11 @@ describe.each(exportedNetworks.map((network, index) => ({ name: network.name, ne
     expect(run(decoded.network, decoded.values).logits).toEqual(run(network, values).logits);
     // Branches that lead nowhere do not come back, and pools of one pixel to itself are nothing to ONNX.
     const kinds = (n: Network) =>
-      n.layers.map((layer) => ({ kind: layer.kind, adjust: 'adjust' in layer && layer.adjust }));
+      n.layers.map((layer) => ({
+        kind: layer.kind,
+        adjust: 'adjust' in layer && layer.adjust,
+        offset: 'offset' in layer && layer.offset,
+      }));
     const living = network.layers.filter(({ name }) => !name.startsWith('nowhere'));
     expect(kinds(decoded.network)).toEqual(kinds({ ...network, layers: living }));
   });
@@ -47,6 +54,8 @@ it.each([
   ['ic-resnet18', imageNetResNet({ depth: 18, ic: true, classes: 7 })],
   ['resnet14', cifarResNet({ depth: 14, ic: false })],
   ['ic-resnet8, input form', cifarResNet({ depth: 8, ic: true, adjust: 'input' })],
+  ['ic-resnet8 with offsets', cifarResNet({ depth: 8, ic: true, offset: true })],
+  ['resnet8 with a fully connected unit', toIC(cifarResNet({ depth: 8, ic: false }), { ...denseAlone, offset: true })],
 ] satisfies [string, Network][])('%s comes back with every name', (_, network) => {
   const values = formulaWeights(network);
   const decoded = decodeOnnx(encodeOnnx(network, values));
@@ -63,7 +72,8 @@ describe.each([
   { name: 'plain', adjusts: [] },
   { name: 'ic_resnet', adjusts: Array(6).fill('output') },
   { name: 'ic_grouped', adjusts: ['input', 'input', 'output'] },
-])("PyTorch's $name", ({ name, adjusts }) => {
+  { name: 'ic_offset', adjusts: ['output', 'input', 'output', 'output'], offsets: [true, true, true, false] },
+])("PyTorch's $name", ({ name, adjusts, offsets = adjusts.map(() => false) }) => {
   const file = readFileSync(new URL(`../golden/onnx/${name}.onnx`, import.meta.url));
   const { network, values } = decodeOnnx(file, { name: `${name}.onnx` });
 
@@ -74,11 +84,11 @@ describe.each([
     expect(relativeError(logits, expected)).toBeLessThan(1e-5);
   });
 
-  it('has the IC convolutions that it was made of, and can have them', () => {
-    const found = (n: Network) =>
-      n.layers.flatMap((layer) => (layer.kind === 'convolution' && layer.adjust !== 'none' ? [layer.adjust] : []));
-    expect(found(network)).toEqual(adjusts);
-    const convolutions = network.layers.filter(({ kind }) => kind === 'convolution');
-    expect(found(toIC(network))).toHaveLength(convolutions.length);
+  it('has the IC units that it was made of, and can have them', () => {
+    const found = (n: Network) => n.layers.filter(isICUnit) as UnitLayer[];
+    expect(found(network).map(({ adjust }) => adjust)).toEqual(adjusts);
+    expect(found(network).map(({ offset = false }) => offset)).toEqual(offsets);
+    const units = network.layers.filter(({ kind }) => kind === 'convolution' || kind === 'dense');
+    expect(found(toIC(network, { dense: () => true }))).toHaveLength(units.length);
   });
 });

@@ -26,8 +26,8 @@ describe('random convolutions, forward and backward, agree with float64', () => 
     process.stdout.write(`random convolutions: seed ${firstSeed + part}\n`);
     const hasSubgroups = subgroupsOf(device) !== undefined;
     await fc.assert(
-      fc.asyncProperty(convolutionShapes, async ({ shape, mode, bias, family, seed }) => {
-        const { smooth } = awayFromKink(randomCase(shape, mode, bias, seed));
+      fc.asyncProperty(convolutionShapes, async ({ shape, mode, bias, offset, family, seed }) => {
+        const { smooth } = awayFromKink(randomCase(shape, mode, bias, seed, offset));
         const possible = hasSubgroups ? family : undefined;
         const shares = await expectConvolution(device, smooth, 'random', { family: possible });
         noteShares(`random, ${possible ?? 'automatic'}, ${mode}`, shares);

@@ -31,25 +31,34 @@ export interface ConvolutionCase {
   readonly bias?: Floats | undefined;
   /** Unless the mode is `none`. */
   readonly adjust?: Floats | undefined;
+  /** Inside of the unit's second term. */
+  readonly offset?: Floats | undefined;
   /** Of the output. */
   readonly gradient: Floats;
 }
 
-/** Values of a forward and a backward pass; `db` with a bias, `da` unless the mode is `none`. */
+/** Values of a forward and a backward pass; `db` with a bias, `da` unless the mode is `none`, `do` with an offset. */
 export interface ConvolutionValues<T> {
   readonly y: T;
   readonly dx: T;
   readonly dw: T;
   readonly db?: T | undefined;
   readonly da?: T | undefined;
+  readonly do?: T | undefined;
 }
 
 export type ValueName = keyof ConvolutionValues<unknown>;
 
-export const valueNames: readonly ValueName[] = ['y', 'dx', 'dw', 'db', 'da'];
+export const valueNames: readonly ValueName[] = ['y', 'dx', 'dw', 'db', 'da', 'do'];
 
 /** Values in [-1, 1] for a shape; adjusting weights small enough for the unit to fire and not to fire. */
-export function randomCase(shape: CompleteConvolution, mode: Adjust, bias: boolean, seed: number): ConvolutionCase {
+export function randomCase(
+  shape: CompleteConvolution,
+  mode: Adjust,
+  bias: boolean,
+  seed: number,
+  offset = false,
+): ConvolutionCase {
   const { inputBytes, filterBytes, outputBytes } = checkConvolution('case', shape);
   const adjustCount = mode === 'input' ? shape.inChannels : shape.outChannels;
   return {
@@ -59,8 +68,20 @@ export function randomCase(shape: CompleteConvolution, mode: Adjust, bias: boole
     filter: randomArray(filterBytes / 4, seed + 1),
     bias: bias ? randomArray(shape.outChannels, seed + 2) : undefined,
     adjust: mode === 'none' ? undefined : randomArray(adjustCount, seed + 3),
+    offset: offset ? randomArray(shape.outChannels, seed + 5) : undefined,
     gradient: randomArray(outputBytes / 4, seed + 4),
   };
+}
+
+/** The operand `adjust`: weights, and from the next multiple of 64 elements on the offsets; between them what must not be read. */
+export function adjustOperand({ adjust, offset }: ConvolutionCase): { readonly adjust?: Floats } {
+  if (!adjust) return {};
+  if (!offset) return { adjust };
+  const offsets = Math.ceil(adjust.length / 64) * 64;
+  const both = new Float32Array(offsets + offset.length).fill(Number.NaN);
+  both.set(adjust);
+  both.set(offset, offsets);
+  return { adjust: both };
 }
 
 export function referenceOperands(one: ConvolutionCase): ConvolutionBackwardOperands {
@@ -72,6 +93,7 @@ export function referenceOperands(one: ConvolutionCase): ConvolutionBackwardOper
     filterShape: [...shape.kernel, shape.inChannels / shape.groups, shape.outChannels],
     bias: one.bias,
     adjust: one.adjust,
+    offset: one.offset,
     mode: one.mode,
     stride: shape.stride,
     padding: shape.padding,
@@ -81,10 +103,10 @@ export function referenceOperands(one: ConvolutionCase): ConvolutionBackwardOper
   };
 }
 
-/** The bound of y: the window's terms, the bias, and the four operations of the IC unit. */
+/** The bound of y: the window's terms, the bias, and the five operations of the IC unit. */
 export function outputBound(operands: ConvolutionOperands): Float64Array {
   const [height, width, groupIn] = operands.filterShape;
-  return summationBound(height * width * groupIn + 5, convolutionMagnitude(operands).y);
+  return summationBound(height * width * groupIn + 6, convolutionMagnitude(operands).y);
 }
 
 /** The case with zeros in the gradient where rounding decides whether the IC unit fires: there its gradient jumps. */
@@ -100,8 +122,8 @@ export function awayFromKink(one: ConvolutionCase): { readonly smooth: Convoluti
 /** What float64 says. */
 export function expectedValues(one: ConvolutionCase): ConvolutionValues<ArrayLike<number>> {
   const operands = referenceOperands(one);
-  const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference(operands);
-  return { y: convolutionReference(operands).y, dx, dw: dFilter, db: dBias, da: dAdjust };
+  const { dx, dFilter, dBias, dAdjust, dOffset } = convolutionBackwardReference(operands);
+  return { y: convolutionReference(operands).y, dx, dw: dFilter, db: dBias, da: dAdjust, do: dOffset };
 }
 
 /** The rounding error allowed: how many terms go into an element, times epsilon, times their magnitude. */
@@ -122,6 +144,7 @@ function valueBounds(one: ConvolutionCase): Required<ConvolutionValues<Float64Ar
     dw: summationBound(outPixels + 1, magnitude.dFilter),
     db: summationBound(outPixels + 1, magnitude.dBias),
     da: summationBound(adjustTerms, magnitude.dAdjust),
+    do: summationBound(outPixels + 1, magnitude.dOffset),
   };
 }
 
@@ -132,39 +155,41 @@ export async function deviceValues(
   family?: Family,
 ): Promise<ConvolutionValues<Floats>> {
   const { shape, mode, input, filter, bias, adjust, gradient } = one;
+  const offset = one.offset !== undefined;
   const { batch, outHeight, outWidth } = checkConvolution('case', shape);
   const traits = directTraits(device);
   const chosen = family ? { family } : {};
 
   const forward = planConvolution(
     shape,
-    { adjust: mode, bias: bias !== undefined, storeSums: mode !== 'none', ...chosen },
+    { adjust: mode, offset, bias: bias !== undefined, storeSums: mode !== 'none', ...chosen },
     traits,
   );
   const ahead = await runPlan(device, forward, {
     input,
     filter,
     ...(bias && { bias }),
-    ...(adjust && { adjust }),
+    ...adjustOperand(one),
   });
   const y = ahead.floats('output');
   const unit =
     mode === 'none'
       ? undefined
-      : await runPlan(device, planIcUnitGradient(shape, mode), {
+      : await runPlan(device, planIcUnitGradient(shape, mode, { offset }), {
           gradient,
           output: y,
           windowSums: ahead.floats('windowSums'),
-          ...(mode === 'output' && { adjust: adjust! }),
+          ...((mode === 'output' || offset) && adjustOperand(one)),
         });
   if (mode !== 'none') {
-    const inPlace = await runPlan(device, planIcUnitGradient(shape, mode, { inPlace: true }), {
+    const inPlace = await runPlan(device, planIcUnitGradient(shape, mode, { inPlace: true, offset }), {
       zGradient: gradient,
       output: y,
       windowSums: ahead.floats('windowSums'),
-      ...(mode === 'output' && { adjust: adjust! }),
+      ...((mode === 'output' || offset) && adjustOperand(one)),
     });
-    for (const name of ['zGradient', 'inputSums', ...(mode === 'output' ? ['adjustGradient'] : [])]) {
+    const totals = [...(mode === 'output' ? ['adjustGradient'] : []), ...(offset ? ['offsetGradient'] : [])];
+    for (const name of ['zGradient', 'inputSums', ...totals]) {
       const [here, apart] = [inPlace.integers(name), unit!.integers(name)];
       if (here.some((bits, i) => bits !== apart[i])) throw new Error(`${name} in place has other bits`);
     }
@@ -196,6 +221,7 @@ export async function deviceValues(
     dw: dw.floats('output'),
     db: db?.floats('output'),
     da: mode === 'output' ? unit?.floats('adjustGradient') : da?.floats('output'),
+    do: offset ? unit!.floats('offsetGradient') : undefined,
   };
 }
 

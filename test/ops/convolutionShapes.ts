@@ -7,6 +7,8 @@ export interface RandomConvolution {
   readonly shape: CompleteConvolution;
   readonly mode: Adjust;
   readonly bias: boolean;
+  /** Of an IC unit. */
+  readonly offset: boolean;
   /** The device's best where undefined. */
   readonly family: Family | undefined;
   /** Of the values. */
@@ -67,13 +69,14 @@ export const convolutionShapes: fc.Arbitrary<RandomConvolution> = fc
     groupOut: groupChannels,
     mode: fc.constantFrom<Adjust>('none', 'none', 'output', 'output', 'input'),
     bias: fc.boolean(),
+    withOffset: fc.boolean(),
     family: fc.constantFrom<Family | undefined>(
       ...[undefined, undefined, undefined, undefined],
       ...(['naive', 'naive', 'subgroup'] as const),
     ),
     seed: fc.nat(1e6),
   })
-  .map(({ batch, vertical, horizontal, groups, groupIn, groupOut, ...rest }) => {
+  .map(({ batch, vertical, horizontal, groups, groupIn, groupOut, withOffset, ...rest }) => {
     const pair = (name: Exclude<keyof Axis, 'size'>): Pair => [vertical[name], horizontal[name]];
     const most = Math.floor(mostChannels / groups);
     const shape = {
@@ -88,6 +91,6 @@ export const convolutionShapes: fc.Arbitrary<RandomConvolution> = fc
       dilation: pair('dilation'),
       groups,
     };
-    return { shape, ...rest };
+    return { shape, ...rest, offset: withOffset && rest.mode !== 'none' };
   })
   .filter(({ shape }) => checkConvolution('shape', shape).multiplyAdds <= mostMultiplyAdds);

@@ -44,10 +44,16 @@ const shapes: Readonly<Record<string, CompleteConvolution>> = {
 };
 
 describe.each(Object.entries(shapes))('%s', (what, shape) => {
-  it.each<Adjust>(['none', 'output', 'input'])('forward and backward, adjust %s', async (mode) => {
-    const { smooth, zeroed } = awayFromKink(randomCase(shape, mode, true, 5));
+  it.each<[Adjust, boolean]>([
+    ['none', false],
+    ['output', false],
+    ['input', false],
+    ['output', true],
+    ['input', true],
+  ])('forward and backward, adjust %s, offset %s', async (mode, offset) => {
+    const { smooth, zeroed } = awayFromKink(randomCase(shape, mode, true, 5, offset));
     expect(zeroed).toBeLessThan(smooth.gradient.length / 20);
-    await expectConvolution(device, smooth, `depthwise, ${what}, ${mode}`, { family: 'depthwise' });
+    await expectConvolution(device, smooth, `depthwise, ${what}, ${mode} ${offset}`, { family: 'depthwise' });
   });
 });
 

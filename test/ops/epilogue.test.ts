@@ -12,7 +12,7 @@ import { directTraits } from '../support/directTraits.js';
 import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
-import { randomCase, referenceOperands } from './convolutionCase.js';
+import { adjustOperand, randomCase, referenceOperands } from './convolutionCase.js';
 
 let device: GPUDevice;
 
@@ -25,6 +25,7 @@ afterAll(closeTestDevice);
 interface Epilogue {
   readonly mode: Adjust;
   readonly bias: boolean;
+  readonly offset: boolean;
   readonly scaleShift: boolean;
   readonly residual: boolean;
   readonly relu: boolean;
@@ -35,9 +36,12 @@ const epilogues: readonly Epilogue[] = (['none', 'output', 'input'] as const).fl
   Array.from({ length: 20 }, (_, index) => {
     // The last four are bounded.
     const bits = index < 16 ? index : 3 * index;
+    const ones = bits.toString(2).replaceAll('0', '').length;
     return {
       mode,
       bias: (bits & 1) !== 0,
+      // With and without each pair of the others.
+      offset: mode !== 'none' && ones % 2 === 1,
       scaleShift: (bits & 2) !== 0,
       residual: (bits & 4) !== 0,
       relu: index >= 16 || (bits & 8) !== 0,
@@ -58,19 +62,20 @@ const shapes: readonly CompleteConvolution[] = [
 ];
 
 async function expectEpilogue(shape: CompleteConvolution, epilogue: Epilogue, seed: number, family?: Family) {
-  const { mode, bias, scaleShift, residual, relu, maximum } = epilogue;
+  const { mode, bias, offset, scaleShift, residual, relu, maximum } = epilogue;
   const channels = shape.outChannels;
   const { groupIn, outputBytes } = checkConvolution('epilogue', shape);
-  const one = randomCase(shape, mode, bias, seed);
+  const one = randomCase(shape, mode, bias, seed, offset);
   // Both signs: a negative scale must not be taken into the weights, where the unit would fire on its other side.
   const scales = randomArray(2 * channels, seed + 10, -2, 2);
   const added = randomArray(outputBytes / 4, seed + 11);
-  const options = { adjust: mode, bias, scaleShift, relu, ...(maximum && { maximum }), ...(family && { family }) };
+  const bounded = { relu, ...(maximum && { maximum }) };
+  const options = { adjust: mode, offset, bias, scaleShift, ...bounded, ...(family && { family }) };
   const operands = {
     input: one.input,
     filter: one.filter,
     ...(one.bias && { bias: one.bias }),
-    ...(one.adjust && { adjust: one.adjust }),
+    ...adjustOperand(one),
     ...(scaleShift && { scaleShift: scales }),
   };
   const plan = planConvolution(shape, { ...options, residual }, directTraits(device));
@@ -92,7 +97,7 @@ async function expectEpilogue(shape: CompleteConvolution, epilogue: Epilogue, se
   const exact = behind(convolutionReference(exactOperands).y, (value) => value);
   const expected = relu ? reluReference(exact, maximum) : exact;
   const magnitude = behind(convolutionMagnitude(exactOperands).y, Math.abs);
-  const bound = summationBound(shape.kernel[0] * shape.kernel[1] * groupIn + 8, magnitude);
+  const bound = summationBound(shape.kernel[0] * shape.kernel[1] * groupIn + 9, magnitude);
   expectClose(result.floats('output'), expected, bound, `epilogue ${JSON.stringify(epilogue)} ${family}`);
   return { expected, ic: convolutionReference(exactOperands).excess };
 }

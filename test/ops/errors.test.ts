@@ -122,6 +122,13 @@ describe('a convolution', () => {
     expectShapeError(() => planConvolution(convolution, { storeSums: true }, traits), said);
   });
 
+  it('has offsets in an IC unit alone', () => {
+    const said = { operation: 'conv2d', parameter: 'offset', expected: 'adjust output or input', got: 'none' };
+    expectShapeError(() => planConvolution(convolution, { offset: true }, traits), said);
+    const dense = { batch: 1, inFeatures: 2, outFeatures: 3 };
+    expectShapeError(() => planDense(dense, { bias: true, adjust: 'none', offset: true }, traits), said);
+  });
+
   it('needs subgroups for the family of that name', () => {
     const options = { family: 'subgroup' } as const;
     for (const plan of [planConvolution, planConvolutionInputGradient, planConvolutionFilterGradient]) {

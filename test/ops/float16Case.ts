@@ -6,8 +6,8 @@ import { HALF_EPSILON, summationBound } from '../support/tolerance.js';
 import { type ConvolutionCase, randomCase } from './convolutionCase.js';
 
 /** A case whose input, filters and gradient are float16 values. */
-export function halfCase(shape: CompleteConvolution, adjust: Adjust, seed: number): ConvolutionCase {
-  const one = randomCase(shape, adjust, true, seed);
+export function halfCase(shape: CompleteConvolution, adjust: Adjust, seed: number, offset = false): ConvolutionCase {
+  const one = randomCase(shape, adjust, true, seed, offset);
   return {
     ...one,
     input: roundedToHalf(one.input),

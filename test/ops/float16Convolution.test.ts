@@ -14,7 +14,7 @@ import { roundedToHalf, runHalf, storingBound } from '../support/float16.js';
 import { randomArray } from '../support/random.js';
 import type { Outputs, Values } from '../support/runPlan.js';
 import { expectClose } from '../support/tolerance.js';
-import { expectedValues, referenceOperands } from './convolutionCase.js';
+import { adjustOperand, expectedValues, referenceOperands } from './convolutionCase.js';
 import { halfCase, sumError } from './float16Case.js';
 import { formShapes, plansInForms } from './formsCase.js';
 
@@ -40,13 +40,21 @@ describe.each(Object.entries(formShapes))('%s', (name, shape) => {
   const { groupIn } = checkConvolution(name, shape);
   const terms = shape.kernel[0] * shape.kernel[1] * groupIn + 8;
 
-  it.each<Adjust>(['none', 'output', 'input'])('adjust %s', async (adjust) => {
-    const one = halfCase(shape, adjust, 7);
+  it.each<[Adjust, boolean]>([
+    ['none', false],
+    ['output', true],
+    ['input', false],
+  ])('adjust %s, offset %s', async (adjust, offset) => {
+    const one = halfCase(shape, adjust, 7, offset);
     const expected = expectedValues(one).y;
     const magnitude = convolutionMagnitude(referenceOperands(one)).y;
-    const inputs: Record<string, Values> = { input: one.input, filter: one.filter, bias: one.bias! };
-    if (one.adjust) inputs.adjust = one.adjust;
-    const options = { adjust, bias: true, precision: 'float16', constantFilter: true } as const;
+    const inputs: Record<string, Values> = {
+      input: one.input,
+      filter: one.filter,
+      bias: one.bias!,
+      ...adjustOperand(one),
+    };
+    const options = { adjust, offset, bias: true, precision: 'float16', constantFilter: true } as const;
     const plans = plansInForms(device, (traits) => planConvolution(shape, options, traits));
     expect(plans.length).toBeGreaterThan(1);
     for (const [form, plan] of plans.filter(([form]) => !form.includes('"half":1'))) {
@@ -115,7 +123,7 @@ describe.each(Object.entries(ways))('%s', (name, matches) => {
   };
 
   it('does all that follows the sum', async () => {
-    const one = halfCase(shape, 'output', 3);
+    const one = halfCase(shape, 'output', 3, true);
     const { y } = expectedValues(one);
     const magnitude = convolutionMagnitude(referenceOperands(one)).y;
     const scaleShift = randomArray(40, 4, -2, 2);
@@ -123,8 +131,8 @@ describe.each(Object.entries(ways))('%s', (name, matches) => {
     const behind = (value: number, i: number) =>
       value * scaleShift[i % 20]! + scaleShift[20 + (i % 20)]! + residual[i]!;
     const expected = reluReference(Float64Array.from(y, behind));
-    const options = { adjust: 'output', bias: true, scaleShift: true, relu: true } as const;
-    const inputs = { input: one.input, filter: one.filter, bias: one.bias!, adjust: one.adjust!, scaleShift };
+    const options = { adjust: 'output', offset: true, bias: true, scaleShift: true, relu: true } as const;
+    const inputs = { input: one.input, filter: one.filter, bias: one.bias!, ...adjustOperand(one), scaleShift };
     const error = (plan: OperationPlan) => {
       const terms = 9 * 48 + 12;
       const whole = magnitude.map(

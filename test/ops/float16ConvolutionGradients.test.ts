@@ -22,7 +22,7 @@ import { propertySeed } from '../support/propertySeed.js';
 import { randomArray } from '../support/random.js';
 import type { Outputs, Values } from '../support/runPlan.js';
 import { expectClose } from '../support/tolerance.js';
-import { expectedValues, referenceOperands } from './convolutionCase.js';
+import { adjustOperand, expectedValues, referenceOperands } from './convolutionCase.js';
 import { convolutionShapes } from './convolutionShapes.js';
 import { halfCase, sumError } from './float16Case.js';
 import { formShapes, plansInForms } from './formsCase.js';
@@ -156,23 +156,24 @@ describe('an input gradient that does not fit is noted', () => {
 /* Of the naive family and the one that is chosen, as each shape is a kernel to compile. */
 it('random convolutions, their window sums, and gradients', async () => {
   await fc.assert(
-    fc.asyncProperty(convolutionShapes, async ({ shape, mode, family, seed }) => {
-      const one = halfCase(shape, mode, seed);
+    fc.asyncProperty(convolutionShapes, async ({ shape, mode, offset, family, seed }) => {
+      const one = halfCase(shape, mode, seed, offset);
       const traits = directTraits(device);
       const chosen = family === 'naive' ? ({ family, ...half } as const) : half;
       const geometry = checkConvolution('random', shape);
       const { batch, outHeight, outWidth, groupIn, groupOut } = geometry;
       const taps = shape.kernel[0] * shape.kernel[1];
       const ahead = referenceOperands(one);
-      const forward = planConvolution(shape, { adjust: mode, storeSums: mode !== 'none', ...chosen }, traits);
-      const inputs = { input: one.input, filter: one.filter, ...(one.adjust && { adjust: one.adjust }) };
+      const unit = { adjust: mode, offset, storeSums: mode !== 'none' };
+      const forward = planConvolution(shape, { ...unit, ...chosen }, traits);
+      const inputs = { input: one.input, filter: one.filter, ...adjustOperand(one) };
       await runHalf(device, forward, inputs, (outputs) => {
         const error = sumError(forward, taps * groupIn + 8, convolutionMagnitude(ahead).y);
         const { y } = convolutionReference({ ...ahead, bias: undefined });
         expectStored(outputs, y, error, 'random forward');
         if (mode !== 'none') expect(outputs.floats('windowSums').every(Number.isFinite)).toBe(true);
       });
-      const plain = { ...ahead, mode: 'none', adjust: undefined, bias: undefined } as const;
+      const plain = { ...ahead, mode: 'none', adjust: undefined, offset: undefined, bias: undefined } as const;
       const { dx, dFilter } = convolutionBackwardReference(plain);
       const magnitude = convolutionBackwardMagnitude(plain);
       const toInput = planConvolutionInputGradient(shape, chosen, traits);

@@ -272,26 +272,37 @@ describe.each([
   } as const;
   const pixels = 70;
 
-  it.each([false, true])('has gradients, in place: %s', async (inPlace) => {
+  it.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('has gradients, in place: %s, offset: %s', async (inPlace, offset) => {
     const gradient = random(pixels * channels, 1);
     const windowSums = randomArray(pixels * groups, 2);
     const adjust = randomArray(channels, 3);
     const sumAt = (i: number) => windowSums[groups === 1 ? Math.floor(i / channels) : i]!;
     const output = random(pixels * channels, 4);
-    const fires = (i: number) => output[i]! > adjust[i % channels]! * sumAt(i);
+    const offsets = offset ? randomArray(channels, 5) : new Float32Array(channels);
+    const fires = (i: number) => output[i]! > adjust[i % channels]! * sumAt(i) - offsets[i % channels]!;
     const z = Float64Array.from(gradient, (value, i) => (fires(i) ? 2 * value : value));
     const adjustGradient = new Float64Array(channels);
+    const offsetGradient = new Float64Array(channels);
     const inputSums = new Float64Array(pixels * groups);
     gradient.forEach((value, i) => {
       if (!fires(i)) return;
       adjustGradient[i % channels]! -= value * sumAt(i);
+      offsetGradient[i % channels]! += value;
       inputSums[groups === 1 ? Math.floor(i / channels) : i]! -= value * adjust[i % channels]!;
     });
-    const plan = planIcUnitGradient(shape, 'output', { inPlace, ...half });
-    const inputs = { output, windowSums, adjust, [inPlace ? 'zGradient' : 'gradient']: gradient };
+    const plan = planIcUnitGradient(shape, 'output', { inPlace, offset, ...half });
+    const operand = offset ? Float32Array.from([...adjust, ...new Float32Array(64 - channels), ...offsets]) : adjust;
+    const inputs = { output, windowSums, adjust: operand, [inPlace ? 'zGradient' : 'gradient']: gradient };
     await runHalf(device, plan, inputs, (outputs) => {
       expectStored(outputs, 'zGradient', z, new Float64Array(z.length), 'gradient of z in float16');
       expectClose(outputs.floats('adjustGradient'), adjustGradient, 2 * 80 * 70 * EPSILON, 'gradient of adjust');
+      const sums = offset ? outputs.floats('offsetGradient') : offsetGradient;
+      expectClose(sums, offsetGradient, 2 * 80 * 70 * EPSILON, 'gradient of the offsets');
       expectClose(outputs.floats('inputSums'), inputSums, 2 * 80 * EPSILON, 'gradient through the sums');
       expect(outputs.floats('status')[0]).toBe(0);
     });

@@ -8,7 +8,7 @@ import { convolutionMagnitude } from '../reference/convolution.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan, type Values } from '../support/runPlan.js';
 import { expectClose } from '../support/tolerance.js';
-import { expectedValues, randomCase, referenceOperands } from './convolutionCase.js';
+import { adjustOperand, expectedValues, randomCase, referenceOperands } from './convolutionCase.js';
 import { boundOf, formShapes, plansInForms } from './formsCase.js';
 
 let device: GPUDevice;
@@ -23,13 +23,19 @@ describe.each(Object.entries(formShapes))('%s', (name, shape) => {
   const { groupIn } = checkConvolution(name, shape);
   const taps = shape.kernel[0] * shape.kernel[1];
 
-  it.each<Adjust>(['none', 'output', 'input'])('forward, adjust %s', async (adjust) => {
-    const one = randomCase(shape, adjust, false, 7);
+  it.each<[Adjust, boolean]>([
+    ['none', false],
+    ['output', false],
+    ['input', false],
+    ['output', true],
+    ['input', true],
+  ])('forward, adjust %s, offset %s', async (adjust, offset) => {
+    const one = randomCase(shape, adjust, false, 7, offset);
     const expected = expectedValues(one).y!;
     const magnitude = convolutionMagnitude(referenceOperands(one)).y;
-    const inputs: Record<string, Values> = { input: one.input, filter: one.filter };
-    if (one.adjust) inputs.adjust = one.adjust;
-    const plans = plansInForms(device, (traits) => planConvolution(shape, { adjust, constantFilter: true }, traits));
+    const inputs: Record<string, Values> = { input: one.input, filter: one.filter, ...adjustOperand(one) };
+    const options = { adjust, offset, constantFilter: true };
+    const plans = plansInForms(device, (traits) => planConvolution(shape, options, traits));
     expect(plans.length).toBeGreaterThan(1);
     for (const [form, plan] of plans) {
       const result = await runPlan(device, plan, inputs);

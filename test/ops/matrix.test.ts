@@ -20,7 +20,7 @@ import { HALF_SUBNORMAL, roundedToHalf, storingBound } from '../support/float16.
 import { type MatrixDevice, matrixDevice, runMatrix } from '../support/matrixDevice.js';
 import { randomArray } from '../support/random.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
-import { randomCase, referenceOperands } from './convolutionCase.js';
+import { adjustOperand, randomCase, referenceOperands } from './convolutionCase.js';
 import { oddShapes, onePixel } from './productShapes.js';
 
 /* Products by matrix units; what an adapter without them does with each is to refuse it. */
@@ -142,6 +142,7 @@ describe('matrix units', () => {
 
 interface Epilogue {
   readonly adjust?: 'none' | 'output' | 'input';
+  readonly offset?: boolean;
   readonly scaleShift?: boolean;
   readonly residual?: boolean;
   readonly inPlace?: boolean;
@@ -158,6 +159,7 @@ async function expectForward(
 ): Promise<void> {
   const {
     adjust = 'none',
+    offset = false,
     scaleShift = false,
     residual = false,
     inPlace = false,
@@ -165,17 +167,18 @@ async function expectForward(
     storeSums = false,
   } = epilogue;
   const channels = shape.outChannels;
-  const random = randomCase(shape, adjust, true, seed);
+  const random = randomCase(shape, adjust, true, seed, offset);
   const one = { ...random, input: roundedToHalf(random.input), filter: roundedToHalf(random.filter) };
   const scales = randomArray(2 * channels, seed + 10, -2, 2);
   const added = roundedToHalf(randomArray(one.gradient.length, seed + 11));
-  const options = { adjust, bias: true, scaleShift, residual, residualInPlace: inPlace, relu, storeSums } as const;
+  const unit = { adjust, offset, bias: true, storeSums };
+  const options = { ...unit, scaleShift, residual, residualInPlace: inPlace, relu };
   const plan = planConvolution(shape, { ...options, precision: 'float16' }, { ...opened.traits, choose });
   const inputs: Record<string, Floats> = {
     input: one.input,
     filter: one.filter,
     bias: one.bias!,
-    ...(one.adjust && { adjust: one.adjust }),
+    ...adjustOperand(one),
     ...(scaleShift && { scaleShift: scales }),
     ...(residual && { residual: added }),
     ...(inPlace && { output: added }),
@@ -283,15 +286,15 @@ describe('forward', () => {
   it.each([
     { adjust: 'output', storeSums: true },
     { adjust: 'input', storeSums: true },
-    { adjust: 'output', scaleShift: true, residual: true, relu: true },
-    { adjust: 'input', scaleShift: true, inPlace: true, relu: true },
+    { adjust: 'output', offset: true, scaleShift: true, residual: true, relu: true },
+    { adjust: 'input', offset: true, scaleShift: true, inPlace: true, relu: true },
     { scaleShift: true },
   ] satisfies Epilogue[])('%o', (epilogue) => expectForward(shape3x3, epilogue, choosing(), 400));
 
   it.each(['output', 'input'] as const)('the reduction split, adjust %s', async (adjust) => {
     const split = choosing(({ tile }) => tile.splits! > 1);
     const shape = { ...shape3x3, inHeight: 3, inChannels: 70 };
-    await expectForward(shape, { adjust, scaleShift: true, relu: true }, split, 410);
+    await expectForward(shape, { adjust, offset: true, scaleShift: true, relu: true }, split, 410);
   });
 
   it('leaves float32 where that is wanted, and notes the statistics', async () => {

@@ -9,7 +9,7 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { EPSILON, expectClose } from '../support/tolerance.js';
-import { randomCase } from './convolutionCase.js';
+import { adjustOperand, randomCase } from './convolutionCase.js';
 import { largestBodyFor } from './formsCase.js';
 
 let device: GPUDevice;
@@ -83,17 +83,17 @@ describe.each(Object.entries(shapes))('Statistics of the output: %s', (_, shape)
     const adjust = 'output';
     const { outChannels: channels } = shape;
     const pixels = checkConvolution('case', shape).outputBytes / 4 / channels;
-    const one = randomCase(shape, adjust, true, 5);
+    const one = randomCase(shape, adjust, true, 5, true);
     // One channel far from 0, where the difference of large squares would tell nothing.
     const bias = one.bias!.map((value, k) => (k === 1 ? 300 : value));
-    const inputs = { input: one.input, filter: one.filter, bias, ...(one.adjust && { adjust: one.adjust }) };
+    const inputs = { input: one.input, filter: one.filter, bias, ...adjustOperand(one) };
     for (const form of someForms(shape)) {
       const traits = deviceTraits(device, (request) =>
         request.operation === 'winogradProduct' ? request.forms.find(({ family }) => family === 'naive')! : form,
       );
       const what = `${form.family} ${JSON.stringify(form.tile)}`;
-      const plain = await runPlan(device, planConvolution(shape, { adjust, bias: true }, traits), inputs);
-      const plan = planConvolution(shape, { adjust, bias: true, statistics: true }, traits);
+      const plain = await runPlan(device, planConvolution(shape, { adjust, offset: true, bias: true }, traits), inputs);
+      const plan = planConvolution(shape, { adjust, offset: true, bias: true, statistics: true }, traits);
       const result = await runPlan(device, plan, inputs);
       expect(result.integers('output'), `${what}: output`).toEqual(plain.integers('output'));
 

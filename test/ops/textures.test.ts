@@ -13,7 +13,7 @@ import { convolutionBackwardMagnitude, convolutionMagnitude } from '../reference
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { runPlan, type Values } from '../support/runPlan.js';
 import { expectClose } from '../support/tolerance.js';
-import { expectedValues, randomCase, referenceOperands } from './convolutionCase.js';
+import { adjustOperand, expectedValues, randomCase, referenceOperands } from './convolutionCase.js';
 import { boundOf, formShapes } from './formsCase.js';
 
 let device: GPUDevice;
@@ -75,13 +75,13 @@ describe.each(Object.entries(shapes))('%s', (name, shape) => {
     [1, false],
     [2, false],
   ])('%i operands in textures, constant filters %s', async (count, constantFilter) => {
-    const one = randomCase(shape, 'output', false, 11);
+    const one = randomCase(shape, 'output', false, 11, true);
     const expected = expectedValues(one);
     const magnitude = convolutionMagnitude(referenceOperands(one));
-    const inputs: Record<string, Values> = { input: one.input, filter: one.filter, adjust: one.adjust! };
+    const inputs: Record<string, Values> = { input: one.input, filter: one.filter, ...adjustOperand(one) };
     for (const winograd of applies ? [false, true] : [false]) {
       const traits = textured(count, winograd);
-      const plan = planConvolution(shape, { adjust: 'output', constantFilter }, traits);
+      const plan = planConvolution(shape, { adjust: 'output', offset: true, constantFilter }, traits);
       expect(texturesOf(plan), 'textures').toBe(count === 2 && groupIn % 4 !== 0 ? 0 : count);
       const result = await runPlan(device, plan, inputs, { times: 2 });
       const bound = boundOf(plan, taps * groupIn + 8, magnitude.y);

@@ -78,7 +78,7 @@ describe.each(['typescript-5.9', 'typescript'])('%s', (compiler) => {
       ...{ module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, lib: ['lib.es2022.d.ts'], types: [] },
       ...{ strict: true, noEmit: true },
     };
-    for (const subpath of ['', '/io', '/kernels', '/models', '/node', '/onnx', '/train', '/tune']) {
+    for (const subpath of ['', '/io', '/kernels', '/layers', '/models', '/node', '/onnx', '/train', '/tune']) {
       const entry = join(folder, `entry${subpath.slice(1)}.ts`);
       await writeFile(entry, `export * from 'ic-networks${subpath}';\n`);
       const program = ts.createProgram([entry], options);

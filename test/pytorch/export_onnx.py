@@ -80,6 +80,20 @@ class Grouped(nn.Module):
         return self.head(self.depthwise(self.groups(self.pixel(x))))
 
 
+class Units(nn.Module):
+    """IC units with offsets, of both forms and fully connected."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = module.ICConv2d(3, 8, 3, padding=1, offset=True)
+        self.groups = module.ICConv2d(8, 6, 3, stride=2, padding=1, groups=2, bias=False, adjust="input", offset=True)
+        self.hidden = module.ICLinear(6 * 36, 7)
+        self.fc = module.ICLinear(7, 5, offset=False)
+
+    def forward(self, x):
+        return self.fc(F.relu(self.hidden(torch.flatten(self.groups(F.relu(self.conv(x))), 1))))
+
+
 def export(name, network, opset, dynamic, **options):
     torch.manual_seed(opset)
     for parameter in network.parameters():
@@ -104,3 +118,4 @@ export("dense", Dense(), 11, True)
 export("plain", Plain(), 13, True, **kept)
 export("ic_resnet", module.to_ic(module.cifar_resnet(8, 5, 4)), 17, True)
 export("ic_grouped", Grouped(), 14, False)
+export("ic_offset", Units(), 17, False)

@@ -11,6 +11,8 @@ export interface ConvolutionOperands {
   readonly bias?: ArrayLike<number> | undefined;
   /** One value an output channel ('output') or input channel ('input'). */
   readonly adjust?: ArrayLike<number> | undefined;
+  /** One value an output channel, inside of the unit's relu. */
+  readonly offset?: ArrayLike<number> | undefined;
   readonly mode: Adjust;
   readonly stride: Pair;
   readonly padding: Pair;
@@ -44,22 +46,25 @@ export interface ConvolutionGradients {
   readonly dBias: Float64Array;
   /** As long as `adjust`; empty in mode 'none'. */
   readonly dAdjust: Float64Array;
+  /** Of an offset, whether there is one or not. */
+  readonly dOffset: Float64Array;
   readonly dz: Float64Array;
   readonly dWindowSum: Float64Array;
 }
 
 /**
- * 'none': y = z; 'output': y = z + relu(z - a[k] S); 'input': y = z + relu(z - S), with S of a[c] x[c].
+ * 'none': y = z; 'output': y = z + relu(z - a[k] S + o[k]); 'input': y = z + relu(z - S + o[k]), with S of a[c] x[c].
  */
 export function convolutionReference(operands: ConvolutionOperands): ConvolutionResult {
-  const { mode, adjust } = operands;
+  const { mode, adjust, offset } = operands;
   const outChannels = operands.filterShape[3];
   const [outHeight, outWidth] = outputSize(geometryOf(operands));
   const { z, windowSum } = linearPart(operands);
   const excess = z.map((value, i) => {
     if (mode === 'none') return 0;
     const sum = windowSum[windowSumIndex(operands, i)]!;
-    return mode === 'output' ? value - adjust![i % outChannels]! * sum : value - sum;
+    const k = i % outChannels;
+    return value - (mode === 'output' ? adjust![k]! * sum : sum) + (offset?.[k] ?? 0);
   });
   const y = z.map((value, i) => (excess[i]! > 0 ? value + excess[i]! : value));
   return { y, z, windowSum, excess, outShape: [operands.shape[0], outHeight, outWidth, outChannels] };
@@ -67,7 +72,7 @@ export function convolutionReference(operands: ConvolutionOperands): Convolution
 
 /**
  * With m = 1 where the relu fires: dz = dy (1 + m); 'output': da[k] = -sum of m dy S, dS = -sum over k of a[k] m dy;
- * 'input': dS = -sum over k of m dy, da[c] = sum of dS x[c]. The rest follows from dz and dS.
+ * 'input': dS = -sum over k of m dy, da[c] = sum of dS x[c]. do[k] = sum of m dy. The rest follows from dz and dS.
  */
 export function convolutionBackwardReference(operands: ConvolutionBackwardOperands): ConvolutionGradients {
   const { windowSum, excess } = convolutionReference(operands);
@@ -79,15 +84,16 @@ export function convolutionBackwardReference(operands: ConvolutionBackwardOperan
 
 /**
  * For every output element the sum of the absolute values of the terms it is made of, the scale of its rounding error:
- * twice the terms of z and once those of a S for `y` (of an IC convolution), those of z and S for themselves.
+ * twice the terms of z and once those of a S and o for `y` (of an IC convolution), those of z and S for themselves.
  */
 export function convolutionMagnitude(operands: ConvolutionOperands): Record<'y' | 'z' | 'windowSum', Float64Array> {
-  const { adjust, mode, filterShape } = operands;
+  const { adjust, offset, mode, filterShape } = operands;
   const { z, windowSum } = linearPart(absolute(operands));
   const y = z.map((value, i) => {
     if (mode === 'none') return value;
     const sum = windowSum[windowSumIndex(operands, i)]!;
-    return 2 * value + (mode === 'output' ? Math.abs(adjust![i % filterShape[3]]!) * sum : sum);
+    const k = i % filterShape[3];
+    return 2 * value + (mode === 'output' ? Math.abs(adjust![k]!) * sum : sum) + Math.abs(offset?.[k] ?? 0);
   });
   return { y, z, windowSum };
 }
@@ -102,6 +108,7 @@ export function convolutionBackwardMagnitude(operands: ConvolutionBackwardOperan
   return {
     ...rest,
     dz: unit.dz,
+    dOffset: unit.dOffset,
     dWindowSum,
     dAdjust: operands.mode === 'output' ? unit.dAdjust.map(Math.abs) : dAdjust,
   };
@@ -156,17 +163,19 @@ function unitGradients(
   operands: ConvolutionBackwardOperands,
   windowSum: Float64Array,
   fires: Float64Array,
-): { dz: Float64Array; dWindowSum: Float64Array; dAdjust: Float64Array } {
+): Pick<ConvolutionGradients, 'dz' | 'dWindowSum' | 'dAdjust' | 'dOffset'> {
   const { dy, adjust, mode } = operands;
   const outChannels = operands.filterShape[3];
   const dz = new Float64Array(fires.length);
   const dWindowSum = new Float64Array(windowSum.length);
   const dAdjust = new Float64Array(mode === 'output' ? outChannels : 0);
+  const dOffset = new Float64Array(mode === 'none' ? 0 : outChannels);
   for (let i = 0; i < fires.length; i++) {
     const k = i % outChannels;
     const sumIndex = windowSumIndex(operands, i);
     const dExcess = fires[i]! * dy[i]!;
     dz[i] = dy[i]! + dExcess;
+    if (mode !== 'none') dOffset[k]! += dExcess;
     if (mode === 'output') {
       dWindowSum[sumIndex]! -= adjust![k]! * dExcess;
       dAdjust[k]! -= dExcess * windowSum[sumIndex]!;
@@ -174,7 +183,7 @@ function unitGradients(
       dWindowSum[sumIndex]! -= dExcess;
     }
   }
-  return { dz, dWindowSum, dAdjust };
+  return { dz, dWindowSum, dAdjust, dOffset };
 }
 
 /** From dz and the gradient of the window sum to those of the operands; dAdjust in mode 'input' alone. */

@@ -1,7 +1,79 @@
-import type { LoadedLayer } from '../../src/graph/network.js';
+import type { AffineLayer, LoadedLayer, MultiplyLayer, UpsampleLayer } from '../../src/graph/network.js';
+import { affineBackwardReference, affineReference } from './affine.js';
+import { shuffleBackwardReference, shuffleReference, sliceBackwardReference, sliceReference } from './channels.js';
+import { multiplyBackwardReference, multiplyReference } from './multiply.js';
 import type { Activation, LayerPass, Parameters } from './network.js';
+import { responseNormBackwardReference, responseNormReference } from './responseNorm.js';
+import { upsampleBackwardReference, upsampleReference } from './upsample.js';
+import type { ImageShape } from './window.js';
 
 /** A layer of those that are loaded, in float64. */
-export function loadedLayerForward(layer: LoadedLayer, _inputs: readonly Activation[], _values: Parameters): LayerPass {
-  throw new Error(`${layer.name}: no reference for ${layer.kind}`);
+export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activation[], values: Parameters): LayerPass {
+  const input = inputs[0]!;
+  const [batch, height, width, channels] = input.shape;
+  switch (layer.kind) {
+    case 'multiply':
+      return multiplyForward(layer, inputs);
+    case 'affine':
+      return affineForward(layer, input, values);
+    case 'slice': {
+      const { start, channels: count } = layer;
+      return {
+        output: { data: sliceReference(input.data, channels, start, count), shape: [batch, height, width, count] },
+        backward: (dy) => ({ inputs: [sliceBackwardReference(dy, channels, start, count)] }),
+      };
+    }
+    case 'shuffle':
+      return {
+        output: { data: shuffleReference(input.data, channels, layer.groups), shape: input.shape },
+        backward: (dy) => ({ inputs: [shuffleBackwardReference(dy, channels, layer.groups)] }),
+      };
+    case 'upsample':
+      return upsampleForward(layer, input);
+    case 'localResponseNorm': {
+      const norm = { ...layer, channels };
+      return {
+        output: { data: responseNormReference(input.data, norm), shape: input.shape },
+        backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
+      };
+    }
+    default:
+      throw new Error(`${layer.name}: no reference for ${layer.kind}`);
+  }
+}
+
+function multiplyForward({ inputs: names }: MultiplyLayer, inputs: readonly Activation[]): LayerPass {
+  const [left, right] = inputs as [Activation, Activation];
+  const [, height, width, channels] = left.shape;
+  const gate = names[0] !== names[1] && right.data.length !== left.data.length;
+  const operands = { x: left.data, factors: right.data, gate, pixels: height * width, channels };
+  return {
+    output: { data: multiplyReference(operands), shape: left.shape },
+    backward(dy) {
+      const { dx, dFactors } = multiplyBackwardReference(operands, dy);
+      return { inputs: [dx, dFactors] };
+    },
+  };
+}
+
+function affineForward({ name }: AffineLayer, input: Activation, values: Parameters): LayerPass {
+  const weight = values.get(`${name}.weight`)!;
+  return {
+    output: { data: affineReference(input.data, weight, values.get(`${name}.bias`)!), shape: input.shape },
+    backward(dy) {
+      const { dx, dWeight, dBias } = affineBackwardReference(input.data, weight, dy);
+      const gradients = [[`${name}.weight`, dWeight] as const, [`${name}.bias`, dBias] as const];
+      return { inputs: [dx], parameters: new Map(gradients) };
+    },
+  };
+}
+
+function upsampleForward({ factor, mode, alignCorners = false }: UpsampleLayer, input: Activation): LayerPass {
+  const operands = { shape: input.shape, factor, mode, alignCorners };
+  const [batch, height, width, channels] = input.shape;
+  const shape: ImageShape = [batch, height * factor[0], width * factor[1], channels];
+  return {
+    output: { data: upsampleReference(input.data, operands), shape },
+    backward: (dy) => ({ inputs: [upsampleBackwardReference(dy, operands)] }),
+  };
 }

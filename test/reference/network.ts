@@ -230,6 +230,7 @@ function convolutionForward(layer: ConvolutionLayer, input: Activation, { parame
     filterShape,
     bias: layer.bias ? lookUp(parameters, `${name}.bias`) : undefined,
     adjust: layer.adjust === 'none' ? undefined : lookUp(parameters, `${name}.adjust`),
+    offset: layer.offset ? lookUp(parameters, `${name}.offset`) : undefined,
     mode: layer.adjust,
     stride,
     padding,
@@ -241,10 +242,11 @@ function convolutionForward(layer: ConvolutionLayer, input: Activation, { parame
     output: { data: y, shape: outShape },
     ...(layer.adjust !== 'none' && { excess }),
     backward(dy, branches) {
-      const { dx, dFilter, dBias, dAdjust } = convolutionBackwardReference({ ...operands, dy, branches });
+      const { dx, dFilter, dBias, dAdjust, dOffset } = convolutionBackwardReference({ ...operands, dy, branches });
       const gradients = new Map([[`${name}.weight`, hwioToOihw(dFilter, filterShape)]]);
       if (layer.bias) gradients.set(`${name}.bias`, dBias);
       if (layer.adjust !== 'none') gradients.set(`${name}.adjust`, dAdjust);
+      if (layer.offset) gradients.set(`${name}.offset`, dOffset);
       return { inputs: [dx], parameters: gradients };
     },
   };
@@ -299,7 +301,9 @@ function poolForward(layer: PoolLayer, input: Activation): LayerPass {
 }
 
 /** The weight's columns are ordered C,H,W, the activation's elements H,W,C: its rows are turned round for them. */
-function denseForward(layer: DenseLayer, input: Activation, { parameters }: Context): LayerPass {
+function denseForward(layer: DenseLayer, input: Activation, context: Context): LayerPass {
+  if (layer.adjust === 'output') return unitDenseForward(layer, input, context);
+  const { parameters } = context;
   const { name, outFeatures } = layer;
   const [batch, height, width, channels] = input.shape;
   const inFeatures = height * width * channels;
@@ -321,6 +325,17 @@ function denseForward(layer: DenseLayer, input: Activation, { parameters }: Cont
       return { inputs: [dx], parameters: gradients };
     },
   };
+}
+
+/** The IC convolution whose filters are as large as the image. */
+function unitDenseForward(layer: DenseLayer, input: Activation, context: Context): LayerPass {
+  const { name, inputs, outFeatures, bias, offset = false } = layer;
+  const [, height, width, channels] = input.shape;
+  const window = { kernel: [height, width], stride: [1, 1], padding: [0, 0], dilation: [1, 1] } as const;
+  const unit = { ...window, groups: 1, bias, adjust: 'output', offset } as const;
+  const filter = lookUp(context.parameters, `${name}.weight`);
+  if (filter.length !== outFeatures * channels * height * width) throw new Error(`${name}: weights of another size`);
+  return convolutionForward({ kind: 'convolution', name, inputs, outChannels: outFeatures, ...unit }, input, context);
 }
 
 function transpose(matrix: Float32Array | Float64Array, rows: number, columns: number): Float64Array {

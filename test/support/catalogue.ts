@@ -1,3 +1,4 @@
+import * as layers from '../../src/layers.js';
 import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
@@ -37,6 +38,19 @@ const {
   planTensorToImage,
   planTranspose,
 } = operations;
+const {
+  planAffine,
+  planAffineFold,
+  planAffineGradient,
+  planGateGradient,
+  planLocalResponseNorm,
+  planLocalResponseNormGradient,
+  planMultiply,
+  planSlice,
+  planSliceGradient,
+  planUpsample,
+  planUpsampleGradient,
+} = layers;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
@@ -65,10 +79,15 @@ const pool = {
   padding: [0, 0],
 } as const;
 const norm = { pixels: 12, channels: 4 };
+const gates = { batch: 2, pixels: 6, channels: 4 };
+const slice = { pixels: 6, channels: 8, start: 2, count: 4 };
+const response = { size: 3, alpha: 1e-4, beta: 0.75, k: 2 };
+const enlarged = { batch: 1, inHeight: 3, inWidth: 4, channels: 2, factor: [2, 3] } as const;
 const dense = { batch: 3, inFeatures: 8, outFeatures: 8 };
 const image = { imageWidth: 5, imageHeight: 4, width: 3, height: 2, channels: 3 } as const;
 const everything = {
   adjust: 'output',
+  offset: true,
   bias: true,
   scaleShift: true,
   residual: true,
@@ -99,6 +118,9 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
     planAdd: [planAdd(12, { relu: true })],
     planAddGradient: [planAddGradient(12, { accumulate: true })],
+    planAffine: [planAffine(norm)],
+    planAffineFold: [planAffineFold(4), planAffineFold(4, { behind: true })],
+    planAffineGradient: [planAffineGradient(norm), planAffineGradient(norm, { parametersOnly: true })],
     planBatchNormFold: [planBatchNormFold(4, 1e-5)],
     planBatchNormGradient: [planBatchNormGradient(norm, { residual: true, relu: true })],
     planBatchNormInference: [planBatchNormInference(norm, { residual: true, relu: true })],
@@ -133,6 +155,7 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planCrossEntropy: [planCrossEntropy({ batch: 3, classes: 5 }, { gradient: true })],
     planDense: [
       planDense(dense, { bias: true }, traits),
+      planDense(dense, { bias: true, adjust: 'output', offset: true }, traits),
       planDense(dense, { bias: true }, { ...traits, choose: splitForm }),
     ],
     planDenseInputGradient: [
@@ -141,15 +164,19 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     ],
     planDenseWeightGradient: [planDenseWeightGradient(dense, traits)],
     planEvaluationMetrics: [planEvaluationMetrics(3, 2)],
+    planGateGradient: [planGateGradient(gates)],
     planGradientClip: [planGradientClip(64, 1)],
-    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input')],
+    planIcActivity: [planIcActivity(convolution, 'output'), planIcActivity(convolution, 'input', { offset: true })],
     planIcUnitGradient: [
       planIcUnitGradient(convolution, 'output'),
       planIcUnitGradient(convolution, 'input'),
-      planIcUnitGradient(depthwise, 'output'),
+      planIcUnitGradient(convolution, 'input', { offset: true }),
+      planIcUnitGradient(depthwise, 'output', { offset: true }),
     ],
     planImageToTensor: [planImageToTensor(image), planImageToTensor(image, { source: 'external' })],
     planLabelRank: [planLabelRank({ batch: 3, classes: 5 })],
+    planLocalResponseNorm: [planLocalResponseNorm(norm, response)],
+    planLocalResponseNormGradient: [planLocalResponseNormGradient(norm, response)],
     planLogitDistillation: [planLogitDistillation({ batch: 3, classes: 5 }, { loss: 'kl', temperature: 2 })],
     planLossScale: [planLossScale(4, 7)],
     planMatrixMultiplyAdds: traits.matrix ? [planMatrixMultiplyAdds(2, 3, traits)] : [],
@@ -157,15 +184,23 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMaxPoolGradient: [planMaxPoolGradient(pool)],
     planMeanPool: [planMeanPool(pool)],
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
+    planMultiply: [planMultiply(gates), planMultiply(gates, { gate: true, accumulate: true })],
     planMultiplyAdds: [planMultiplyAdds(2, 3), planMultiplyAdds(2, 3, 'float16')],
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],
+    planSlice: [planSlice(slice)],
+    planSliceGradient: [planSliceGradient(slice), planSliceGradient(slice, { accumulate: true })],
     planSoftmax: [planSoftmax(3, 5)],
     planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
     planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
+    planUpsample: [
+      planUpsample(enlarged, { mode: 'nearest' }),
+      planUpsample(enlarged, { mode: 'bilinear', alignCorners: true }),
+    ],
+    planUpsampleGradient: [planUpsampleGradient(enlarged, { mode: 'bilinear' })],
   };
 }
 
@@ -186,6 +221,7 @@ function texturedTraits(traits: DeviceTraits): DeviceTraits[] {
 /** The exported functions that make plans, by the subpath of the package that exports them. */
 export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
   'ic-networks': plansAmong(operations),
+  'ic-networks/layers': plansAmong(layers),
   'ic-networks/train': [
     ...plansAmong(losses),
     ...plansAmong(optimisers),

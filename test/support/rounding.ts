@@ -25,6 +25,9 @@ const SAFETY = 4;
 /** Roundings of a finished value, where it is stored, scaled, or updated by an optimiser. */
 const OWN_ROUNDINGS = 4;
 
+/** WGSL's pow, that of a logarithm times the power, is off by as many roundings. */
+const POWER_ROUNDINGS = 16;
+
 /** One disturbed run: what it does to parameters and to gradients on their way back. */
 export interface Disturbance extends Required<Pick<BackwardOptions, 'disturb'>> {
   parameters(values: Parameters): Map<string, Float64Array>;
@@ -78,6 +81,14 @@ function sumLengths(layer: Layer, shapes: ReadonlyMap<string, Shape>, training: 
       const factors = Math.max(height * width * channels, layer.outFeatures);
       return { factors, gradients: Math.max(batch, layer.outFeatures) };
     }
+    case 'affine':
+      return { factors: OWN_ROUNDINGS, gradients: rows };
+    case 'multiply':
+      return { factors: 0, gradients: height * width };
+    case 'upsample':
+      return { factors: 0, gradients: 16 * layer.factor[0] * layer.factor[1] };
+    case 'localResponseNorm':
+      return { factors: 0, gradients: POWER_ROUNDINGS ** 2 };
     default:
       return { factors: 0, gradients: 1 };
   }

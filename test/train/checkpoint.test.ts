@@ -148,7 +148,9 @@ describe('a trainer', () => {
   it('of another network does not take it', async () => {
     const plain: Network = {
       ...smallNetwork,
-      layers: smallNetwork.layers.map((layer) => ('adjust' in layer ? { ...layer, adjust: 'input' } : layer)),
+      layers: smallNetwork.layers.map((layer) =>
+        layer.kind === 'convolution' ? { ...layer, adjust: 'input' } : layer,
+      ),
     };
     const other = await createTrainer(freshState(device, plain), smallOptions({ steps: 6 }));
     const act = () => restoreTrainer(other, decodeCheckpoint(file));

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Layer } from '../../src/graph/network.js';
+import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
-import { adamW, sgd, trainInPieces } from './smallTraining.js';
+import { adamW, sgd, smallNetwork, trainInPieces } from './smallTraining.js';
 
 let device: GPUDevice;
 beforeAll(async () => {
@@ -36,6 +38,28 @@ describe('a training that is resumed', () => {
       }),
       { numRuns: 4 },
     );
+  });
+
+  it('does so with offsets and a fully connected unit, which learn', async () => {
+    const layers = smallNetwork.layers.map((layer): Layer => {
+      if (layer.kind === 'convolution') return { ...layer, offset: true };
+      return layer.kind === 'dense' ? { ...layer, adjust: 'output', offset: true } : layer;
+    });
+    const network = { ...smallNetwork, layers };
+    const changes = { steps, augmentation, schedule };
+    const whole = await trainInPieces(device, changes, [], network);
+    const resumed = await trainInPieces(device, changes, [5], network);
+    expect(resumed.bits).toEqual(whole.bits);
+    expect(resumed.file).toEqual(whole.file);
+    for (const name of ['conv1.offset', 'conv2.offset', 'fc.offset', 'fc.adjust']) {
+      expect(
+        whole.bits.get(`${name}`)!.some((bits) => bits !== 0),
+        name,
+      ).toBe(true);
+    }
+    const decoded = decodeCheckpoint(whole.file);
+    expect(decoded.network).toEqual(network);
+    expect(new Uint32Array(decoded.values.get('fc.offset')!.slice().buffer)).toEqual(whole.bits.get('fc.offset'));
   });
 
   it('differs for another seed, so that the comparison means something', async () => {

@@ -109,8 +109,9 @@ export async function trainInPieces(
   device: GPUDevice,
   changes: Partial<TrainerOptions>,
   stops: readonly number[],
+  network = smallNetwork,
 ): Promise<TrainedPieces> {
-  let trainer = await freshTrainer(device, changes);
+  let trainer = await createTrainer(freshState(device, network), smallOptions(changes));
   const reports: StepReport[] = [];
   for (const stop of stops) {
     reports.push(...(await reportsOf(trainer, { steps: stop - trainer.step })));

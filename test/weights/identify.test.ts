@@ -23,6 +23,12 @@ describe('identifyNetworks', () => {
     'vgg16-bn',
     'ic-mobilenet-v2',
     'densenet121',
+    'seresnet50',
+    'ic-mobilenet-v3-large',
+    'efficientnet-b0',
+    'shufflenet-v2-x1-5',
+    'ic-regnet-y-400mf',
+    'mnasnet1-3',
   ])('knows %s by its names and shapes, whatever its classes', (name) => {
     expect(identifyNetworks({ tensors: tensorsOf(name, 1000) })).toEqual([name]);
     expect(identifyNetworks({ tensors: tensorsOf(name, 7, false) })).toEqual([name]);

@@ -290,6 +290,10 @@ describe('a mapping', () => {
     [{ depth: 14 }, {}, 'that of a larger network'],
     [{ depth: 8 }, { depth: 14 }, 'that of a smaller network'],
     [{ depth: 8, ic: true }, {}, 'that of the IC network'],
+    [{ depth: 8, ic: true, offset: true }, {}, 'that of the IC network'],
+    [{ depth: 8, ic: true, offset: true }, { ic: true }, 'that of the network with offsets'],
+    [{ depth: 8, ic: true }, { ic: true, offset: true }, 'that of the network without offsets'],
+    [{ depth: 8 }, { ic: true, offset: true }, 'that of the plain network'],
     [{ depth: 8, ic: true, adjust: 'input' as const }, { ic: true }, 'the other form of recalibration weights'],
   ])('says in a short line what the file probably is: %j in %j', async (own, wanted, cause) => {
     const given = cifarResNet({ ic: false, ...own });

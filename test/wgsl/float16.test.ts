@@ -1,4 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  planAffine,
+  planAffineGradient,
+  planGateGradient,
+  planLocalResponseNorm,
+  planLocalResponseNormGradient,
+  planMultiply,
+  planSlice,
+  planSliceGradient,
+  planUpsample,
+  planUpsampleGradient,
+} from '../../src/layers.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
@@ -126,6 +138,8 @@ it.each([
     planBatchNormGradient(norm, { ...behind, accumulateResidual: true, inPlace: true }),
     planIcUnitGradient(unit, 'output', half),
     planIcUnitGradient(unit, 'input', { inPlace: true, ...half }),
+    planIcUnitGradient(unit, 'output', { offset: true, ...half }),
+    planIcUnitGradient(unit, 'input', { offset: true, ...half }),
     planChannelSums(14, channels, half),
     planChannelSums(14, channels, { factors: true, groups, ...half }),
     planMaxPool(pool, { storeWinners: true, ...half }),
@@ -142,6 +156,32 @@ it.each([
     planLogitDistillation({ batch: 3, classes: channels }, { loss: 'mse', ...half }),
     planGradientClip(64, 1, { scaled: true }),
     planLossScale(4, 7),
+  ]) {
+    await compilePlan(device, plan);
+  }
+});
+
+it.each([8, 6, 5])('layers that are loaded are valid, for %i channels', async (channels) => {
+  const norm = { pixels: 14, channels };
+  const gates = { batch: 2, pixels: 7, channels };
+  const slice = { pixels: 3, channels: channels + 4, start: 4, count: channels };
+  const response = { size: 3, alpha: 1e-4, beta: 0.75, k: 2, ...half };
+  const enlarged = { batch: 1, inHeight: 3, inWidth: 2, channels, factor: [2, 3] } as const;
+  const modes = [{ mode: 'nearest' }, { mode: 'bilinear' }, { mode: 'bilinear', alignCorners: true }] as const;
+  for (const plan of [
+    planMultiply(gates, half),
+    planMultiply(gates, { gate: true, accumulate: true, ...half }),
+    planGateGradient(gates, { accumulate: true, ...half }),
+    planAffine(norm, half),
+    planAffineGradient(norm, { accumulate: true, ...half }),
+    planAffineGradient(norm, { parametersOnly: true, ...half }),
+    planSlice(slice, half),
+    planSliceGradient(slice, half),
+    planSliceGradient(slice, { accumulate: true, ...half }),
+    planLocalResponseNorm(norm, response),
+    planLocalResponseNormGradient(norm, { ...response, accumulate: true }),
+    ...modes.map((mode) => planUpsample(enlarged, { ...mode, ...half })),
+    ...modes.map((mode) => planUpsampleGradient(enlarged, { ...mode, accumulate: true, ...half })),
   ]) {
     await compilePlan(device, plan);
   }

@@ -1,11 +1,12 @@
 import * as jax from '@jax-js/jax';
-import type {
-  BatchNormLayer,
-  ConvolutionLayer,
-  DenseLayer,
-  Layer,
-  Network,
-  PoolLayer,
+import {
+  type BatchNormLayer,
+  type ConvolutionLayer,
+  type DenseLayer,
+  isICUnit,
+  type Layer,
+  type Network,
+  type PoolLayer,
 } from '../../../src/graph/network.js';
 import { convolution } from './operation.js';
 
@@ -73,8 +74,8 @@ export function perChannel(vector: jax.Array): jax.Array {
 }
 
 function icConvolution(layer: ConvolutionLayer, x: jax.Array, parameters: Tensors): jax.Array {
-  const { name, adjust, bias } = layer;
-  if (bias || adjust === 'input') throw new Error(`${name}: of no network of the bench`);
+  const { name, adjust, offset, bias } = layer;
+  if (bias || offset || adjust === 'input') throw new Error(`${name}: of no network of the bench`);
   const filter = parameters[`${name}.weight`]!.ref;
   if (adjust === 'none') return convolution(x, filter, layer);
   const inhibition = inhibitionOf(layer, x.ref, parameters[`${name}.adjust`]!.ref);
@@ -104,7 +105,9 @@ function pool(layer: PoolLayer, x: jax.Array, source: Layer | undefined): jax.Ar
   return jax.lax.reduceWindow(whole, (window) => over(window), [...kernel], [...layer.stride]);
 }
 
-function dense({ name, bias }: DenseLayer, x: jax.Array, parameters: Tensors): jax.Array {
+function dense(layer: DenseLayer, x: jax.Array, parameters: Tensors): jax.Array {
+  const { name, bias } = layer;
+  if (isICUnit(layer)) throw new Error(`${name}: of no network of the bench`);
   const flat = x.reshape([x.shape[0]!, -1]);
   const y = jax.numpy.matmul(flat, parameters[`${name}.weight`]!.ref.transpose());
   return bias ? y.add(parameters[`${name}.bias`]!.ref) : y;

@@ -34,7 +34,9 @@ export function createLayerMap(): LayerMapView {
     const range = rangeOf(map);
     drawMap(canvas, { ...layer, map }, seen, smooth.checked);
     byId('legend-least').textContent = one ? '0' : `${percent(range[0], 0)} of the filters`;
-    byId('legend-most').textContent = one ? `z − a S = ${number(range[1])}` : percent(range[1], 0);
+    byId('legend-most').textContent = one
+      ? `z − a S${unit && hasOffset(unit) ? ' + o' : ''} = ${number(range[1])}`
+      : percent(range[1], 0);
     if (spot) drawSpot(canvas, layer, spot);
     byId('pixel').textContent = spot && unit ? arithmetic(unit, Number(filters.value || 0), spot) : hint;
   }
@@ -104,27 +106,45 @@ export function rangeOf(map: Float32Array): [least: number, most: number] {
   return [map.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY), map.reduce((a, b) => Math.max(a, b), 0)];
 }
 
-/** z, S and a of a filter at a spot. */
-function termsAt({ z, sums, adjust, filters, groups }: UnitView, pixel: number, filter: number) {
+/** z, S, a and o of a filter at a spot, and how far z outweighs a S. */
+function termsAt({ z: answers, sums, adjust, offset, filters, groups }: UnitView, pixel: number, filter: number) {
   const group = Math.floor((filter * groups) / filters);
-  return { z: z[pixel * filters + filter]!, sum: sums[pixel * groups + group]!, a: adjust[filter]! };
+  const [z, sum, a, o] = [
+    answers[pixel * filters + filter]!,
+    sums[pixel * groups + group]!,
+    adjust[filter]!,
+    offset[filter]!,
+  ];
+  return { z, sum, a, o, second: z - (a * sum - o) };
 }
 
 /** How far z outweighs a S, spot by spot; 0 where it does not. */
 function marginsOf(unit: UnitView, filter: number): Float32Array {
   return new Float32Array(unit.height * unit.width).map((_, pixel) => {
-    const { z, sum, a } = termsAt(unit, pixel, filter);
-    return Math.max(0, z - a * sum);
+    return Math.max(0, termsAt(unit, pixel, filter).second);
   });
 }
 
 function arithmetic(unit: UnitView, filter: number, { row, column }: { row: number; column: number }): string {
-  const { z, sum, a } = termsAt(unit, row * unit.width + column, filter);
-  const second = z - a * sum;
-  const head = `Filter ${filter + 1}, row ${row + 1}, column ${column + 1}: z = ${number(z)}, a S = ${number(a, 3)} × ${number(sum)} = ${number(a * sum)}.`;
+  const { z, sum, a, o, second } = termsAt(unit, row * unit.width + column, filter);
+  const product = `${number(a, 3)} × ${number(sum)}`;
+  const place = `Filter ${filter + 1}, row ${row + 1}, column ${column + 1}`;
+  const threshold = hasOffset(unit)
+    ? `a S − o = ${product} − ${bracketed(o)} = ${number(a * sum - o)}`
+    : `a S = ${product} = ${number(a * sum)}`;
+  const head = `${place}: z = ${number(z)}, ${threshold}.`;
   return second > 0
     ? `${head} z outweighs it by ${number(second)}, so y = ${number(z)} + ${number(second)} = ${number(z + second)}.`
     : `${head} z does not outweigh it, so y = z.`;
+}
+
+/** Whether a unit's second term has a number of its own. */
+function hasOffset({ offset }: UnitView): boolean {
+  return offset.some((value) => value !== 0);
+}
+
+function bracketed(value: number): string {
+  return value < 0 ? `(${number(value)})` : number(value);
 }
 
 function number(value: number, digits = 2): string {

@@ -13,6 +13,7 @@ const quick: RaceSettings = {
   width: 4,
   stemStride: 2,
   adjust: 'output',
+  offset: false,
   batch: 32,
   steps: 300,
   optimiser: 'adamW',

@@ -3,7 +3,7 @@ import { type PresetName, presets, type RaceSettings } from './presets.js';
 
 const selects = ['depth', 'width', 'stemStride', 'adjust', 'batch', 'optimiser', 'data'] as const;
 const inputs = ['steps', 'learningRate', 'seeds'] as const;
-const checks = ['deeper', 'distillation', 'half'] as const;
+const checks = ['offset', 'deeper', 'distillation', 'half'] as const;
 
 /** What the form says. */
 export function readSettings(form: HTMLFormElement): RaceSettings {
@@ -16,6 +16,7 @@ export function readSettings(form: HTMLFormElement): RaceSettings {
     width: Number(text('width')),
     stemStride: Number(text('stemStride')),
     adjust: text('adjust') as RaceSettings['adjust'],
+    offset: checked('offset'),
     batch: Number(text('batch')),
     steps: Number(text('steps')),
     optimiser: text('optimiser') as RaceSettings['optimiser'],

@@ -9,7 +9,7 @@ export interface SharedRace {
 
 const numbers = ['depth', 'width', 'stemStride', 'batch', 'steps', 'learningRate', 'seeds'] as const;
 const words = ['data', 'adjust', 'optimiser'] as const;
-const flags = ['deeper', 'distillation', 'half'] as const;
+const flags = ['offset', 'deeper', 'distillation', 'half'] as const;
 /** Errors are written in hundredths of a percent. */
 const unit = 10_000;
 const mostSeeds = 100;

@@ -106,24 +106,31 @@ export function setUpUnit(section: HTMLElement): UnitFigure {
 }
 
 /** Where the second term adds most: something to see. */
-function strongest({ z, sums, adjust, width, filters }: UnitView, filter: number): { row: number; column: number } {
-  const margins = sums.map((sum, pixel) => z[pixel * filters + filter]! - adjust[filter]! * sum);
+function strongest(view: UnitView, filter: number): { row: number; column: number } {
+  const { sums, adjust, width } = view;
+  const margins = sums.map((_, pixel) => excessAt(view, filter, adjust[filter]!, pixel));
   const pixel = margins.indexOf(Math.max(...margins));
   return { row: Math.floor(pixel / width), column: pixel % width };
+}
+
+/** How far z is above a S, or a S less the unit's offset: z - a S + o. */
+function excessAt({ z, sums, offset, filters }: UnitView, filter: number, a: number, pixel: number): number {
+  return z[pixel * filters + filter]! - a * sums[pixel]! + offset[filter]!;
 }
 
 /** The picture, lit where the second term fires, and the window over it. */
 function drawPicture(
   canvas: HTMLCanvasElement,
-  { seen, height, width, kernel, z, sums, filters }: UnitView,
+  view: UnitView,
   filter: number,
   a: number,
   { row, column }: { row: number; column: number },
 ): void {
+  const { seen, height, width, kernel, sums } = view;
   const context = canvas.getContext('2d')!;
   context.imageSmoothingEnabled = false;
   context.drawImage(canvasOf(new ImageData(seen.pixels, seen.width, seen.height)), 0, 0, side, side);
-  const margins = sums.map((sum, pixel) => Math.max(0, z[pixel * filters + filter]! - a * sum));
+  const margins = sums.map((_, pixel) => Math.max(0, excessAt(view, filter, a, pixel)));
   const most = Math.max(...margins) || 1;
   const shades = new ImageData(width, height);
   for (const [pixel, margin] of margins.entries()) {
@@ -141,18 +148,19 @@ function drawPicture(
 }
 
 function showNumbers(
-  { z: answers, sums, width, filters }: UnitView,
+  view: UnitView,
   filter: number,
   a: number,
   { row, column }: { row: number; column: number },
 ): void {
+  const { z: answers, sums, width, filters } = view;
   const pixel = row * width + column;
   const [z, sum] = [answers[pixel * filters + filter]!, sums[pixel]!];
-  const second = Math.max(0, z - a * sum);
+  const second = Math.max(0, excessAt(view, filter, a, pixel));
   // What a bar of full length stands for: the most that there is in the picture.
   const reach = answers.reduce((most, answer, index) => {
     if (index % filters !== filter) return most;
-    const own = Math.abs(answer) + Math.max(0, answer - a * sums[Math.floor(index / filters)]!);
+    const own = Math.abs(answer) + Math.max(0, excessAt(view, filter, a, Math.floor(index / filters)));
     return Math.max(most, own);
   }, 1e-6);
   const sumReach = Math.max(...sums);

@@ -1,7 +1,7 @@
 import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
 import { planInference } from '../../graph/inferencePlan.js';
 import { loadLayerPlans } from '../../graph/layerPlans.js';
-import type { Network } from '../../graph/network.js';
+import { isICUnit, type Network } from '../../graph/network.js';
 import { summarise } from '../../models/summary.js';
 import { deviceTraits } from '../../ops/traits.js';
 import { indexedDBTuningStore } from '../../tune/indexedDBStore.js';
@@ -81,13 +81,13 @@ function kindOf({ head, norm, add, relu }: FusedLayers): string {
     transposedConvolution: 'transposed convolution',
     localResponseNorm: 'response norm',
   };
-  const isIC = head.kind === 'convolution' && head.adjust !== 'none';
+  const form = isICUnit(head) ? 'IC ' : '';
   const own =
     head.kind === 'activation'
       ? head.function
       : head.kind === 'convolution'
-        ? `${head.kernel.join(' × ')} ${isIC ? 'IC ' : ''}convolution`
-        : names[head.kind];
+        ? `${head.kernel.join(' × ')} ${form}convolution`
+        : `${form}${names[head.kind]}`;
   const behind = [norm && 'norm', add && 'sum', relu && 'ReLU'].filter((part) => part !== undefined);
   return [own, ...behind].join(', ');
 }

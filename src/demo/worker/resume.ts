@@ -14,7 +14,7 @@ export function resumedTask(
   seed: number,
   data: TrainingData,
 ): TrainingTask {
-  const networks = twins(checkpoints[0]!.network, settings.adjust);
+  const networks = twins(checkpoints[0]!.network, settings);
   const single = { ...settings, seeds: 1, deeper: false };
   return checkpoints.reduce<TrainingTask>(goingOn, { settings: single, seed, data, networks });
 }

@@ -1,6 +1,6 @@
 import { compileInference, type InferenceNetwork } from '../../graph/inference.js';
-import type { ConvolutionLayer, Network } from '../../graph/network.js';
-import { elementCount, networkParameters } from '../../graph/parameters.js';
+import { isICUnit, type Layer, type Network, type UnitLayer } from '../../graph/network.js';
+import { networkParameters } from '../../graph/parameters.js';
 import { inferShapes, type Shape } from '../../graph/shapes.js';
 import { createState, type NetworkState, readState, writeState } from '../../graph/state.js';
 import type { UnitQuestion, UnitView } from '../protocol.js';
@@ -8,21 +8,25 @@ import { networkInput, rgba } from './classify.js';
 import { modelNamed } from './models.js';
 
 /*
- * One IC convolution looked at closely. What it computes is computed by the kernels once more, in parts: z by the same filters
+ * One IC unit looked at closely. What it computes is computed by the kernels once more, in parts: z by the same filters
  * without the unit, S by a filter of ones.
  */
 
 type Run = (values: Float32Array) => Promise<Float32Array>;
 
-/** An IC convolution of a network in parts. */
+/** An IC unit of a network in parts; a fully connected one reads a single pixel, whose channels are all that it reads. */
 export interface Unit {
-  readonly layer: ConvolutionLayer;
+  readonly layer: UnitLayer;
+  readonly kernel: number;
+  readonly groups: number;
   /** [1, height, width, filters] */
   readonly outShape: Shape;
   /** [filters, channels of a group, kernel, kernel] */
   readonly weights: Float32Array;
   /** a, by filter. */
   readonly adjust: Float32Array;
+  /** o, by filter; zeros where it has none. */
+  readonly offset: Float32Array;
   /** What lies ahead of it; z, S and y out of what that leaves. */
   readonly ahead: Run;
   readonly z: Run;
@@ -55,12 +59,13 @@ export async function lookAtUnit({ model: name, layer, bitmap, drawn }: UnitQues
     seen: { height, width, pixels: rgba(pixels, channels) },
     height: outHeight,
     width: outWidth,
-    kernel: unit.layer.kernel[0],
-    channels: unit.weights.length / elementCount([filters, ...unit.layer.kernel]),
-    groups: unit.layer.groups,
+    kernel: unit.kernel,
+    channels: unit.weights.length / (filters * unit.kernel ** 2),
+    groups: unit.groups,
     filters,
     weights: unit.weights,
     adjust: unit.adjust,
+    offset: unit.offset,
     z,
     sums,
     y,
@@ -78,7 +83,7 @@ function compiledUnit(state: NetworkState, layer: string | undefined): Promise<U
 }
 
 /**
- * Takes an IC convolution of a network apart: the one named, or the first.
+ * Takes an IC unit of a network apart: the one named, or the first.
  *
  * @throws as compileInference
  */
@@ -86,15 +91,14 @@ export async function compileUnit(state: NetworkState, named?: string): Promise<
   const { device, network } = state;
   const parameters = await readState(state);
   const layer = network.layers.find(
-    (one): one is ConvolutionLayer =>
-      one.kind === 'convolution' && one.adjust !== 'none' && (named === undefined || one.name === named),
+    (one): one is UnitLayer => isICUnit(one) && (named === undefined || one.name === named),
   )!;
   const shapes = inferShapes(network, 1);
   const [, height, width, channels] = shapes.get(layer.inputs[0]!)!;
-  const alone = (changed: Partial<ConvolutionLayer>): Network => ({
+  const alone = (changed: object): Network => ({
     name: `${network.name}-unit`,
     input: { height, width, channels },
-    layers: [{ ...layer, inputs: ['input'], ...changed }],
+    layers: [{ ...layer, inputs: ['input'], ...changed } as Layer],
   });
   const made: { dispose(): void }[] = [];
   const dispose = (): void => {
@@ -110,22 +114,29 @@ export async function compileUnit(state: NetworkState, named?: string): Promise<
   };
   const weight = `${layer.name}.weight`;
   const adjust = parameters.get(`${layer.name}.adjust`)!;
-  const { groups, outChannels } = layer;
-  const sumFilter = summingFilter(layer, channels / groups, adjust);
+  const plain = { adjust: 'none', offset: false };
+  const filters = shapes.get(layer.name)![3];
+  const { groups = 1, kernel = [1, 1] } = layer.kind === 'convolution' ? layer : {};
+  const one = layer.kind === 'convolution' ? { outChannels: groups } : { outFeatures: 1 };
+  const weights = parameters.get(weight)!;
+  const sumFilter = summingFilter((weights.length / filters) * groups, layer.adjust === 'input' ? adjust : undefined);
   try {
     const [ahead, z, sums, y] = await Promise.all([
       layer.inputs[0] === 'input'
         ? async (values: Float32Array) => values
         : runOf({ ...network, layers: layersUpTo(network, layer.inputs[0]!) }, parameters),
-      runOf(alone({ adjust: 'none' }), parameters),
-      runOf(alone({ adjust: 'none', outChannels: groups, bias: false }), new Map([[weight, sumFilter]])),
+      runOf(alone(plain), parameters),
+      runOf(alone({ ...plain, ...one, bias: false }), new Map([[weight, sumFilter]])),
       runOf(alone({}), parameters),
     ]);
     return {
       layer,
+      kernel: kernel[0],
+      groups,
       outShape: shapes.get(layer.name)!,
-      weights: parameters.get(weight)!,
-      adjust: layer.adjust === 'input' ? new Float32Array(outChannels).fill(1) : adjust,
+      weights,
+      adjust: layer.adjust === 'input' ? new Float32Array(filters).fill(1) : adjust,
+      offset: parameters.get(`${layer.name}.offset`) ?? new Float32Array(filters),
       ahead,
       z,
       sums,
@@ -139,15 +150,9 @@ export async function compileUnit(state: NetworkState, named?: string): Promise<
 }
 
 /** A filter a group that adds everything up; where a belongs to the inputs, each counts by its own. */
-function summingFilter(
-  { kernel, groups, adjust: form }: ConvolutionLayer,
-  groupChannels: number,
-  adjust: Float32Array,
-): Float32Array {
-  const taps = elementCount(kernel);
-  return new Float32Array(groups * groupChannels * taps).map((_, index) =>
-    form === 'input' ? adjust[Math.floor(index / taps)]! : 1,
-  );
+function summingFilter(elements: number, byInput: Float32Array | undefined): Float32Array {
+  const taps = elements / (byInput?.length ?? 1);
+  return new Float32Array(elements).map((_, index) => byInput?.[Math.floor(index / taps)] ?? 1);
 }
 
 /** A layer and all that it needs, in their order. */

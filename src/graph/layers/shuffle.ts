@@ -1,13 +1,26 @@
-import { UnsupportedError } from '../../errors.js';
+import { planTranspose, type TransposeShape } from '../../ops/transpose.js';
 import type { LayerPlan } from '../layerPlans.js';
 import type { ShuffleLayer } from '../network.js';
+import type { Shape } from '../shapes.js';
 
-/** Not planned yet. */
+/** Every pixel's channels as a matrix, group by group, that is turned round. */
 export const shuffle: LayerPlan<ShuffleLayer> = {
-  forward: (_step, layer) => refuse(layer),
-  backward: (_step, layer) => refuse(layer),
+  forward({ shapes, precision, tensor, output, append }, layer) {
+    const source = layer.inputs[0]!;
+    append(planTranspose(matrices(layer, shapes.get(source)!), { precision }), { input: tensor(source), output });
+  },
+  backward({ shapes, precision, gradient, contribute, append }, layer) {
+    const source = layer.inputs[0]!;
+    const { batch, rows, columns } = matrices(layer, shapes.get(source)!);
+    contribute(source, (output, accumulate) =>
+      append(planTranspose({ batch, rows: columns, columns: rows }, { accumulate, precision }), {
+        input: gradient,
+        output,
+      }),
+    );
+  },
 };
 
-function refuse({ kind, name }: ShuffleLayer): never {
-  throw new UnsupportedError({ operation: kind, parameter: name, expected: 'a layer that can be run', got: kind });
+function matrices({ groups }: ShuffleLayer, [batch, height, width, channels]: Shape): TransposeShape {
+  return { batch: batch * height * width, rows: groups, columns: channels / groups };
 }

@@ -1,13 +1,23 @@
-import { UnsupportedError } from '../../errors.js';
+import { planSlice, planSliceGradient, type SliceShape } from '../../ops/slice.js';
 import type { LayerPlan } from '../layerPlans.js';
 import type { SliceLayer } from '../network.js';
+import type { Shape } from '../shapes.js';
 
-/** Not planned yet. */
+/** Some of the channels. */
 export const slice: LayerPlan<SliceLayer> = {
-  forward: (_step, layer) => refuse(layer),
-  backward: (_step, layer) => refuse(layer),
+  forward({ shapes, precision, tensor, output, append }, layer) {
+    const source = layer.inputs[0]!;
+    append(planSlice(sliceShape(layer, shapes.get(source)!), { precision }), { input: tensor(source), output });
+  },
+  backward({ shapes, precision, gradient, contribute, append }, layer) {
+    const source = layer.inputs[0]!;
+    const shape = sliceShape(layer, shapes.get(source)!);
+    contribute(source, (inputGradient, accumulate) =>
+      append(planSliceGradient(shape, { accumulate, precision }), { gradient, inputGradient }),
+    );
+  },
 };
 
-function refuse({ kind, name }: SliceLayer): never {
-  throw new UnsupportedError({ operation: kind, parameter: name, expected: 'a layer that can be run', got: kind });
+function sliceShape({ start, channels: count }: SliceLayer, [batch, height, width, channels]: Shape): SliceShape {
+  return { pixels: batch * height * width, channels, start, count };
 }

@@ -8,23 +8,21 @@ import { type ReluOptions, reluConstants } from '../relu.js';
 import type { DeviceTraits } from '../traits.js';
 import { statusBinding } from './output.js';
 import {
-  type Adjust,
-  adjustBytes,
   adjustConstant,
   type ConvolutionShape,
   checkConvolution,
   filterCount,
   inputCount,
   outputPixels,
+  type UnitOptions,
+  unitOperand,
 } from './shape.js';
 import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
-export interface ConvolutionOptions extends ReluOptions, PrecisionOptions {
+export interface ConvolutionOptions extends UnitOptions, ReluOptions, PrecisionOptions {
   /** As what the output, and what is added to it, lies in memory; `precision` where left out. */
   readonly outputPrecision?: Precision;
-  /** Default `none`. */
-  readonly adjust?: Adjust;
   /** Adds the operand `bias` [outChannels]; default false. */
   readonly bias?: boolean;
   /** Batch normalisation as a scale and shift per channel behind the unit. */
@@ -57,13 +55,13 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
 
 /**
  * Convolution or IC convolution (arXiv 2102.03495): y = z + relu(z - adjust * S), with batch norm's scale and shift,
- * residual and ReLU, in one pass over the output.
+ * residual and ReLU, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
- * [K] or [C], scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
+ * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
  * float16 input, filter, output and residual are that, and there is status, unless both `storeSums` and `residual` are asked for.
  *
- * @throws ShapeError for a shape that does not fit, or `storeSums` without an IC unit; UnsupportedError for a family that
+ * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit; UnsupportedError for a family that
  *   the shape or the device does not allow.
  */
 export function planConvolution(
@@ -78,6 +76,7 @@ export function planConvolution(
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }
+  const unit = unitOperand(operation, geometry, options);
   if (options.statistics && options.scaleShift) {
     const expected = 'no statistics beside scaleShift: a batch norm is either measured or folded';
     throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
@@ -88,6 +87,7 @@ export function planConvolution(
     ...plainFlags,
     ADJUST: adjustConstant(adjust),
     SUMS: adjustConstant(adjust),
+    OFFSETS: unit.offsets,
     ADJUST_STRIDE: geometry.groupIn,
     BIAS: options.bias ?? false,
     SCALE_SHIFT: options.scaleShift ?? false,
@@ -112,7 +112,7 @@ export function planConvolution(
   };
   const channels = geometry.outChannels;
   if (flags.BIAS) add('bias', 'bias', { bytes: tensorBytes(channels), use: 'input' });
-  if (adjust !== 'none') add('adjust', 'adjust', { bytes: adjustBytes(shape, adjust), use: 'input' });
+  if (adjust !== 'none') add('adjust', 'adjust', { bytes: unit.bytes, use: 'input' });
   if (flags.STATISTICS) bindings.scale_shift = 'statistics';
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
   if (flags.RESIDUAL && !inPlace) add('residual', 'residual', storedOperand(outputPrecision, 'input', outputs));

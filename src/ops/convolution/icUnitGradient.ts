@@ -13,10 +13,12 @@ import {
   type ConvolutionShape,
   checkConvolution,
   geometryConstants,
+  unitOperand,
 } from './shape.js';
 
 /**
- * Gradient of the IC unit y = z + relu(z - t) behind its convolution, t = adjust[k] S or, for `input`, S.
+ * Gradient of the IC unit y = z + relu(z - t) behind its convolution, t = adjust[k] S or, for `input`, S; with `offset`
+ * less offset[k].
  *
  * The mask needs no memory of its own: the unit grows with z and leaves t where it is, so z > t just where y > t, and y
  * and the window sums are kept anyway.
@@ -24,7 +26,8 @@ import {
  * Operands: gradient [N, P, Q, K] of y, output [N, P, Q, K] (y itself), windowSums [N, P, Q, groups], zGradient
  * [N, P, Q, K] and inputSums [N, H, W, groups] (both overwritten; the latter is what reaches the input through the window
  * sums, for {@link planConvolutionInputGradient}), scratch sumGradient; for `output` also adjust [K], adjustGradient [K]
- * (overwritten) and scratch slices. For `input` the gradient of adjust is the channel sum of input * inputSums.
+ * (overwritten) and scratch slices. For `input` the gradient of adjust is the channel sum of input * inputSums. With `offset`,
+ * adjust, of either form, as `planConvolution` has it, offsetGradient [K] (overwritten) and scratch slices.
  *
  * With `inPlace` there is no operand gradient: zGradient holds it beforehand. With `precision` float16 gradient, output and
  * zGradient are that, and there is status.
@@ -34,12 +37,14 @@ import {
 export function planIcUnitGradient(
   shape: ConvolutionShape,
   adjust: 'output' | 'input',
-  { inPlace = false, precision = 'float32' }: { readonly inPlace?: boolean } & PrecisionOptions = {},
+  options: { readonly inPlace?: boolean; readonly offset?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'icUnitGradient';
+  const { inPlace = false, offset = false, precision = 'float32' } = options;
   const geometry = checkConvolution(operation, shape);
   const { outChannels, batch, inHeight, inWidth, groups } = geometry;
   const weighted = adjust === 'output';
+  const { offsets, bytes } = unitOperand(operation, geometry, { adjust, offset });
   const pixels = batch * geometry.outHeight * geometry.outWidth;
   const apart = isDepthwise(geometry);
   const kernelGroups = apart ? 1 : groups;
@@ -55,20 +60,31 @@ export function planIcUnitGradient(
     sumGradient: { bytes: geometry.windowSumBytes, use: 'scratch' },
     ...statusOperand(precision),
   };
-  if (weighted) {
-    operands.adjust = { bytes: tensorBytes(outChannels), use: 'input' };
-    operands.adjustGradient = { bytes: tensorBytes(outChannels), use: 'output' };
-    operands.slices = { bytes: tensorBytes(split.slices, outChannels), use: 'scratch' };
+  // What is summed over the pixels, one behind the other in the slices.
+  const totals = [...(weighted ? ['adjustGradient'] : []), ...(offset ? ['offsetGradient'] : [])];
+  const firstOf = (total: number): number => total * split.slices * outChannels;
+  if (totals.length > 0) {
+    operands.adjust = { bytes, use: 'input' };
+    operands.slices = { bytes: tensorBytes(firstOf(totals.length)), use: 'scratch' };
   }
-  const constants = { PIXELS: pixels, CHANNELS: outChannels, GROUPS: kernelGroups, ADJUST: adjustConstant(adjust) };
-  const weights = weighted ? { adjust: 'adjust' } : {};
+  for (const name of totals) operands[name] = { bytes: tensorBytes(outChannels), use: 'output' };
+  const form = { ADJUST: adjustConstant(adjust), OFFSETS: offsets };
+  const constants = { PIXELS: pixels, CHANNELS: outChannels, GROUPS: kernelGroups, ...form };
+  const weights = totals.length > 0 ? { adjust: 'adjust' } : {};
   const unit: KernelStep = {
     kernel: {
       name: 'ic_unit_gradient',
       text: unitText,
       shared: [...storedTexts(split.vector, precision), sumTexts[apart ? 'channel' : 'group'], ...checked.shared],
     },
-    constants: { ...constants, ...split.constants, CHANNEL_SUMS: apart, IN_PLACE: inPlace, ...checked.constants },
+    constants: {
+      ...constants,
+      ...split.constants,
+      FIRST: firstOf(weighted ? 1 : 0),
+      CHANNEL_SUMS: apart,
+      IN_PLACE: inPlace,
+      ...checked.constants,
+    },
     workgroups: split.workgroups,
     operands: {
       ...(!inPlace && { gradient: 'gradient' }),
@@ -76,7 +92,7 @@ export function planIcUnitGradient(
       window_sums: 'windowSums',
       z_gradient: 'zGradient',
       ...weights,
-      ...(weighted && { partials: 'slices' }),
+      ...(totals.length > 0 && { partials: 'slices' }),
       ...(apart && { sum_gradient: 'sumGradient' }),
       ...checked.operands,
     },
@@ -97,8 +113,8 @@ export function planIcUnitGradient(
       ...weights,
     },
   };
-  const total = weighted ? [sumSlicesStep(split.slices, outChannels, 'adjustGradient')] : [];
-  return { operation, operands, steps: [unit, ...total, ...(apart ? [] : [sums]), scatterStep(geometry)] };
+  const added = totals.map((name, total) => sumSlicesStep(split.slices, outChannels, name, { first: firstOf(total) }));
+  return { operation, operands, steps: [unit, ...added, ...(apart ? [] : [sums]), scatterStep(geometry)] };
 }
 
 function scatterStep(geometry: ConvolutionGeometry): KernelStep {

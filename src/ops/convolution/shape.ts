@@ -1,6 +1,7 @@
 import { ShapeError } from '../../errors.js';
 import type { Constants } from '../../wgsl/constants.js';
 import { checkShape } from '../fields.js';
+import { parameterBlock } from '../parameterBlock.js';
 import { tensorBytes } from '../plan.js';
 import { type Precision, storedBytes } from '../precision.js';
 import { type Pair, windowOutputs } from '../windows.js';
@@ -164,12 +165,33 @@ export function asOneRow(geometry: ConvolutionGeometry): ConvolutionGeometry {
   return { ...geometry, batch: 1, inHeight: 1, outHeight: 1, inWidth: pixels, outWidth: pixels };
 }
 
+/** The IC unit behind a convolution. */
+export interface UnitOptions {
+  /** Default `none`. */
+  readonly adjust?: Adjust;
+  /**
+   * Also adds an offset o[k] inside of the unit's second term: y = z + relu(z - a[k] S + o[k]), or z + relu(z - S + o[k]). Default
+   * false. The operand `adjust` then holds the offsets [K] behind the weights, from the next multiple of 64 elements on.
+   */
+  readonly offset?: boolean;
+}
+
 /** The kernels' number for a recalibration form. */
 export function adjustConstant(adjust: Adjust): number {
   return { none: 0, output: 1, input: 2 }[adjust];
 }
 
-/** Bytes of the recalibration weights. */
-export function adjustBytes(shape: ConvolutionShape, adjust: Adjust): number {
-  return tensorBytes(adjust === 'input' ? shape.inChannels : shape.outChannels);
+/** Where the offsets begin in the operand `adjust`, and the bytes of that. */
+export function unitOperand(
+  operation: string,
+  { inChannels, outChannels }: ConvolutionGeometry,
+  { adjust = 'none', offset = false }: UnitOptions,
+): { readonly offsets: number; readonly bytes: number } {
+  if (offset && adjust === 'none') {
+    throw new ShapeError({ operation, parameter: 'offset', expected: 'adjust output or input', got: adjust });
+  }
+  const weights = adjust === 'input' ? inChannels : outChannels;
+  if (!offset) return { offsets: 0, bytes: tensorBytes(weights) };
+  const offsets = parameterBlock * Math.ceil(weights / parameterBlock);
+  return { offsets, bytes: tensorBytes(offsets + outChannels) };
 }

@@ -40,6 +40,8 @@ export interface OutputFlags extends Constants {
   readonly ADJUST: number;
   /** Window sums that the kernel forms: 0 none, 1 plain, 2 weighted by adjust[c]. */
   readonly SUMS: number;
+  /** Where in adjust the unit's offsets begin; 0 without them. */
+  readonly OFFSETS: number;
   /** From one group's weights of the window sum to the next one's. */
   readonly ADJUST_STRIDE: number;
   readonly STORE_SUMS: boolean;
@@ -316,6 +318,7 @@ function productRequest(task: ConvolutionTask, tile: WinogradTile, traits: Devic
 export const plainFlags: OutputFlags = {
   ADJUST: 0,
   SUMS: 0,
+  OFFSETS: 0,
   ADJUST_STRIDE: 0,
   BIAS: false,
   SCALE_SHIFT: false,

@@ -136,7 +136,8 @@ export function tiledSteps(
   const partGeometry = { ...geometry, outputPrecision: 'float32' } as const;
   const partConstants = { ...constants, ...flagsOfParts(flags) };
   const parts = multiplyStep(partGeometry, partConstants, partOperands, tile, { up, turned }, traits);
-  const behind = { ...rest, ...(flags.ADJUST !== 2 && adjust !== undefined && { adjust }) };
+  const adjustBehind = (flags.ADJUST !== 2 || flags.OFFSETS !== 0) && adjust !== undefined;
+  const behind = { ...rest, ...(adjustBehind && { adjust }) };
   return {
     steps: [parts, splitOutputStep(geometry, { ...constants, TAP_STEPS: depthSteps(geometry, tile) }, behind)],
     scratch: {
@@ -149,7 +150,8 @@ export function tiledSteps(
 /** A part is stored as it is, with its window sums. */
 function flagsOfParts(flags: Constants): Constants {
   const off = Object.entries(flags).filter(([, value]) => typeof value === 'boolean');
-  return { ...Object.fromEntries(off.map(([name]) => [name, false])), ADJUST: 0, STORE_SUMS: flags.SUMS !== 0 };
+  const none = { ...Object.fromEntries(off.map(([name]) => [name, false])), ADJUST: 0, OFFSETS: 0 };
+  return { ...none, STORE_SUMS: flags.SUMS !== 0 };
 }
 
 function multiplyStep(

@@ -7,7 +7,7 @@ for (const name of ['navigator', 'window', 'document', 'self', 'GPUBufferUsage',
     },
   });
 }
-const subpaths = ['', '/io', '/kernels', '/models', '/onnx', '/train', '/tune', '/node'];
+const subpaths = ['', '/io', '/kernels', '/layers', '/models', '/onnx', '/train', '/tune', '/node'];
 const before = Object.getOwnPropertyNames(globalThis).length;
 const modules = await Promise.all(subpaths.map((subpath) => import(`ic-networks${subpath}`)));
 if (Object.getOwnPropertyNames(globalThis).length !== before) throw new Error('importing adds to the global scope');

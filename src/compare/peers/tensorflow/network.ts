@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type FusedLayers, fuseLayers, isConvolution } from '../../../graph/fusion.js';
-import type {
-  BatchNormLayer,
-  ConvolutionLayer,
-  DenseLayer,
-  Network,
-  PoolLayer,
-  ReluLayer,
+import {
+  type BatchNormLayer,
+  type ConvolutionLayer,
+  type DenseLayer,
+  isICUnit,
+  type Network,
+  type PoolLayer,
+  type ReluLayer,
 } from '../../../graph/network.js';
 import { inferShapes, type Shape } from '../../../graph/shapes.js';
 import { layoutState, toMemory } from '../../../graph/stateLayout.js';
@@ -180,6 +181,7 @@ function foldedConvolution(
  * convolution each channel's own.
  */
 export function windowSums(x: tf.Tensor4D, layer: ConvolutionLayer, ones: tf.Tensor4D): tf.Tensor4D {
+  if (layer.offset) throw new Error(`${layer.name}: an offset, of no network of the bench`);
   if (layer.groups > 1) return tf.depthwiseConv2d(x, ones, [...layer.stride], paddingOf(layer.padding));
   const sums = tf.sum<tf.Tensor4D>(x, 3, true);
   if ([...layer.kernel, ...layer.stride].every((size) => size === 1)) return sums;
@@ -209,9 +211,11 @@ export function pool(layer: PoolLayer, x: tf.Tensor4D, [, height, width]: Shape)
 }
 
 export function denseParameters(
-  { name, bias }: DenseLayer,
+  layer: DenseLayer,
   parameters: ReadonlyMap<string, tf.Tensor>,
 ): [weight: tf.Tensor, bias: tf.Tensor | undefined] {
+  const { name, bias } = layer;
+  if (isICUnit(layer)) throw new Error(`${name}: a fully connected unit, of no network of the bench`);
   return [parameters.get(`${name}.weight`)!, bias ? parameters.get(`${name}.bias`)! : undefined];
 }
 
