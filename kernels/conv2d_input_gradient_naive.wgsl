@@ -1,15 +1,18 @@
-// Gradient of a convolution with respect to its input, one thread an input element: the baseline to check by eye.
+// Gradient of a convolution with respect to its input, one thread an input element: the baseline to check by eye. With BIAS it is
+// a transposed convolution.
 //
 //   inputGradient[n,h,w,g,c] = sum over the r, s whose window position p = (h + PADDING - r*DILATION) / STRIDE (likewise q)
 //                              is a whole number inside the output, and over k of group g, of
 //                              gradient[n,p,q,k] * filters[r,s,c,k]
 //                              + window_sums[n,h,w,g] * (adjust[g,c] with SUMS_FACTOR)       with ADD_SUMS
+//                              + bias[g,c]                                                   with BIAS
 //
 // gradient     [BATCH, OUT_HEIGHT, OUT_WIDTH, GROUPS * GROUP_OUT], of the convolution's output z
 // filters      [FILTER_HEIGHT, FILTER_WIDTH, GROUP_IN, GROUPS * GROUP_OUT]
 // output       [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS * GROUP_IN]; overwritten, or added to with ACCUMULATE
 // adjust       [GROUPS * GROUP_IN], with SUMS_FACTOR
 // window_sums  [BATCH, IN_HEIGHT, IN_WIDTH, GROUPS]: the window sum's gradient brought back to the input's pixels
+// bias         [GROUPS * GROUP_IN], with BIAS
 // status       [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: one thread an input element, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> gradient: array<Element>;
@@ -18,6 +21,7 @@
 @group(0) @binding(3) var<storage, read_write> adjust: array<f32>;
 @group(0) @binding(4) var<storage, read_write> window_sums: array<f32>;
 @group(0) @binding(5) var<storage, read_write> status: array<f32>;
+@group(0) @binding(6) var<storage, read_write> bias: array<f32>;
 
 const IN_CHANNELS = GROUPS * GROUP_IN;
 const OUT_CHANNELS = GROUPS * GROUP_OUT;
@@ -59,6 +63,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       added *= adjust[channel];
     }
     sum += added;
+  }
+  if (BIAS) {
+    sum += bias[channel];
   }
   if (ACCUMULATE) {
     sum += f32(output[element]);

@@ -1,10 +1,12 @@
-// Mean under each window, or with SUM the sum; with COUNT_PADDING padding counts as zeros, else as nothing.
+// Mean under each window, or with SUM the sum.
 //
 //   output[n,p,q,c] = 1 / pixels * sum over r,s of input[n, p*STRIDE+r-PADDING, ..., c]
-//   pixels = 1 with SUM, WINDOW_HEIGHT * WINDOW_WIDTH with COUNT_PADDING, else those of the window that are in the image
+//   pixels = 1 with SUM, else those of the window that count: of the padded image those from row COUNT_TOP to ahead of COUNT_BOTTOM
+//            and from column COUNT_LEFT to ahead of COUNT_RIGHT, which are those of the image, or with padding all
 //
 // input   [BATCH, IN_HEIGHT, IN_WIDTH, CHANNELS]
 // output  [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS], overwritten
+// counted() is in shared/counted.wgsl.
 // Grid: one thread an output element, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> input: array<Element>;
 @group(0) @binding(1) var<storage, read_write> output: array<Element>;
@@ -21,7 +23,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let p = pixel / OUT_WIDTH % OUT_HEIGHT;
   let n = pixel / OUT_WIDTH / OUT_HEIGHT;
   var sum = 0.0;
-  var pixels = 0u;
   for (var r = 0u; r < WINDOW_HEIGHT; r++) {
     let h = i32(p * STRIDE_HEIGHT + r) - PADDING_HEIGHT;
     for (var s = 0u; s < WINDOW_WIDTH; s++) {
@@ -29,11 +30,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let inside = (u32(h) < IN_HEIGHT) & (u32(w) < IN_WIDTH);
       let pixel = select(0u, (n * IN_HEIGHT + u32(h)) * IN_WIDTH + u32(w), inside);
       sum += select(0.0, f32(input[pixel * CHANNELS + c]), inside);
-      pixels += u32(inside);
     }
   }
   if (!SUM) {
-    sum /= f32(select(pixels, WINDOW_HEIGHT * WINDOW_WIDTH, COUNT_PADDING));
+    let rows = counted(p, STRIDE_HEIGHT, WINDOW_HEIGHT, COUNT_TOP, COUNT_BOTTOM);
+    sum /= f32(rows * counted(q, STRIDE_WIDTH, WINDOW_WIDTH, COUNT_LEFT, COUNT_RIGHT));
   }
   output[element] = Element(sum);
 }

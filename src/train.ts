@@ -24,6 +24,14 @@ export { planConvert } from './ops/convert.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolution/filterGradient.js';
 export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';
 export { type InputGradientOptions, planConvolutionInputGradient } from './ops/convolution/inputGradient.js';
+export {
+  planTransposedConvolution,
+  planTransposedConvolutionFilterGradient,
+  planTransposedConvolutionInputGradient,
+  type TransposedConvolutionOptions,
+  type TransposedConvolutionShape,
+  type TransposedGradientOptions,
+} from './ops/convolution/transposed.js';
 export { planDenseInputGradient, planDenseWeightGradient } from './ops/denseGradient.js';
 export { type DistillationLoss, planLogitDistillation, planTableRows } from './ops/distillation.js';
 export { planIcActivity } from './ops/icActivity.js';

@@ -33,6 +33,10 @@ import {
   meanPoolBackwardReference,
   meanPoolReference,
 } from './reference/pooling.js';
+import {
+  transposedConvolutionBackwardReference,
+  transposedConvolutionReference,
+} from './reference/transposedConvolution.js';
 import { hwioToOihw, nchwToNhwc, nhwcToNchw, oihwToHwio } from './support/layout.js';
 import { randomArray, randomIntegers } from './support/random.js';
 import { cifarResNet, parameterShapes } from './support/resnet.js';
@@ -294,14 +298,17 @@ describe('pooling', () => {
     ['max', maxPoolReference, maxPoolBackwardReference],
     ['mean', meanPoolReference, meanPoolBackwardReference],
   ] as const)('%s has the gradients of central differences', (name, forward, backward) => {
-    for (const [kernel, countPadding] of [
-      [geometry.kernel, true],
-      [geometry.kernel, false],
-      ['global', true],
+    const sides = { stride: [3, 2], padding: [2, 0, 1, 1], ceilMode: true } as const;
+    for (const [changes, size] of [
+      [{ countPadding: true }, [3, 7]],
+      [{ countPadding: false }, [3, 7]],
+      [{ kernel: 'global' }, [1, 1]],
+      [{ ...sides, countPadding: true }, [3, 3]],
+      [{ ...sides, countPadding: false }, [3, 3]],
     ] as const) {
-      const operands = { ...geometry, kernel, x, countPadding };
+      const operands = { ...geometry, x, ...changes };
       const { y, outShape } = forward(operands);
-      expect(outShape).toEqual(kernel === 'global' ? [2, 1, 1, 3] : [2, 3, 7, 3]);
+      expect(outShape).toEqual([2, ...size, 3]);
       const dy = randomArray(y.length, 22);
       const dx = backward({ ...operands, dy });
       expectGradient((value) => dot(forward({ ...operands, x: value }).y, dy), x, dx, `${name} pool dx`);
@@ -327,6 +334,29 @@ describe('pooling', () => {
     const without = meanPoolReference({ ...line, x: [3, 6, 12], countPadding: false });
     expectClose(without.y, [4.5, 7, 9], 1e-12, 'mean pool without padding');
   });
+});
+
+it('a transposed convolution has the gradients of central differences', () => {
+  const operands = {
+    x: randomArray(2 * 3 * 2 * 4, 23),
+    shape: [2, 3, 2, 4],
+    filter: randomArray(3 * 2 * 3 * 4, 24),
+    filterShape: [3, 2, 3, 4],
+    bias: randomArray(6, 25),
+    stride: [2, 3],
+    padding: [1, 0, 0, 2],
+    outputPadding: [1, 0],
+    dilation: [1, 2],
+    groups: 2,
+  } as const;
+  const { y, outShape } = transposedConvolutionReference(operands);
+  expect(outShape).toEqual([2, 7, 4, 6]);
+  const dy = randomArray(y.length, 26);
+  const lossWith = (changed: object) => dot(transposedConvolutionReference({ ...operands, ...changed }).y, dy);
+  const { dx, dFilter, dBias } = transposedConvolutionBackwardReference({ ...operands, dy });
+  expectGradient((x) => lossWith({ x }), operands.x, dx, 'transposed dx');
+  expectGradient((filter) => lossWith({ filter }), operands.filter, dFilter, 'transposed dFilter');
+  expectGradient((bias) => lossWith({ bias }), operands.bias, dBias, 'transposed dBias');
 });
 
 it('relu passes the gradient where its input is positive', () => {

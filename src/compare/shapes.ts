@@ -4,7 +4,7 @@ import type { ConvolutionLayer, Network } from '../graph/network.js';
 import { inferShapes } from '../graph/shapes.js';
 import { isDepthwise } from '../ops/convolution/depthwise.js';
 import type { CompleteConvolution } from '../ops/convolution/shape.js';
-import type { Pair } from '../ops/windows.js';
+import type { Padding, Pair } from '../ops/windows.js';
 import mobilenetBatch1 from './shapes/mobilenet-v2-batch1.json' with { type: 'json' };
 import resnet20Batch32 from './shapes/resnet20-batch32.json' with { type: 'json' };
 import resnet50Batch1 from './shapes/resnet50-batch1.json' with { type: 'json' };
@@ -59,7 +59,7 @@ function shapeOf(entry: ShapeEntry, batch: number): CompleteConvolution {
     outChannels,
     kernel: pair(kernel),
     stride: pair(stride),
-    padding: pair(padding),
+    padding: padding as unknown as Padding,
     dilation: [1, 1],
     groups,
   };

@@ -211,6 +211,7 @@ export function planInference(
             precision,
             tensor: place,
             filter: filterOf,
+            constantFilter,
             output,
             append,
           },

@@ -26,6 +26,8 @@ interface LayerStep {
 
 /** The forward pass of a layer, at inference and in training. */
 export interface ForwardStep extends LayerStep {
+  /** Whether filters change seldom, and what is made of them may be kept. */
+  readonly constantFilter: boolean;
   /** The tensor to leave the layer's output in. */
   readonly output: string;
 }

@@ -19,8 +19,9 @@ export function convolutionShape(layer: ConvolutionLayer, input: Shape): Complet
 /** A pooling layer on an input of a shape. */
 export function poolShape(layer: PoolLayer, input: Shape): Required<PoolShape> {
   const [batch, inHeight, inWidth, channels] = input;
+  const { stride, padding, ceilMode = false } = layer;
   const kernel = layer.kernel === 'global' ? ([inHeight, inWidth] as const) : layer.kernel;
-  return { batch, inHeight, inWidth, channels, kernel, stride: layer.stride, padding: layer.padding };
+  return { batch, inHeight, inWidth, channels, kernel, stride, padding, ceilMode };
 }
 
 /** A fully connected layer on an input of a shape. */

@@ -1,7 +1,7 @@
 import type { Adjust } from '../ops/convolution/shape.js';
-import type { Pair } from '../ops/windows.js';
+import type { Padding, Pair, Sides } from '../ops/windows.js';
 
-export type { Adjust, Pair };
+export type { Adjust, Padding, Pair, Sides };
 
 interface LayerBase {
   /** Unique within the network; also the prefix of the layer's parameter names. */
@@ -23,8 +23,8 @@ export interface ConvolutionLayer extends LayerBase {
   readonly kernel: Pair;
   /** Along height and width. */
   readonly stride: Pair;
-  /** Zeros ahead of and behind each axis: height, width. */
-  readonly padding: Pair;
+  /** Zeros around the images: height, width, or top, left, bottom, right. */
+  readonly padding: Padding;
   /** Distance of neighbouring taps, along height and width. */
   readonly dilation: Pair;
   /** Parts that the channels fall into, each with filters of its own; divides input and output channels. */
@@ -75,8 +75,13 @@ export interface PoolLayer extends LayerBase {
   readonly kernel: Pair | 'global';
   /** Along height and width; of no effect on a `global` one. */
   readonly stride: Pair;
-  /** Pixels ahead of and behind each axis: height, width; at most half the window. */
-  readonly padding: Pair;
+  /** Pixels around the images: height, width, or top, left, bottom, right; no window may hold nothing but padding. */
+  readonly padding: Padding;
+  /**
+   * Whether pixels behind the last whole window have one that reaches beyond the padded image, as long as it starts in the image
+   * or in the padding ahead of it, as in PyTorch; not where left out.
+   */
+  readonly ceilMode?: boolean;
   /** Of a mean: whether padding counts as zeros, the default as in PyTorch, or not at all. */
   readonly countPadding?: boolean;
 }
@@ -195,8 +200,8 @@ export interface TransposedConvolutionLayer extends LayerBase {
   readonly kernel: Pair;
   /** Of the convolution: how far apart the input's pixels come to lie, along height and width. */
   readonly stride: Pair;
-  /** Of the convolution: what is cut off either end of each axis. */
-  readonly padding: Pair;
+  /** Of the convolution: what is cut off the output's sides: height, width, or top, left, bottom, right. */
+  readonly padding: Padding;
   /** Rows and columns added behind, which the stride leaves open; less than stride or dilation. */
   readonly outputPadding: Pair;
   /** Distance of neighbouring taps, along height and width. */

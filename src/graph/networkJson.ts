@@ -12,6 +12,7 @@ const integer: Check = (value) => Number.isSafeInteger(value);
 const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const flag: Check = (value) => typeof value === 'boolean';
 const pair: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(integer);
+const padding: Check = (value) => pair(value) || (Array.isArray(value) && value.length === 4 && value.every(integer));
 const window: Check = (value) => value === 'global' || pair(value);
 const names: Check = (value) => Array.isArray(value) && value.length <= mostLayers && value.every(text);
 
@@ -27,7 +28,7 @@ const optional =
     value === undefined || check(value);
 
 const adjust = oneOf('none', 'output', 'input');
-const poolFields = { kernel: window, stride: pair, padding: pair };
+const poolFields = { kernel: window, stride: pair, padding, ceilMode: optional(flag) };
 
 /** The fields of each kind of layer besides name, kind and inputs. */
 const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>>>> = {
@@ -35,7 +36,7 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
     outChannels: integer,
     kernel: pair,
     stride: pair,
-    padding: pair,
+    padding,
     dilation: pair,
     groups: integer,
     bias: flag,
@@ -62,7 +63,7 @@ const layerFields: Readonly<Record<Layer['kind'], Readonly<Record<string, Check>
     outChannels: integer,
     kernel: pair,
     stride: pair,
-    padding: pair,
+    padding,
     outputPadding: pair,
     dilation: pair,
     groups: integer,

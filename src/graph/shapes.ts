@@ -1,7 +1,7 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
 import { tensorBytes } from '../ops/plan.js';
 import { type Precision, storedBytes } from '../ops/precision.js';
-import { type ErrorPlace, requireInteger, windowOutputs } from '../ops/windows.js';
+import { type ErrorPlace, poolOutputs, requireInteger, transposedOutputs, windowOutputs } from '../ops/windows.js';
 import {
   type ActivationLayer,
   type AddLayer,
@@ -135,25 +135,9 @@ function checkGroups(layer: ConvolutionLayer | TransposedConvolutionLayer, chann
   throw layerError(layer, 'groups', expected, `${groups}`);
 }
 
-function transposedConvolutionShape(layer: TransposedConvolutionLayer, [batch, ...rest]: Shape): Shape {
-  checkGroups(layer, rest[2]);
-  const place = placeOf(layer);
-  const { kernel, stride, padding, outputPadding, dilation } = layer;
-  const along = (axis: 0 | 1): number => {
-    requireInteger(kernel[axis], 1, 'kernel', place);
-    requireInteger(stride[axis], 1, 'stride', place);
-    requireInteger(dilation[axis], 1, 'dilation', place);
-    requireInteger(padding[axis], 0, 'padding', place);
-    requireInteger(outputPadding[axis], 0, 'outputPadding', place);
-    if (outputPadding[axis] >= Math.max(stride[axis], dilation[axis])) {
-      throw layerError(layer, 'outputPadding', 'less than the stride or the dilation', list(outputPadding));
-    }
-    const span = (rest[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 + outputPadding[axis];
-    const size = span - 2 * padding[axis];
-    if (size < 1) throw layerError(layer, 'padding', `less than half of ${span}, what there is`, list(padding));
-    return size;
-  };
-  return [batch, along(0), along(1), layer.outChannels];
+function transposedConvolutionShape(layer: TransposedConvolutionLayer, [batch, height, width, channels]: Shape): Shape {
+  checkGroups(layer, channels);
+  return [batch, ...transposedOutputs([height, width], layer, placeOf(layer)), layer.outChannels];
 }
 
 function activationShape(layer: ActivationLayer, input: Shape): Shape {
@@ -213,16 +197,11 @@ function responseNormShape(layer: LocalResponseNormLayer, input: Shape): Shape {
 
 function poolShape(layer: PoolLayer, [batch, height, width, channels]: Shape): Shape {
   const kernel = layer.kernel === 'global' ? ([height, width] as const) : layer.kernel;
-  const { stride, padding } = layer;
-  const [outHeight, outWidth] = windowOutputs([height, width], { kernel, stride, padding }, placeOf(layer));
-  if (layer.kernel === 'global' && (padding[0] !== 0 || padding[1] !== 0)) {
+  const { stride, padding, ceilMode } = layer;
+  if (layer.kernel === 'global' && padding.some((size) => size !== 0)) {
     throw layerError(layer, 'padding', '[0, 0] with a global kernel', list(padding));
   }
-  // More would leave windows that hold nothing but padding.
-  if (2 * padding[0] > kernel[0] || 2 * padding[1] > kernel[1]) {
-    throw layerError(layer, 'padding', `at most half the kernel ${list(kernel)}`, list(padding));
-  }
-  return [batch, outHeight, outWidth, channels];
+  return [batch, ...poolOutputs([height, width], { kernel, stride, padding, ceilMode }, placeOf(layer)), channels];
 }
 
 function denseShape(layer: DenseLayer, [batch]: Shape): Shape {

@@ -106,6 +106,6 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
     case 'softmax':
       return;
     default:
-      planOf(layerPlans, head).forward({ ...layerStep(planner, head.name), output }, head);
+      planOf(layerPlans, head).forward({ ...layerStep(planner, head.name), constantFilter: false, output }, head);
   }
 }

@@ -47,7 +47,7 @@ export function filterOf({ precision, counts, list }: Planner, layer: string): s
 }
 
 /** What layers that are loaded are planned with. */
-export function layerStep(planner: Planner, name: string): Omit<ForwardStep, 'output'> {
+export function layerStep(planner: Planner, name: string): Omit<ForwardStep, 'constantFilter' | 'output'> {
   const { shapes, traits, precision, list } = planner;
   return {
     shapes,

@@ -1,4 +1,5 @@
-import type { ConvolutionLayer, DenseLayer, Pair, UnitLayer } from '../graph/network.js';
+import type { ConvolutionLayer, DenseLayer, UnitLayer } from '../graph/network.js';
+import { sidesOf } from '../ops/windows.js';
 import { type GraphBuilder, integer, integers } from './graphBuilder.js';
 
 /** Where an IC convolution's nodes go: its layer, and the tensors and names they use. */
@@ -104,13 +105,8 @@ export function windowAttributes({ kernel, stride, padding, dilation, groups }: 
   return {
     kernel_shape: integers(kernel),
     strides: integers(stride),
-    pads: integers(padOf(padding)),
+    pads: integers(sidesOf(padding)),
     dilations: integers(dilation),
     group: integer(groups),
   };
-}
-
-/** Padding in ONNX's order: top, left, bottom, right. */
-export function padOf([vertical, horizontal]: Pair): readonly number[] {
-  return [vertical, horizontal, vertical, horizontal];
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.js';
-import { type Pair, requireInteger } from './windows.js';
+import { type Padding, type Pair, requireInteger } from './windows.js';
 
 /**
  * Refuses a shape that lacks fields or has others, and names all of them at once.
@@ -18,7 +18,8 @@ export function checkFields(operation: string, shape: object, fields: Readonly<R
 }
 
 /**
- * Refuses a shape that is not made of these fields, positive integers and pairs; the numbers of a pair are left to its use.
+ * Refuses a shape that is not made of these fields, positive integers, pairs, of which `padding` may be four numbers, and flags;
+ * the numbers of a pair are left to its use.
  *
  * @throws ShapeError
  */
@@ -26,12 +27,20 @@ export function checkShape(
   operation: string,
   shape: object,
   counts: Readonly<Record<string, number>>,
-  pairs: Readonly<Record<string, Pair>> = {},
+  pairs: Readonly<Record<string, Pair | Padding>> = {},
+  flags: Readonly<Record<string, boolean>> = {},
 ): void {
-  checkFields(operation, shape, { ...counts, ...pairs });
+  checkFields(operation, shape, { ...counts, ...pairs, ...flags });
   for (const name in counts) requireInteger(counts[name]!, 1, name, { operation, prefix: '' });
   for (const parameter in pairs) {
-    if (pairs[parameter]!.length === 2) continue;
-    throw new ShapeError({ operation, parameter, expected: 'a pair [height, width]', got: `${pairs[parameter]}` });
+    const isPadding = parameter === 'padding';
+    const { length } = pairs[parameter]!;
+    if (length === 2 || (isPadding && length === 4)) continue;
+    const expected = `a pair [height, width]${isPadding ? ' or [top, left, bottom, right]' : ''}`;
+    throw new ShapeError({ operation, parameter, expected, got: `${pairs[parameter]}` });
+  }
+  for (const parameter in flags) {
+    if (typeof flags[parameter] === 'boolean') continue;
+    throw new ShapeError({ operation, parameter, expected: 'true or false', got: `${flags[parameter]}` });
   }
 }

@@ -126,7 +126,9 @@ export function gridOf(workgroups: number, widest = 65535): [width: number, heig
 export function renameOperands(steps: readonly KernelStep[], names: Readonly<Record<string, string>>): KernelStep[] {
   return steps.map((step) => ({
     ...step,
-    operands: Object.fromEntries(Object.entries(step.operands).map(([binding, name]) => [binding, names[name]!])),
+    operands: Object.fromEntries(
+      Object.entries(step.operands).map(([binding, name]) => [binding, names[name] ?? name]),
+    ),
   }));
 }
 

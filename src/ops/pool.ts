@@ -2,7 +2,7 @@ import maxText from '../../kernels/max_pool.wgsl?raw';
 import maxGradientText from '../../kernels/max_pool_gradient.wgsl?raw';
 import meanText from '../../kernels/mean_pool.wgsl?raw';
 import meanGradientText from '../../kernels/mean_pool_gradient.wgsl?raw';
-import { ShapeError } from '../errors.js';
+import countedText from '../../kernels/shared/counted.wgsl?raw';
 import type { Constants } from '../wgsl/constants.js';
 import type { ConvolutionGeometry } from './convolution/shape.js';
 import { checkShape } from './fields.js';
@@ -16,9 +16,9 @@ import {
   storedOperand,
   storedTexts,
 } from './precision.js';
-import { type Pair, windowOutputs } from './windows.js';
+import { type Padding, type Pair, poolOutputs, sidesOf } from './windows.js';
 
-/** What mean pooling divides by. */
+/** What mean pooling divides by. What lies beyond the padding never counts. */
 export interface MeanPoolOptions {
   /** Whether padding counts as zeros, the default, or not at all. */
   readonly countPadding?: boolean;
@@ -38,8 +38,16 @@ export interface PoolShape {
   readonly kernel: Pair;
   /** Along height and width, from 1; [1, 1] where left out. */
   readonly stride?: Pair;
-  /** Pixels ahead of and behind each axis: height, width; at most half the window; [0, 0] where left out. */
-  readonly padding?: Pair;
+  /**
+   * Pixels around the images: height, width, or top, left, bottom, right; no window may hold nothing but padding. [0, 0] where
+   * left out.
+   */
+  readonly padding?: Padding;
+  /**
+   * Whether pixels behind the last whole window have one that reaches beyond the padded image, as long as it starts in the image
+   * or in the padding ahead of it, as in PyTorch; default false.
+   */
+  readonly ceilMode?: boolean;
 }
 
 /** Max pooling. Operands: input [N, H, W, C], output [N, P, Q, C]; winners [N, P, Q, C] (u32) with `storeWinners`. */
@@ -111,8 +119,9 @@ export function planMeanPool(
   shape: PoolShape,
   { countPadding = true, precision = 'float32' }: MeanPoolOptions & PrecisionOptions = {},
 ): OperationPlan {
-  const { constants, inputs, outputs } = checkPool('meanPool', shape);
-  const step = meanStep(constants, outputs, { COUNT_PADDING: countPadding, SUM: false }, 'input', 'output', precision);
+  const { inputs, outputs, windows } = checkPool('meanPool', shape);
+  const constants = meanConstants(windows, countPadding);
+  const step = meanStep(constants, outputs, false, 'input', 'output', precision);
   // Windows may be as large as an image. One of variable size is a loop, which compiles much faster than its turns written out.
   return {
     operation: 'meanPool',
@@ -126,21 +135,21 @@ export function planMeanPool(
 
 /** The sums over a convolution's windows of a tensor [N, H, W, groups]. Operands: the given ones. */
 export function windowSumStep(geometry: ConvolutionGeometry, input: string, output: string): KernelStep {
-  const constants = windowConstants({ ...geometry, channels: geometry.groups });
-  return meanStep(constants, geometry.windowSumBytes / 4, { COUNT_PADDING: false, SUM: true }, input, output);
+  const constants = meanConstants({ ...geometry, channels: geometry.groups }, true);
+  return meanStep(constants, geometry.windowSumBytes / 4, true, input, output);
 }
 
 function meanStep(
   constants: Constants,
   outputs: number,
-  flags: Constants,
+  sum: boolean,
   input: string,
   output: string,
   precision: Precision = 'float32',
 ): KernelStep {
   return {
-    kernel: { name: 'mean_pool', text: meanText, shared: [elementText(precision)] },
-    constants: { ...constants, ...flags },
+    kernel: { name: 'mean_pool', text: meanText, shared: [elementText(precision), countedText] },
+    constants: { ...constants, SUM: sum },
     workgroups: threadGroups(outputs),
     operands: { input, output },
   };
@@ -155,22 +164,27 @@ export function planMeanPoolGradient(
   { countPadding = true, ...options }: MeanPoolOptions & { readonly accumulate?: boolean } & PrecisionOptions = {},
 ): OperationPlan {
   const operation = 'meanPoolGradient';
-  const { operands, step } = poolGradient(checkPool(operation, shape), options);
-  const kernel = { name: 'mean_pool_gradient', text: meanGradientText, shared: step.shared };
-  const constants = { ...step.constants, COUNT_PADDING: countPadding };
+  const pool = checkPool(operation, shape);
+  const { operands, step } = poolGradient(pool, options);
+  const kernel = { name: 'mean_pool_gradient', text: meanGradientText, shared: [...step.shared, countedText] };
+  const constants = { ...step.constants, ...meanConstants(pool.windows, countPadding) };
   return { operation, operands, steps: [{ ...step, kernel, constants }] };
 }
 
+interface PoolWindows extends Required<Omit<PoolShape, 'ceilMode'>> {
+  readonly outHeight: number;
+  readonly outWidth: number;
+}
+
 interface CheckedPool {
+  readonly windows: PoolWindows;
   readonly constants: Constants;
   readonly inputs: number;
   readonly outputs: number;
   readonly outputBytes: number;
 }
 
-function windowConstants(
-  shape: Required<PoolShape> & { readonly outHeight: number; readonly outWidth: number },
-): Constants {
+function windowConstants(shape: PoolWindows): Constants {
   return {
     BATCH: shape.batch,
     IN_HEIGHT: shape.inHeight,
@@ -187,18 +201,29 @@ function windowConstants(
   };
 }
 
-function checkPool(operation: string, shape: PoolShape): CheckedPool {
-  const { batch, inHeight, inWidth, channels, kernel, stride = [1, 1], padding = [0, 0] } = shape;
-  const counts = { batch, inHeight, inWidth, channels };
-  const windows = { kernel, stride, padding };
-  checkShape(operation, shape, counts, windows);
-  const [outHeight, outWidth] = windowOutputs([inHeight, inWidth], windows, { operation, prefix: '' });
-  if (padding[0] * 2 > kernel[0] || padding[1] * 2 > kernel[1]) {
-    const expected = `at most half the window of ${kernel.join(' x ')}`;
-    throw new ShapeError({ operation, parameter: 'padding', expected, got: padding.join(' x ') });
-  }
+/** Of the padded image a mean counts what is in the image, or all. */
+function meanConstants(windows: PoolWindows, countPadding: boolean): Constants {
+  const [top, left, bottom, right] = sidesOf(windows.padding);
   return {
-    constants: windowConstants({ ...counts, ...windows, outHeight, outWidth }),
+    ...windowConstants(windows),
+    COUNT_TOP: countPadding ? 0 : top,
+    COUNT_LEFT: countPadding ? 0 : left,
+    COUNT_BOTTOM: top + windows.inHeight + (countPadding ? bottom : 0),
+    COUNT_RIGHT: left + windows.inWidth + (countPadding ? right : 0),
+  };
+}
+
+function checkPool(operation: string, shape: PoolShape): CheckedPool {
+  const { batch, inHeight, inWidth, channels, kernel, stride = [1, 1], padding = [0, 0], ceilMode = false } = shape;
+  const counts = { batch, inHeight, inWidth, channels };
+  const given = { kernel, stride, padding };
+  checkShape(operation, shape, counts, given, { ceilMode });
+  const place = { operation, prefix: '' };
+  const [outHeight, outWidth] = poolOutputs([inHeight, inWidth], { ...given, ceilMode }, place);
+  const windows = { ...counts, ...given, outHeight, outWidth };
+  return {
+    windows,
+    constants: windowConstants(windows),
     inputs: batch * inHeight * inWidth * channels,
     outputs: batch * outHeight * outWidth * channels,
     outputBytes: tensorBytes(batch, outHeight, outWidth, channels),

@@ -26,6 +26,7 @@ import { halfDisturbed, roundingBound } from '../support/rounding.js';
 import { expectClose } from '../support/tolerance.js';
 import { deviceFamilies } from './familyNetworks.js';
 import { tensorNetworks } from './tensorNetworks.js';
+import { windowNetworks } from './windowNetworks.js';
 
 /* Networks in float16; what a device without float16 does with each is to refuse it. */
 let device: GPUDevice;
@@ -66,9 +67,12 @@ async function inHalf(
 }
 
 const batch = 2;
-const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
-  [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
-);
+const networks = [
+  ...Object.entries(deviceFamilies).flatMap(([family, make], index) =>
+    [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
+  ),
+  ...windowNetworks.map((network, index) => ({ name: network.name, network, seed: 101 + index })),
+];
 const others = tensorNetworks.map((network, index) => ({ name: network.name, network, seed: 51 + index }));
 
 describe.each([...networks, ...others])('$name', ({ name, network, seed }) => {

@@ -13,6 +13,7 @@ import { halfDisturbed } from '../support/rounding.js';
 import { readRange, submit } from './deviceRun.js';
 import { deviceFamilies } from './familyNetworks.js';
 import { tensorNetworks } from './tensorNetworks.js';
+import { windowNetworks } from './windowNetworks.js';
 
 /* Whole training steps in float16 beside float64; what a device without float16 does with each is to refuse it. */
 let device: GPUDevice;
@@ -33,9 +34,12 @@ const naively: ChooseForm = ({ forms }) => forms.find(({ family }) => family ===
 
 const batch = 3;
 const scale = 256;
-const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
-  [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
-);
+const networks = [
+  ...Object.entries(deviceFamilies).flatMap(([family, make], index) =>
+    [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
+  ),
+  ...windowNetworks.map((network, index) => ({ name: network.name, network, seed: 101 + index })),
+];
 const others = tensorNetworks.map((network, index) => ({ name: network.name, network, seed: 51 + index }));
 
 /** The length of the difference of two vectors as a share of the second one's. */

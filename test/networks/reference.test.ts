@@ -8,6 +8,7 @@ import { expectClose } from '../support/tolerance.js';
 import { inferOnDevice, trainOnDevice } from './deviceRun.js';
 import { smallNetworks } from './smallNetworks.js';
 import { expectTraining, type TrainingTask } from './trainingRun.js';
+import { windowNetworks } from './windowNetworks.js';
 
 const table: string[] = [];
 
@@ -23,11 +24,9 @@ afterAll(async () => {
 const batch = 3;
 const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 0, nesterov: true };
 
-describe.each(smallNetworks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
-  name,
-  network,
-  seed,
-}) => {
+describe.each(
+  [...smallNetworks, ...windowNetworks].map((network, index) => ({ name: network.name, network, seed: index + 1 })),
+)('$name', ({ name, network, seed }) => {
   const { height, width, channels } = network.input;
   const images = randomArray(batch * height * width * channels, 10 * seed);
   const labels = randomIntegers(batch, 10 * seed + 1, 5);

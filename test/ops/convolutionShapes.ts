@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Adjust, Pair } from '../../src/graph/network.js';
+import type { Adjust, Padding, Pair } from '../../src/graph/network.js';
 import { type CompleteConvolution, checkConvolution } from '../../src/ops/convolution/shape.js';
 import type { Family } from '../../src/ops/forms.js';
 
@@ -20,6 +20,8 @@ interface Axis {
   readonly kernel: number;
   readonly stride: number;
   readonly padding: number;
+  /** Behind the image. */
+  readonly after: number;
   readonly dilation: number;
 }
 
@@ -33,14 +35,16 @@ function axes(positions: fc.Arbitrary<number>): fc.Arbitrary<Axis> {
       kernel: fc.constantFrom(1, 1, 1, 2, 2, 3, 3, 3, 4, 5, 7),
       stride: fc.constantFrom(1, 1, 1, 2, 2, 3, 4, 6),
       padding: fc.constantFrom(0, 0, 1, 1, 2, 3, 5),
+      other: fc.option(fc.constantFrom(0, 1, 2, 4), { freq: 1 }),
       dilation: fc.constantFrom(1, 1, 1, 2, 3),
       positions,
       left: fc.nat(3),
     })
-    .map(({ kernel, stride, padding, dilation, positions, left }) => {
+    .map(({ kernel, stride, padding, other, dilation, positions, left }) => {
       const span = dilation * (kernel - 1) + 1;
-      const size = Math.max(1, span + (positions - 1) * stride + Math.min(left, stride - 1) - 2 * padding);
-      return { size, kernel, stride, padding, dilation };
+      const after = other ?? padding;
+      const size = Math.max(1, span + (positions - 1) * stride + Math.min(left, stride - 1) - padding - after);
+      return { size, kernel, stride, padding, after, dilation };
     });
 }
 
@@ -78,6 +82,8 @@ export const convolutionShapes: fc.Arbitrary<RandomConvolution> = fc
   })
   .map(({ batch, vertical, horizontal, groups, groupIn, groupOut, withOffset, ...rest }) => {
     const pair = (name: Exclude<keyof Axis, 'size'>): Pair => [vertical[name], horizontal[name]];
+    const isEven = [vertical, horizontal].every(({ padding, after }) => padding === after);
+    const padding: Padding = isEven ? pair('padding') : [...pair('padding'), ...pair('after')];
     const most = Math.floor(mostChannels / groups);
     const shape = {
       batch,
@@ -87,7 +93,7 @@ export const convolutionShapes: fc.Arbitrary<RandomConvolution> = fc
       outChannels: groups * Math.min(groupOut, most),
       kernel: pair('kernel'),
       stride: pair('stride'),
-      padding: pair('padding'),
+      padding,
       dilation: pair('dilation'),
       groups,
     };

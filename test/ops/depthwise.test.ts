@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnsupportedError } from '../../src/errors.js';
-import type { Adjust, Pair } from '../../src/graph/network.js';
+import type { Adjust, Pair, Sides } from '../../src/graph/network.js';
 import { chooseByCost } from '../../src/ops/choose.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
@@ -62,6 +62,7 @@ const axis = fc.record({
   kernel: fc.integer({ min: 1, max: 4 }),
   stride: fc.integer({ min: 1, max: 3 }),
   padding: fc.nat(4),
+  after: fc.nat(4),
   dilation: fc.integer({ min: 1, max: 2 }),
 });
 
@@ -78,13 +79,15 @@ it('random windows', async () => {
       const sizes = {
         kernel: pair('kernel'),
         stride: pair('stride'),
-        padding: pair('padding'),
+        padding: [down.padding, along.padding, down.after, along.after] as Sides,
         dilation: pair('dilation'),
       };
       return depthwise(channels, { batch, inHeight: down.size, inWidth: along.size, ...sizes });
     })
-    .filter(({ inHeight, inWidth, kernel, padding, dilation }) =>
-      [inHeight, inWidth].every((size, at) => dilation[at]! * (kernel[at]! - 1) < size + 2 * padding[at]!),
+    .filter(({ inHeight, inWidth, kernel, padding: [top, left, bottom = top, right = left], dilation }) =>
+      [inHeight + top + bottom, inWidth + left + right].every(
+        (padded, at) => dilation[at]! * (kernel[at]! - 1) < padded,
+      ),
     );
   await fc.assert(
     fc.asyncProperty(

@@ -92,6 +92,11 @@ const wrongConvolutions: readonly (readonly [Partial<ConvolutionShape>, Omit<Sai
   [{ stride: [0, 1] }, { parameter: 'stride', expected: positive, got: '0' }],
   [{ padding: [-1, 0] }, { parameter: 'padding', expected: nonNegative, got: '-1' }],
   [{ padding: [0, 0.5] }, { parameter: 'padding', expected: nonNegative, got: '0.5' }],
+  [{ padding: [0, 0, 0, -1] }, { parameter: 'padding', expected: nonNegative, got: '-1' }],
+  [
+    { padding: [1] as never },
+    { parameter: 'padding', expected: 'a pair [height, width] or [top, left, bottom, right]', got: '1' },
+  ],
   [{ dilation: [1, 0] }, { parameter: 'dilation', expected: positive, got: '0' }],
   [{ kernel: [8, 1] }, { parameter: 'kernel', expected: 'a window of at most 7 elements, the padded input', got: '8' }],
   [
@@ -164,7 +169,7 @@ describe('the fields of a shape', () => {
     ).map(([operation, plan]): [string, (shape: never) => unknown, string] => [
       operation,
       plan,
-      'batch, inHeight, inWidth, channels, kernel, stride, padding',
+      'batch, inHeight, inWidth, channels, kernel, stride, padding, ceilMode',
     ]),
     ['dense', (shape) => planDense(shape, { bias: true }, traits), 'batch, inFeatures, outFeatures'],
     ['denseInputGradient', (shape) => planDenseInputGradient(shape, {}, traits), 'batch, inFeatures, outFeatures'],
@@ -183,7 +188,7 @@ describe('the fields of a shape', () => {
   ];
 
   it.each(plans)('of %s are named all at once where they are missing', (operation, plan, expected) => {
-    const optional = ['stride', 'padding', 'dilation', 'groups'];
+    const optional = ['stride', 'padding', 'dilation', 'groups', 'ceilMode'];
     const needed = expected.split(', ').filter((name) => !optional.includes(name));
     const got = `missing: ${needed.join(', ')}; unknown: none`;
     expectShapeError(() => plan(anything), { operation, parameter: 'shape', expected, got });
@@ -227,6 +232,7 @@ describe('a pooling', () => {
     ['meanPool', planMeanPool],
     ['meanPoolGradient', planMeanPoolGradient],
   ];
+  const aPixel = 'a pixel of the image in every window';
   const wrong: readonly (readonly [Partial<PoolShape>, Omit<Said, 'operation'>])[] = [
     [{ batch: 0 }, { parameter: 'batch', expected: positive, got: '0' }],
     [{ inHeight: 0 }, { parameter: 'inHeight', expected: positive, got: '0' }],
@@ -238,7 +244,23 @@ describe('a pooling', () => {
       { kernel: [9, 3] },
       { parameter: 'kernel', expected: 'a window of at most 7 elements, the padded input', got: '9' },
     ],
-    [{ padding: [1, 2] }, { parameter: 'padding', expected: 'at most half the window of 3 x 3', got: '1 x 2' }],
+    [{ padding: [1, 3] }, { parameter: 'padding', expected: aPixel, got: '[1, 3]' }],
+    [{ padding: [0, 1, 4, 0] }, { parameter: 'padding', expected: aPixel, got: '[0, 1, 4, 0]' }],
+    [{ padding: [3, 0, 0, 0] }, { parameter: 'padding', expected: aPixel, got: '[3, 0, 0, 0]' }],
+    [{ padding: [1, 1, -1, 0] }, { parameter: 'padding', expected: nonNegative, got: '-1' }],
+    [
+      { padding: [1, 1, 1] as never },
+      { parameter: 'padding', expected: 'a pair [height, width] or [top, left, bottom, right]', got: '1,1,1' },
+    ],
+    [{ ceilMode: 1 as never }, { parameter: 'ceilMode', expected: 'true or false', got: '1' }],
+    [
+      { ceilMode: true, kernel: [9, 3] },
+      {
+        parameter: 'kernel',
+        expected: 'a window of at most 8 elements, less than a stride more than the padded input',
+        got: '9',
+      },
+    ],
   ];
 
   it.each(plans)('%s refuses what does not fit', (operation, plan) => {

@@ -13,6 +13,7 @@ import { roundedToHalf, runHalf, storingBound } from '../support/float16.js';
 import { randomArray } from '../support/random.js';
 import type { Outputs, Values } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
+import { pools } from './float16Case.js';
 
 /* Operations on float16 in memory; what a device without float16 does with each is to refuse it. */
 let device: GPUDevice;
@@ -153,14 +154,11 @@ describe.each([
   });
 });
 
-describe.each([
-  { channels: 3, kernel: [3, 2], stride: [2, 1], padding: [1, 1] },
-  { channels: 1, kernel: [7, 5], stride: [1, 1], padding: [0, 0] },
-  { channels: 65, kernel: [2, 2], stride: [2, 2], padding: [0, 0] },
-] as const)('windows of $kernel over $channels channels', ({ channels, kernel, stride, padding }) => {
-  const shape = { batch: 2, inHeight: 7, inWidth: 5, channels, kernel, stride, padding };
+describe.each(pools)('windows of $kernel over $channels channels', (windows) => {
+  const shape = { batch: 2, inHeight: 7, inWidth: 5, ...windows };
+  const { channels, kernel } = windows;
   const input = random(2 * 7 * 5 * channels, 5);
-  const operands = { x: input, shape: [2, 7, 5, channels], kernel, stride, padding } as const;
+  const operands = { ...windows, x: input, shape: [2, 7, 5, channels] } as const;
 
   it('have their largest value', async () => {
     await expectRun(planMaxPool(shape, half), { input }, maxPoolReference(operands).y);

@@ -1,9 +1,18 @@
 import type { Adjust } from '../../src/graph/network.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
 import type { OperationPlan } from '../../src/ops/plan.js';
+import type { PoolShape } from '../../src/ops/pool.js';
 import { HALF_SUBNORMAL, roundedToHalf } from '../support/float16.js';
 import { HALF_EPSILON, summationBound } from '../support/tolerance.js';
 import { type ConvolutionCase, randomCase } from './convolutionCase.js';
+
+/** Windows of pools over 7x5 pixels. */
+export const pools = [
+  { channels: 3, kernel: [3, 2], stride: [2, 1], padding: [1, 1], ceilMode: false },
+  { channels: 1, kernel: [7, 5], stride: [1, 1], padding: [0, 0], ceilMode: false },
+  { channels: 65, kernel: [2, 2], stride: [2, 2], padding: [0, 0], ceilMode: false },
+  { channels: 5, kernel: [3, 2], stride: [3, 2], padding: [1, 0, 0, 0], ceilMode: true },
+] as const satisfies readonly Partial<PoolShape>[];
 
 /** A case whose input, filters and gradient are float16 values. */
 export function halfCase(shape: CompleteConvolution, adjust: Adjust, seed: number, offset = false): ConvolutionCase {

@@ -20,11 +20,13 @@ import {
 } from '../reference/normalisation.js';
 import { addReference, concatBackwardReference, reluBackwardReference, reluReference } from '../reference/pointwise.js';
 import { maxPoolBackwardReference, meanPoolBackwardReference } from '../reference/pooling.js';
+import { outputSize } from '../reference/window.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { roundedToHalf, runHalf, storingBound } from '../support/float16.js';
 import { randomArray, randomIntegers } from '../support/random.js';
 import { type Outputs, runPlan, type Values } from '../support/runPlan.js';
 import { EPSILON, expectClose, summationBound } from '../support/tolerance.js';
+import { pools } from './float16Case.js';
 
 /* What training does beside convolutions on float16 in memory; a device without float16 refuses each of it. */
 let device: GPUDevice;
@@ -102,22 +104,15 @@ describe.each([1, 2, 3, 64, 65, 1022])('gradients of %i elements', (count) => {
   });
 });
 
-describe.each([
-  { channels: 3, kernel: [3, 2], stride: [2, 1], padding: [1, 1] },
-  { channels: 1, kernel: [7, 5], stride: [1, 1], padding: [0, 0] },
-  { channels: 65, kernel: [2, 2], stride: [2, 2], padding: [0, 0] },
-] as const)('gradients of windows of $kernel over $channels channels', ({ channels, kernel, stride, padding }) => {
-  const shape = { batch: 2, inHeight: 7, inWidth: 5, channels, kernel, stride, padding };
+describe.each(pools)('gradients of windows of $kernel over $channels channels', (windows) => {
+  const shape = { batch: 2, inHeight: 7, inWidth: 5, ...windows };
+  const { channels, kernel } = windows;
   const input = random(2 * 7 * 5 * channels, 5);
   const before = random(input.length, 6);
-  const outputs = [0, 1].reduce(
-    (count, axis) =>
-      count *
-      (Math.floor(([7, 5][axis]! + 2 * padding[axis as 0 | 1] - kernel[axis as 0 | 1]) / stride[axis as 0 | 1]) + 1),
-    2 * channels,
-  );
+  const [height, width] = outputSize({ ...windows, shape: [2, 7, 5, channels], dilation: [1, 1] });
+  const outputs = 2 * height * width * channels;
   const gradient = random(outputs, 7);
-  const operands = { x: input, shape: [2, 7, 5, channels], kernel, stride, padding } as const;
+  const operands = { ...windows, x: input, shape: [2, 7, 5, channels] } as const;
   const terms = kernel[0] * kernel[1] + 2;
 
   it('go to the winners', async () => {

@@ -39,7 +39,8 @@ describe('pools', () => {
     channels,
     kernel: [2, 3],
     stride: [3, 4],
-    padding: [0, 1],
+    padding: [0, 1, 1, 0],
+    ceilMode: true,
   };
   const geometry = { ...shape, shape: [batch, inHeight, inWidth, channels], dilation: [1, 1] } as const;
   const [outHeight, outWidth] = outputSize(geometry);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Adjust, Pair } from '../../src/graph/network.js';
+import type { Adjust, Padding } from '../../src/graph/network.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planConvolution } from '../../src/ops/convolution/forward.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
@@ -39,6 +39,7 @@ const shapes: Readonly<Record<string, CompleteConvolution>> = {
     ...{ ...base, inHeight: 6, inWidth: 12, inChannels: 6, outChannels: 10, groups: 2 },
     ...{ kernel: [2, 3], stride: [1, 2], padding: [1, 0], dilation: [2, 2] },
   },
+  'four sides': { ...base, inHeight: 5, inWidth: 6, inChannels: 4, outChannels: 4, padding: [0, 2, 1, 0] },
   'an image': {
     ...{ ...base, inHeight: 6, inWidth: 12, inChannels: 3, outChannels: 8 },
     ...{ kernel: [3, 5], stride: [2, 2], padding: [1, 2] },
@@ -173,7 +174,7 @@ function inTile(
     number,
   ];
   const [, outHeight, outWidth, outChannels] = imageOf(shape, to);
-  const padding: Pair = to === 'output' ? shape.padding : [2 - shape.padding[0], 2 - shape.padding[1]];
+  const padding: Padding = to === 'output' ? shape.padding : [2 - shape.padding[0], 2 - shape.padding[1]];
   const pixel = Math.floor(at / inChannels);
   return (place) => {
     const output = Math.floor(place / outChannels);

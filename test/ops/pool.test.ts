@@ -30,8 +30,8 @@ beforeAll(async () => {
 afterAll(closeTestDevice);
 
 function operandsOf(shape: Required<PoolShape>, x: ArrayLike<number>): PoolOperands {
-  const { batch, inHeight, inWidth, channels, kernel, stride, padding } = shape;
-  return { x, shape: [batch, inHeight, inWidth, channels], kernel, stride, padding };
+  const { batch, inHeight, inWidth, channels, kernel, stride, padding, ceilMode } = shape;
+  return { x, shape: [batch, inHeight, inWidth, channels], kernel, stride, padding, ceilMode };
 }
 
 /** Places in the window, as the kernel counts them, from indices into the input. */
@@ -109,28 +109,37 @@ async function expectGradients(
   );
 }
 
+/** Padding of either end short of the window, which is the most that leaves every window a pixel at any stride. */
 const axis = fc
   .record({
     kernel: fc.integer({ min: 1, max: 4 }),
     stride: fc.integer({ min: 1, max: 5 }),
-    padding: fc.nat(2),
+    before: fc.nat(3),
+    after: fc.nat(3),
     extra: fc.nat(7),
   })
-  .map(({ kernel, stride, padding, extra }) => {
-    const allowed = Math.min(padding, Math.floor(kernel / 2));
-    return { size: Math.max(1, kernel - 2 * allowed + extra), kernel, stride, padding: allowed };
+  .map(({ kernel, stride, extra, ...sides }) => {
+    const [before, after] = [sides.before, sides.after].map((size) => Math.min(size, kernel - 1)) as [number, number];
+    return { size: Math.max(1, kernel - before - after + extra), kernel, stride, before, after };
   });
 
 const shapes: fc.Arbitrary<Required<PoolShape>> = fc
-  .record({ batch: fc.integer({ min: 1, max: 3 }), channels: fc.integer({ min: 1, max: 9 }), down: axis, along: axis })
-  .map(({ batch, channels, down, along }) => ({
+  .record({
+    batch: fc.integer({ min: 1, max: 3 }),
+    channels: fc.integer({ min: 1, max: 9 }),
+    down: axis,
+    along: axis,
+    ceilMode: fc.boolean(),
+  })
+  .map(({ batch, channels, down, along, ceilMode }) => ({
     batch,
     inHeight: down.size,
     inWidth: along.size,
     channels,
     kernel: [down.kernel, along.kernel],
     stride: [down.stride, along.stride],
-    padding: [down.padding, along.padding],
+    padding: [down.before, along.before, down.after, along.after],
+    ceilMode,
   }));
 
 it.each([
@@ -144,12 +153,20 @@ it.each([
       const x = randomArray(batch * inHeight * inWidth * channels, seed).map((value) => Math.round(value * 4) / 3);
       await check(shape, x);
     }),
-    { numRuns: 25 },
+    { numRuns: 40 },
   );
 });
 
 describe('max pooling', () => {
-  const line = { batch: 1, inHeight: 1, channels: 1, kernel: [1, 3], stride: [1, 1], padding: [0, 1] } as const;
+  const line = {
+    batch: 1,
+    inHeight: 1,
+    channels: 1,
+    kernel: [1, 3],
+    stride: [1, 1],
+    padding: [0, 1],
+    ceilMode: false,
+  } as const;
 
   it('takes the first of equal values and never the padding', async () => {
     const shape = { ...line, inWidth: 5 };
@@ -175,7 +192,8 @@ describe('mean pooling', () => {
       [3, 5, 65],
     ] as const) {
       const kernel = [inHeight, inWidth] as const;
-      const shape = { batch: 2, inHeight, inWidth, channels, kernel, stride: [1, 1], padding: [0, 0] } as const;
+      const windows = { kernel, stride: [1, 1], padding: [0, 0], ceilMode: false } as const;
+      const shape = { batch: 2, inHeight, inWidth, channels, ...windows };
       await expectMeanPool(shape, randomArray(2 * inHeight * inWidth * channels, 84));
     }
   });
@@ -189,6 +207,7 @@ describe('mean pooling', () => {
       kernel: [1, 3],
       stride: [1, 1],
       padding: [0, 1],
+      ceilMode: false,
     };
     const result = await runPlan(device, planMeanPool(shape), { input: Float32Array.of(3, 6, 12) });
     expect([...result.floats('output')]).toEqual([3, 7, 6]);
@@ -196,5 +215,56 @@ describe('mean pooling', () => {
       input: Float32Array.of(3, 6, 12),
     });
     expect([...without.floats('output')]).toEqual([4.5, 7, 9]);
+  });
+});
+
+/** What PyTorch 1.13 gives for max_pool2d and avg_pool2d, of four sides behind a pad. */
+describe('as PyTorch has it', () => {
+  const values = Float32Array.of(3, -1, 4, 1, -5, 9, 2, -6, 5, 3, 5, -8, 9, 7, -9);
+  const image = { batch: 1, inHeight: 3, inWidth: 5, channels: 1 } as const;
+  const ceil = { ...image, ceilMode: true } as const;
+
+  const largest: [PoolShape, number[]][] = [
+    [{ ...ceil, kernel: [2, 2], stride: [2, 2] }, [9, 5, 3, 5, 9, -9]],
+    [{ ...ceil, kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [9, 5, 5, 9, 9, 7]],
+    // A third column would start behind the image.
+    [{ ...ceil, kernel: [2, 2], stride: [3, 3], padding: [1, 1] }, [3, 4, 5, 9]],
+    [{ ...image, kernel: [2, 3], stride: [2, 2], padding: [0, 0, 1, 1] }, [9, 5, 9, 9]],
+    [{ batch: 1, inHeight: 1, inWidth: 1, channels: 1, kernel: [2, 2], stride: [2, 2], ceilMode: true }, [3]],
+  ];
+  it.each(largest)('the largest of %j', async (shape, expected) => {
+    const input = values.subarray(0, shape.inHeight * shape.inWidth);
+    const result = await runPlan(device, planMaxPool(shape), { input });
+    expect([...result.floats('output')]).toEqual(expected);
+  });
+
+  const means: [PoolShape, counted: number[], uncounted: number[]][] = [
+    [{ ...ceil, kernel: [2, 2], stride: [2, 2] }, [3.25, 1, -1, -1.5, 8, -9], [3.25, 1, -1, -1.5, 8, -9]],
+    [
+      { ...ceil, kernel: [3, 3], stride: [3, 3], padding: [1, 1] },
+      [13 / 9, 2 / 9, -0.5, 7 / 6],
+      [3.25, 1 / 3, -1.5, 7 / 3],
+    ],
+    [
+      { ...image, kernel: [2, 3], stride: [2, 2], padding: [0, 0, 1, 1] },
+      [11 / 6, 1 / 3, 1, 7 / 6],
+      [11 / 6, 1 / 3, 2, 7 / 3],
+    ],
+    [{ batch: 1, inHeight: 1, inWidth: 1, channels: 1, kernel: [2, 2], stride: [2, 2], ceilMode: true }, [3], [3]],
+  ];
+  it.each(means)('the mean of %j', async (shape, counted, uncounted) => {
+    const input = values.subarray(0, shape.inHeight * shape.inWidth);
+    for (const [countPadding, expected] of [
+      [true, counted],
+      [false, uncounted],
+    ] as const) {
+      const result = await runPlan(device, planMeanPool(shape, { countPadding }), { input });
+      expectClose(
+        result.floats('output'),
+        expected,
+        expected.map((value) => 4 * EPSILON * Math.abs(value)),
+        'mean',
+      );
+    }
   });
 });

@@ -56,6 +56,17 @@ export const oddShapes: Readonly<Record<string, CompleteConvolution>> = {
     kernel: [2, 2],
     padding: [3, 4],
   },
+  'four sides': {
+    ...onePixel,
+    batch: 2,
+    inHeight: 7,
+    inWidth: 5,
+    inChannels: 6,
+    outChannels: 7,
+    kernel: [3, 4],
+    stride: [2, 1],
+    padding: [0, 2, 1, 1],
+  },
   'a stride above the window': {
     ...onePixel,
     inHeight: 9,

@@ -1,4 +1,4 @@
-import type { Adjust, Pair } from '../../src/graph/network.js';
+import type { Adjust, Padding, Pair } from '../../src/graph/network.js';
 import { forEachTap, type ImageShape, outputSize, type WindowGeometry } from './window.js';
 
 /** A convolution or IC convolution with its operands: x NHWC, filter HWIO. */
@@ -15,7 +15,7 @@ export interface ConvolutionOperands {
   readonly offset?: ArrayLike<number> | undefined;
   readonly mode: Adjust;
   readonly stride: Pair;
-  readonly padding: Pair;
+  readonly padding: Padding;
   readonly dilation: Pair;
   readonly groups: number;
 }

@@ -1,9 +1,17 @@
-import type { AffineLayer, LoadedLayer, MultiplyLayer, UpsampleLayer } from '../../src/graph/network.js';
+import type {
+  AffineLayer,
+  LoadedLayer,
+  MultiplyLayer,
+  TransposedConvolutionLayer,
+  UpsampleLayer,
+} from '../../src/graph/network.js';
+import { hwioToOihw, oihwToHwio } from '../support/layout.js';
 import { affineBackwardReference, affineReference } from './affine.js';
 import { shuffleBackwardReference, shuffleReference, sliceBackwardReference, sliceReference } from './channels.js';
 import { multiplyBackwardReference, multiplyReference } from './multiply.js';
 import type { Activation, LayerPass, Parameters } from './network.js';
 import { responseNormBackwardReference, responseNormReference } from './responseNorm.js';
+import { transposedConvolutionBackwardReference, transposedConvolutionReference } from './transposedConvolution.js';
 import { upsampleBackwardReference, upsampleReference } from './upsample.js';
 import type { ImageShape } from './window.js';
 
@@ -37,6 +45,8 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
         backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
       };
     }
+    case 'transposedConvolution':
+      return transposedConvolutionForward(layer, input, values);
     default:
       throw new Error(`${layer.name}: no reference for ${layer.kind}`);
   }
@@ -75,5 +85,32 @@ function upsampleForward({ factor, mode, alignCorners = false }: UpsampleLayer, 
   return {
     output: { data: upsampleReference(input.data, operands), shape },
     backward: (dy) => ({ inputs: [upsampleBackwardReference(dy, operands)] }),
+  };
+}
+
+function transposedConvolutionForward(
+  layer: TransposedConvolutionLayer,
+  input: Activation,
+  values: Parameters,
+): LayerPass {
+  const { name, kernel, stride, padding, outputPadding, dilation, groups, outChannels } = layer;
+  const groupOut = outChannels / groups;
+  const filterShape = [...kernel, groupOut, input.shape[3]] as const;
+  const operands = {
+    ...{ stride, padding, outputPadding, dilation, groups, filterShape },
+    x: input.data,
+    shape: input.shape,
+    filter: oihwToHwio(values.get(`${name}.weight`)!, [input.shape[3], groupOut, ...kernel]),
+    bias: layer.bias ? values.get(`${name}.bias`)! : undefined,
+  };
+  const { y, outShape } = transposedConvolutionReference(operands);
+  return {
+    output: { data: y, shape: outShape },
+    backward(dy) {
+      const { dx, dFilter, dBias } = transposedConvolutionBackwardReference({ ...operands, dy });
+      const gradients = new Map([[`${name}.weight`, hwioToOihw(dFilter, filterShape)]]);
+      if (layer.bias) gradients.set(`${name}.bias`, dBias);
+      return { inputs: [dx], parameters: gradients };
+    },
   };
 }

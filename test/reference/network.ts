@@ -287,8 +287,8 @@ function batchNormForward(layer: BatchNormLayer, input: Activation, context: Con
 }
 
 function poolForward(layer: PoolLayer, input: Activation): LayerPass {
-  const { kernel, stride, padding, countPadding } = layer;
-  const operands = { x: input.data, shape: input.shape, kernel, stride, padding, countPadding };
+  const { kernel, stride, padding, countPadding, ceilMode } = layer;
+  const operands = { x: input.data, shape: input.shape, kernel, stride, padding, countPadding, ceilMode };
   const [forward, backward] =
     layer.kind === 'maxPool'
       ? [maxPoolReference, maxPoolBackwardReference]

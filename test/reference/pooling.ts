@@ -1,5 +1,5 @@
-import type { Pair } from '../../src/graph/network.js';
-import { forEachTap, type ImageShape, outputSize, type WindowGeometry } from './window.js';
+import type { Padding, Pair } from '../../src/graph/network.js';
+import { forEachTap, type ImageShape, outputSize, paddingBehind, type WindowGeometry } from './window.js';
 
 /** A pooling over x of the given NHWC shape. */
 export interface PoolOperands {
@@ -8,9 +8,11 @@ export interface PoolOperands {
   /** `global` is one window over the whole image; stride and padding are then not looked at. */
   readonly kernel: Pair | 'global';
   readonly stride: Pair;
-  readonly padding: Pair;
+  readonly padding: Padding;
   /** Whether a mean counts padding as zeros (unless told) or not at all. */
   readonly countPadding?: boolean | undefined;
+  /** As of {@link WindowGeometry}. */
+  readonly ceilMode?: boolean | undefined;
 }
 
 export interface PoolResult {
@@ -89,17 +91,27 @@ export function meanPoolBackwardReference(
 function windowAreas(geometry: WindowGeometry, countPadding = true): Float64Array {
   const [batch, height, width] = outShapeOf(geometry);
   const areas = new Float64Array(batch * height * width);
-  if (countPadding) return areas.fill(geometry.kernel[0] * geometry.kernel[1]);
+  if (countPadding)
+    return areas.map((_, pixel) => paddedArea(geometry, Math.floor(pixel / width) % height, pixel % width));
   forEachTap(geometry, (_, __, outputPixel) => {
     areas[outputPixel]!++;
   });
   return areas;
 }
 
-function geometryOf({ shape, kernel, stride, padding }: Omit<PoolOperands, 'x'>): WindowGeometry {
+/** Places of a window that are in the image or its padding. */
+function paddedArea({ shape, kernel, stride, padding }: WindowGeometry, p: number, q: number): number {
+  const along = (axis: 0 | 1, place: number): number => {
+    const padded = padding[axis] + shape[axis + 1]! + paddingBehind(padding, axis);
+    return Array.from({ length: kernel[axis] }, (_, r) => place * stride[axis] + r).filter((at) => at < padded).length;
+  };
+  return along(0, p) * along(1, q);
+}
+
+function geometryOf({ shape, kernel, stride, padding, ceilMode }: Omit<PoolOperands, 'x'>): WindowGeometry {
   const dilation: Pair = [1, 1];
   if (kernel === 'global') return { shape, kernel: [shape[1], shape[2]], stride: [1, 1], padding: [0, 0], dilation };
-  return { shape, kernel, stride, padding, dilation };
+  return { shape, kernel, stride, padding, dilation, ceilMode };
 }
 
 function outShapeOf(geometry: WindowGeometry): ImageShape {

@@ -1,4 +1,4 @@
-import type { Pair } from '../../src/graph/network.js';
+import type { Padding, Pair } from '../../src/graph/network.js';
 
 /** Batch, height, width, channels. */
 export type ImageShape = readonly [batch: number, height: number, width: number, channels: number];
@@ -8,14 +8,33 @@ export interface WindowGeometry {
   readonly shape: ImageShape;
   readonly kernel: Pair;
   readonly stride: Pair;
-  readonly padding: Pair;
+  readonly padding: Padding;
   readonly dilation: Pair;
+  /** Whether a last window counts that reaches beyond the padding, but starts ahead of the padding behind the image. */
+  readonly ceilMode?: boolean | undefined;
 }
 
-/** Height and width of the output; windows that do not fit whole are left out. */
-export function outputSize({ shape, kernel, stride, padding, dilation }: WindowGeometry): [number, number] {
-  const size = (axis: 0 | 1) =>
-    Math.floor((shape[axis + 1]! + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
+/** How many pixels lie behind the image along an axis: of [height, width] or [top, left, bottom, right]. */
+export function paddingBehind(padding: readonly number[], axis: 0 | 1): number {
+  return padding.length === 4 ? padding[axis + 2]! : padding[axis]!;
+}
+
+/** Height and width of the output, counted place by place. */
+export function outputSize(geometry: WindowGeometry): [number, number] {
+  const { shape, kernel, stride, padding, dilation, ceilMode = false } = geometry;
+  const size = (axis: 0 | 1) => {
+    const image = padding[axis] + shape[axis + 1]!;
+    const padded = image + paddingBehind(padding, axis);
+    const last = dilation[axis] * (kernel[axis] - 1);
+    let count = 0;
+    for (let start = 0; start < padded; start += stride[axis]) {
+      const isWhole = start + last < padded;
+      // Beyond the padding as far as no whole stride would fit.
+      const mayReach = start < image && start + last < padded + stride[axis] - 1;
+      if (ceilMode ? mayReach : isWhole) count++;
+    }
+    return count;
+  };
   return [size(0), size(1)];
 }
 

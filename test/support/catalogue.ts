@@ -9,6 +9,11 @@ import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterG
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../../src/ops/convolution/inputGradient.js';
 import type { CompleteConvolution } from '../../src/ops/convolution/shape.js';
+import {
+  planTransposedConvolution,
+  planTransposedConvolutionFilterGradient,
+  planTransposedConvolutionInputGradient,
+} from '../../src/ops/convolution/transposed.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { planLogitDistillation, planTableRows } from '../../src/ops/distillation.js';
 import type { ChooseForm, Family, RankedForm } from '../../src/ops/forms.js';
@@ -67,6 +72,7 @@ const convolution: CompleteConvolution = {
   dilation: [1, 1],
   groups: 1,
 };
+const transposed = { ...convolution, outputPadding: [0, 0] } as const;
 const depthwise = { ...convolution, outChannels: 4, groups: 4 };
 const grouped = { ...convolution, groups: 2 };
 const pool = {
@@ -195,6 +201,16 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planStepMetrics: [planStepMetrics(3, 2, { distances: true })],
     planTableRows: [planTableRows({ entries: 4, rows: 2, columns: 3 }, 'store')],
     planTensorToImage: [planTensorToImage({ width: 3, height: 2, channels: 3 })],
+    planTransposedConvolution: [
+      ...perFamily((family) => planTransposedConvolution(transposed, { bias: true, family }, traits)),
+      planTransposedConvolution(transposed, { bias: true, constantFilter: true }, traits),
+    ],
+    planTransposedConvolutionFilterGradient: filterFamilies.map((family) =>
+      planTransposedConvolutionFilterGradient(transposed, { family }, traits),
+    ),
+    planTransposedConvolutionInputGradient: perFamily((family) =>
+      planTransposedConvolutionInputGradient(transposed, { accumulate: true, family }, traits),
+    ),
     planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
     planUpsample: [
       planUpsample(enlarged, { mode: 'nearest' }),
@@ -230,6 +246,8 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
+    ...plansAmong({ planTransposedConvolution }),
+    ...plansAmong({ planTransposedConvolutionFilterGradient, planTransposedConvolutionInputGradient }),
   ],
   'ic-networks/tune': plansAmong({ planCopy, planMatrixMultiplyAdds, planMultiplyAdds }),
 };

@@ -68,9 +68,10 @@ interface SumLengths {
 function sumLengths(layer: Layer, shapes: ReadonlyMap<string, Shape>, training: boolean): SumLengths {
   const [, height, width, channels] = shapes.get(layer.inputs[0]!)!;
   const [batch, outHeight, outWidth] = shapes.get(layer.name)!;
-  const rows = batch * outHeight * outWidth;
+  const rows = batch * Math.max(height * width, outHeight * outWidth);
   switch (layer.kind) {
-    case 'convolution': {
+    case 'convolution':
+    case 'transposedConvolution': {
       const widest = Math.max(channels, layer.outChannels) / layer.groups;
       const factors = layer.kernel[0] * layer.kernel[1] * widest;
       return { factors, gradients: Math.max(rows, factors) };
@@ -125,7 +126,7 @@ export function halfDisturbed(network: Network, values: Parameters, seed: number
   const entries = [...values].map(([name, value], index) => {
     const kind = kinds.get(name.slice(0, name.lastIndexOf('.')))!;
     const random = uniform(value.length, 7919 * seed + index);
-    const multiplied = name.endsWith('.weight') && (kind === 'convolution' || kind === 'dense');
+    const multiplied = name.endsWith('.weight') && ['convolution', 'transposedConvolution', 'dense'].includes(kind);
     return [name, Float64Array.from(value, (one, i) => one * (multiplied ? 1 + size * random[i]! : 1))] as const;
   });
   return new Map(entries);

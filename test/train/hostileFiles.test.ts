@@ -9,6 +9,7 @@ import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { everyRole } from '../graph/networks.js';
 import { expectError } from '../models/errors.js';
 import { smallNetworks } from '../networks/smallNetworks.js';
+import { windowNetworks } from '../networks/windowNetworks.js';
 import { smallNetwork } from './smallTraining.js';
 
 const record = {
@@ -138,7 +139,7 @@ describe('a network as JSON', () => {
   it('is what it was', () => {
     expect(accepted(smallNetwork)).toEqual(smallNetwork);
     expect(accepted(everyRole)).toEqual(everyRole);
-    for (const network of smallNetworks) expect(accepted(network)).toEqual(network);
+    for (const network of [...smallNetworks, ...windowNetworks]) expect(accepted(network)).toEqual(network);
   });
 
   const layers = smallNetwork.layers;
@@ -173,7 +174,10 @@ describe('a network as JSON', () => {
     ['net.layers[0].kernel', withLayer(0, { kernel: 'global' })],
     ['net.layers[0].stride', withLayer(0, { stride: [1, 1, 1] })],
     ['net.layers[0].padding', withLayer(0, { padding: { 0: 1, 1: 1, length: 2 } })],
+    ['net.layers[0].padding', withLayer(0, { padding: [1, 1, 1] })],
+    ['net.layers[0].padding', withLayer(0, { padding: [1, 1, 1, '1'] })],
     ['net', withLayer(0, { padding: [-1, -1] })],
+    ['net', withLayer(0, { padding: [1, 1, 1, -1] })],
     ['net', withLayer(0, { groups: 3 })],
     ['net.layers[0].bias', withLayer(0, { bias: 1 })],
     ['net.layers[0].adjust', withLayer(0, { adjust: 'both' })],
@@ -188,6 +192,7 @@ describe('a network as JSON', () => {
     ['net.layers[2].maximum', withLayer(2, { maximum: '6' })],
     ['net.layers[2].maximum', withLayer(2, { maximum: null })],
     ['net', withLayer(2, { maximum: -6 })],
+    ['net.layers[5].ceilMode', withLayer(5, { ceilMode: 'yes' })],
     ['net.layers[5].countPadding', withLayer(5, { countPadding: 1 })],
   ])('names %s in its refusal (case %#)', (parameter, value) => {
     expectError(() => accepted(value), FormatError, { operation: 'network', parameter });

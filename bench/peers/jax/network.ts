@@ -8,6 +8,7 @@ import {
   type Network,
   type PoolLayer,
 } from '../../../src/graph/network.js';
+import { sidesOf } from '../../../src/ops/windows.js';
 import { convolution } from './operation.js';
 
 /** Tensors by name. */
@@ -101,7 +102,8 @@ function pool(layer: PoolLayer, x: jax.Array, source: Layer | undefined): jax.Ar
   // jax-js pads with zeros alone, which no maximum behind a ReLU notices.
   const zerosCount = kind === 'maxPool' ? source?.kind === 'relu' : layer.countPadding !== false;
   if (!zerosCount && padding.some((size) => size > 0)) throw new Error(`${name}: of no network of the bench`);
-  const whole = jax.numpy.pad(x, { 2: [padding[0], padding[0]], 3: [padding[1], padding[1]] });
+  const [top, left, bottom, right] = sidesOf(padding);
+  const whole = jax.numpy.pad(x, { 2: [top, bottom], 3: [left, right] });
   return jax.lax.reduceWindow(whole, (window) => over(window), [...kernel], [...layer.stride]);
 }
 

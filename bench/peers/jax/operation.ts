@@ -1,10 +1,11 @@
 import * as jax from '@jax-js/jax';
 import type { PeerOperation } from '../../../src/compare/peers/peer.js';
+import { type Padding, sidesOf } from '../../../src/ops/windows.js';
 
 /** Sizes of windows along height and width. */
 interface Geometry {
   readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
+  readonly padding: Padding;
   readonly dilation: readonly [number, number];
   readonly groups: number;
 }
@@ -15,14 +16,11 @@ export function tensor(values: Float32Array, shape: readonly number[]): jax.Arra
 }
 
 /** A convolution of [images, channels, height, width] with [out, in, height, width]; takes both over, as all of jax-js does. */
-export function convolution(
-  x: jax.Array,
-  w: jax.Array,
-  { stride, padding: [height, width], dilation, groups }: Geometry,
-): jax.Array {
+export function convolution(x: jax.Array, w: jax.Array, { stride, padding, dilation, groups }: Geometry): jax.Array {
+  const [top, left, bottom, right] = sidesOf(padding);
   const pads: [number, number][] = [
-    [height, height],
-    [width, width],
+    [top, bottom],
+    [left, right],
   ];
   return jax.lax.convGeneralDilated(x, w, [...stride], pads, { rhsDilation: [...dilation], featureGroupCount: groups });
 }

@@ -48,7 +48,18 @@ export function planConvolutionFilterGradient(
 ): OperationPlan {
   const operation = 'conv2dFilterGradient';
   const { precision = 'float32' } = options;
-  const given = checkConvolution(operation, shape, { precision, outputPrecision: precision });
+  const geometry = checkConvolution(operation, shape, { precision, outputPrecision: precision });
+  return planFilterGradient(operation, geometry, options, traits);
+}
+
+/** {@link planConvolutionFilterGradient} of a checked convolution, for errors under another name. */
+export function planFilterGradient(
+  operation: string,
+  given: ConvolutionGeometry,
+  options: FilterGradientOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const { precision } = given;
   const geometry = { ...given, filterBytes: tensorBytes(filterCount(given)) };
   const operands: Record<string, Operand> = {
     input: storedOperand(precision, 'input', inputCount(geometry)),
@@ -57,8 +68,8 @@ export function planConvolutionFilterGradient(
   };
   const request: FormRequest = {
     operation,
-    key: shapeKey(operation, geometry),
-    forms: offer(traits, [operation, geometry], () => [
+    key: shapeKey('conv2dFilterGradient', geometry),
+    forms: offer(traits, ['conv2dFilterGradient', geometry], () => [
       ...depthwiseGradientForms(geometry, traits),
       ...groupedGradientForms(geometry, traits),
       ...tiledGradientForms(geometry, traits),

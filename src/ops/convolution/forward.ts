@@ -9,6 +9,7 @@ import type { DeviceTraits } from '../traits.js';
 import { statusBinding } from './output.js';
 import {
   adjustConstant,
+  type ConvolutionGeometry,
   type ConvolutionShape,
   checkConvolution,
   filterCount,
@@ -69,10 +70,21 @@ export function planConvolution(
   options: ConvolutionOptions,
   traits: DeviceTraits,
 ): OperationPlan {
-  const adjust = options.adjust ?? 'none';
-  const operation = adjust === 'none' ? 'conv2d' : 'icConv2d';
+  const operation = (options.adjust ?? 'none') === 'none' ? 'conv2d' : 'icConv2d';
   const { precision = 'float32', outputPrecision = precision } = options;
   const geometry = checkConvolution(operation, shape, { precision, outputPrecision });
+  return planForward(operation, geometry, options, traits);
+}
+
+/** {@link planConvolution} of a checked convolution, for errors under another name. */
+export function planForward(
+  operation: string,
+  geometry: ConvolutionGeometry,
+  options: ConvolutionOptions,
+  traits: DeviceTraits,
+): OperationPlan {
+  const { precision, outputPrecision } = geometry;
+  const adjust = options.adjust ?? 'none';
   if (options.storeSums && adjust === 'none') {
     throw new ShapeError({ operation, parameter: 'storeSums', expected: 'adjust output or input', got: adjust });
   }

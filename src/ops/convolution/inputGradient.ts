@@ -1,31 +1,10 @@
-import naiveText from '../../../kernels/conv2d_input_gradient_naive.wgsl?raw';
-import type { Constants } from '../../wgsl/constants.js';
-import { planChosen } from '../choose.js';
-import type { Family, FormRequest } from '../forms.js';
-import { offer } from '../offers.js';
-import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from '../plan.js';
-import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from '../precision.js';
+import type { Family } from '../forms.js';
+import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
+import { type PrecisionOptions, statusOperand, storedOperand } from '../precision.js';
 import type { DeviceTraits } from '../traits.js';
-import { filterTransposeStep } from './filterTranspose.js';
-import { statusBinding } from './output.js';
-import {
-  type ConvolutionGeometry,
-  type ConvolutionShape,
-  checkConvolution,
-  filterCount,
-  geometryConstants,
-  inputCount,
-  outputPixels,
-} from './shape.js';
-import {
-  type ConvolutionTask,
-  convolutionForms,
-  convolutionSteps,
-  naiveForm,
-  plainFlags,
-  readsTurned,
-  shapeKey,
-} from './task.js';
+import { type ConvolutionShape, checkConvolution, filterCount, inputCount, outputPixels } from './shape.js';
+import { plainFlags, shapeKey } from './task.js';
+import { planTurned } from './turned.js';
 
 /** What an input gradient does besides multiplying. */
 export interface InputGradientOptions extends PrecisionOptions {
@@ -58,6 +37,7 @@ export function planConvolutionInputGradient(
   const { precision = 'float32' } = options;
   const geometry = checkConvolution(operation, shape, { precision, outputPrecision: precision });
   const flags = {
+    ...plainFlags,
     CHECKED: precision === 'float16',
     ADD_SUMS: options.windowSums !== undefined,
     SUMS_FACTOR: options.windowSums === 'input',
@@ -69,7 +49,7 @@ export function planConvolutionInputGradient(
     output: storedOperand(precision, flags.ACCUMULATE ? 'inout' : 'output', inputCount(geometry)),
     ...statusOperand(precision),
   };
-  const bindings: Record<string, string> = { output: 'output' };
+  const bindings: Record<string, string> = {};
   if (flags.ADD_SUMS) {
     operands.windowSums = {
       bytes: tensorBytes(geometry.batch, geometry.inHeight, geometry.inWidth, geometry.groups),
@@ -81,77 +61,7 @@ export function planConvolutionInputGradient(
     operands.adjust = { bytes: tensorBytes(geometry.inChannels), use: 'input' };
     bindings.adjust = 'adjust';
   }
-  const turned = turnedGeometry(geometry);
-  const task: ConvolutionTask = {
-    operation,
-    geometry: turned,
-    flags: { ...plainFlags, ...flags },
-    bindings: {
-      ...bindings,
-      input: 'gradient',
-      filters: 'filter',
-      ...(flags.CHECKED && { [statusBinding(flags.ADD_SUMS)]: 'status' }),
-    },
-    up: [geometry.stride[0], geometry.stride[1]],
-    turned: true,
-    constantFilter: false,
-  };
-  const request: FormRequest = {
-    operation,
-    key: shapeKey(operation, geometry),
-    forms: offer(traits, task, () => [...convolutionForms(task, traits), naiveForm(geometry)]),
-    plan(form) {
-      if (form.family === 'naive') {
-        const step = naiveStep(geometry, flags, { ...bindings, gradient: 'gradient', filters: 'filter' });
-        return { operation, operands, steps: [step] };
-      }
-      if (readsTurned(form.family, traits)) {
-        const { steps, scratch, textures } = convolutionSteps(task, form, traits);
-        return { operation, operands: { ...operands, ...scratch }, textures, steps };
-      }
-      const ahead = { ...task, turned: false, bindings: { ...task.bindings, filters: 'turnedFilter' } };
-      const { steps, scratch } = convolutionSteps(ahead, form, traits);
-      const turnedFilter = storedOperand(precision, 'scratch', filterCount(geometry));
-      return {
-        operation,
-        operands: { ...operands, turnedFilter, ...scratch },
-        steps: [filterTransposeStep(geometry, 'filter', 'turnedFilter', false), ...steps],
-      };
-    },
-  };
-  return planChosen(request, traits, options.family);
-}
-
-/** The convolution of the output's gradient, its pixels spread by the stride, that gives the input's gradient. */
-function turnedGeometry(geometry: ConvolutionGeometry): ConvolutionGeometry {
-  const { kernel, padding, dilation } = geometry;
-  return {
-    ...geometry,
-    inHeight: geometry.outHeight,
-    inWidth: geometry.outWidth,
-    outHeight: geometry.inHeight,
-    outWidth: geometry.inWidth,
-    inChannels: geometry.outChannels,
-    outChannels: geometry.inChannels,
-    groupIn: geometry.groupOut,
-    groupOut: geometry.groupIn,
-    inputBytes: geometry.outputBytes,
-    outputBytes: geometry.inputBytes,
-    stride: [1, 1],
-    padding: [dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]],
-  };
-}
-
-function naiveStep(geometry: ConvolutionGeometry, flags: Constants, operands: Record<string, string>): KernelStep {
-  const checked = checkedStep(flags.CHECKED === true);
-  return {
-    kernel: {
-      name: 'conv2d_input_gradient_naive',
-      text: naiveText,
-      shared: [...storedTexts(1, geometry.precision), ...checked.shared],
-    },
-    constants: { ...geometryConstants(geometry), ...flags },
-    workgroups: threadGroups(geometry.batch * geometry.inHeight * geometry.inWidth * geometry.inChannels),
-    operands: { ...operands, ...checked.operands },
-  };
+  const key = shapeKey(operation, geometry);
+  const turned = { operation, key, geometry, flags, operands, input: 'gradient', bindings, constantFilter: false };
+  return planTurned(turned, traits, options.family);
 }

@@ -4,7 +4,7 @@ import { checkShape } from '../fields.js';
 import { parameterBlock } from '../parameterBlock.js';
 import { tensorBytes } from '../plan.js';
 import { type Precision, storedBytes } from '../precision.js';
-import { type Pair, windowOutputs } from '../windows.js';
+import { type Padding, type Pair, shortestPadding, windowOutputs } from '../windows.js';
 
 /**
  * How the recalibration weight of an IC convolution enters (paper, equation of the IC unit):
@@ -30,8 +30,8 @@ export interface ConvolutionShape {
   readonly kernel: Pair;
   /** Along height and width, from 1; [1, 1] where left out. */
   readonly stride?: Pair;
-  /** Zeros ahead of and behind each axis: height, width; [0, 0] where left out. */
-  readonly padding?: Pair;
+  /** Zeros around the images: height, width, or top, left, bottom, right; [0, 0] where left out. */
+  readonly padding?: Padding;
   /** Distance of neighbouring taps along height and width, from 1; [1, 1] where left out. */
   readonly dilation?: Pair;
   /** Divides input and output channels, 1 where left out; as many as channels make a depthwise convolution. */
@@ -88,21 +88,34 @@ export function checkConvolution(
   const counts = { batch, inHeight, inWidth, inChannels, outChannels, groups };
   const windows = { kernel, stride, padding, dilation };
   checkShape(operation, shape, counts, windows);
+  checkGroups(operation, counts);
+  const outputs = windowOutputs([inHeight, inWidth], windows, { operation, prefix: '' });
+  return geometryOf({ ...counts, ...windows }, outputs, precisions);
+}
+
+/** Refuses groups that do not divide both channel counts. */
+export function checkGroups(
+  operation: string,
+  counts: Readonly<Record<'inChannels' | 'outChannels' | 'groups', number>>,
+): void {
   for (const parameter of ['inChannels', 'outChannels'] as const) {
-    if (counts[parameter] % groups === 0) continue;
-    throw new ShapeError({
-      operation,
-      parameter,
-      expected: `a multiple of ${groups} groups`,
-      got: `${counts[parameter]}`,
-    });
+    if (counts[parameter] % counts.groups === 0) continue;
+    const expected = `a multiple of ${counts.groups} groups`;
+    throw new ShapeError({ operation, parameter, expected, got: `${counts[parameter]}` });
   }
-  const [outHeight, outWidth] = windowOutputs([inHeight, inWidth], windows, { operation, prefix: '' });
+}
+
+/** What follows from the sizes of a convolution's input and output, which fit each other. */
+export function geometryOf(
+  shape: CompleteConvolution,
+  [outHeight, outWidth]: Pair,
+  { precision, outputPrecision }: ConvolutionPrecision,
+): ConvolutionGeometry {
+  const { batch, inHeight, inWidth, inChannels, outChannels, groups, kernel } = shape;
   const groupIn = inChannels / groups;
-  const { precision, outputPrecision } = precisions;
   return {
-    ...counts,
-    ...windows,
+    ...shape,
+    padding: shortestPadding(shape.padding),
     precision,
     outputPrecision,
     outHeight,
@@ -132,7 +145,7 @@ export function outputPixels({ batch, outHeight, outWidth }: ConvolutionGeometry
   return batch * outHeight * outWidth;
 }
 
-/** The constants that every convolution kernel takes. */
+/** The constants that every convolution kernel takes; of the padding they need that ahead of each axis alone. */
 export function geometryConstants(geometry: ConvolutionGeometry): Constants {
   return {
     BATCH: geometry.batch,
@@ -155,7 +168,9 @@ export function geometryConstants(geometry: ConvolutionGeometry): Constants {
 }
 
 /** Whether every output pixel reads just the input pixel at its place, so that all pixels form one long row. */
-export function isPointwise({ kernel, stride, padding }: CompleteConvolution): boolean {
+export function isPointwise(geometry: ConvolutionGeometry): boolean {
+  const { kernel, stride, padding, inHeight, inWidth, outHeight, outWidth } = geometry;
+  if (inHeight !== outHeight || inWidth !== outWidth) return false;
   return [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
 }
 

@@ -44,7 +44,13 @@ export interface OutputFlags extends Constants {
   readonly OFFSETS: number;
   /** From one group's weights of the window sum to the next one's. */
   readonly ADJUST_STRIDE: number;
+  readonly BIAS: boolean;
   readonly STORE_SUMS: boolean;
+  /** Whether given window sums are added, times adjust[c] with SUMS_FACTOR. */
+  readonly ADD_SUMS: boolean;
+  readonly SUMS_FACTOR: boolean;
+  /** Whether what the output holds is added to. */
+  readonly ACCUMULATE: boolean;
   /** Whether mean and variance of what is stored are noted, in the place of a scale and shift. */
   readonly STATISTICS: boolean;
   /** Whether what does not fit into float16 is noted, in the place of the window sums. */

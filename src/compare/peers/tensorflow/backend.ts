@@ -1,5 +1,6 @@
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { type Padding, sidesOf } from '../../../ops/windows.js';
 import { lendDevice } from '../lendDevice.js';
 import type { PeerOperation, PeerSetting } from '../peer.js';
 
@@ -68,12 +69,13 @@ export function backendOperation(
 }
 
 /** Padding as TensorFlow.js takes it; `valid` opens its path of matrix products to 1x1 filters. */
-export function paddingOf([height, width]: readonly [number, number]): 'valid' | tf.backend_util.ExplicitPadding {
-  if (height === 0 && width === 0) return 'valid';
+export function paddingOf(padding: Padding): 'valid' | tf.backend_util.ExplicitPadding {
+  const [top, left, bottom, right] = sidesOf(padding);
+  if (padding.every((size) => size === 0)) return 'valid';
   return [
     [0, 0],
-    [height, height],
-    [width, width],
+    [top, bottom],
+    [left, right],
     [0, 0],
   ];
 }
