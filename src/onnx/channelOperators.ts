@@ -14,7 +14,7 @@ import {
   shapeOf,
   sizesText,
 } from './importState.js';
-import { imageOf, orderText, rowOf } from './materialise.js';
+import { asImage, imageOf, orderText, rowOf } from './materialise.js';
 import { malformed, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 import { sliceIndices, sliceRanges, splitSizes } from './slices.js';
@@ -33,13 +33,7 @@ export function importConcat(state: ImportState, node: Node): void {
     throw malformed(`${node.place}, inputs`, `tensors like ${sizesText(state, head)}`, sizesText(state, other));
   }
   const axis = requiredAxis(node, rank);
-  const inputs = given.map((value) => (rank === 2 && axis === 1 ? rowOf(state, node, value) : value));
-  const inOrder = inputs.map((value, index) => {
-    if (channelAxis(value.view, shapeOf(state, value)) === axis) return value;
-    if (rank === 4 && axis === 1) return imageOf(state, node, index);
-    const got = `${axis} of ${orderText(state, value)}`;
-    throw unsupported(`${node.place}, axis`, 'that of the channels', got);
-  });
+  const inOrder = given.map((value) => alongChannels(state, node, value, axis));
   const name = layerName(state, node);
   const layers = inOrder.map(({ layer }) => layer);
   const shape = addLayer(state, node, { kind: 'concat', name, inputs: layers });
@@ -113,9 +107,10 @@ export function importSlice(state: ImportState, node: Node): void {
 
 /** An activation whose axis is its channels. */
 function alongChannels(state: ImportState, node: Node, value: Activation, axis: number): Activation {
-  const isRow = value.view.length === 2 && axis === 1;
-  const input = isRow ? rowOf(state, node, value) : value;
-  if (axis === channelAxis(input.view, shapeOf(state, input))) return input;
+  const { view } = value;
+  if (axis === channelAxis(view, shapeOf(state, value))) return value;
+  if (view.length === 2 && axis === 1) return rowOf(state, node, value);
+  if (view.length === 4 && axis === 1) return asImage(state, node, 0, value);
   throw unsupported(`${node.place}, axis`, 'that of the channels', `${axis} of ${orderText(state, value)}`);
 }
 

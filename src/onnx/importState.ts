@@ -130,8 +130,10 @@ export function integersInput(state: ImportState, node: Node, index: number): re
 /** A list of sizes, computed or constant. */
 export function sizesInput(state: ImportState, node: Node, index: number): readonly Size[] {
   const value = inputOf(state, node, index);
-  if (value.kind !== 'sizes') return integersInput(state, node, index);
-  return Array.from(value.array.values);
+  const values = value.kind === 'sizes' ? Array.from(value.array.values) : integersInput(state, node, index);
+  const dims = value.kind === 'sizes' ? value.array.dims : constantOf(state, node, index).tensor.dims;
+  if (dims.length <= 1) return values;
+  throw malformed(`${node.place}, input ${index}`, 'a list of sizes', `[${dims}]`);
 }
 
 /** The shape of the layer that an activation is of, for one image. */
