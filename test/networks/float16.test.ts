@@ -67,13 +67,14 @@ async function inHalf(
 }
 
 const batch = 2;
-const networks = [
-  ...Object.entries(deviceFamilies).flatMap(([family, make], index) =>
-    [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
-  ),
-  ...windowNetworks.map((network, index) => ({ name: network.name, network, seed: 101 + index })),
-];
-const others = tensorNetworks.map((network, index) => ({ name: network.name, network, seed: 51 + index }));
+const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
+  [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
+);
+const others = [...tensorNetworks, ...windowNetworks].map((network, index) => ({
+  name: network.name,
+  network,
+  seed: 51 + index,
+}));
 
 describe.each([...networks, ...others])('$name', ({ name, network, seed }) => {
   const { height, width, channels } = network.input;

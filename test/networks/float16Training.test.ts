@@ -34,13 +34,14 @@ const naively: ChooseForm = ({ forms }) => forms.find(({ family }) => family ===
 
 const batch = 3;
 const scale = 256;
-const networks = [
-  ...Object.entries(deviceFamilies).flatMap(([family, make], index) =>
-    [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
-  ),
-  ...windowNetworks.map((network, index) => ({ name: network.name, network, seed: 101 + index })),
-];
-const others = tensorNetworks.map((network, index) => ({ name: network.name, network, seed: 51 + index }));
+const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
+  [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
+);
+const others = [...tensorNetworks, ...windowNetworks].map((network, index) => ({
+  name: network.name,
+  network,
+  seed: 51 + index,
+}));
 
 /** The length of the difference of two vectors as a share of the second one's. */
 function relativeDistance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

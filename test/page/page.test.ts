@@ -7,13 +7,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bundledTexts } from '../../vite.config.js';
 import { inferredNetworks } from '../support/proofs.js';
 import { type FolderServer, serveFolder } from '../support/server.js';
+import { type BrowserUnderTest, browserUnderTest } from './browser.js';
 import type { PageReport } from './main.js';
 
 /* Any browser: it is started with the page's address, and the page sends what it found. */
 
 const root = resolve(import.meta.dirname, '../..');
-/** Path of the browser, and further words for it. */
-const [browser = '', ...words] = (process.env.ICNET_TEST_BROWSER ?? '').split(' ').filter(Boolean);
 
 let folder: string;
 let server: FolderServer;
@@ -47,26 +46,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** What a browser needs to start by itself with WebGPU, which Firefox on Linux has behind a preference. */
-async function argumentsFor(path: string): Promise<string[]> {
+/** A profile of its own for the browser, as words for it. */
+async function profileWords({ isFirefox, preferences }: BrowserUnderTest): Promise<string[]> {
   const profile = join(folder, 'profile');
   await mkdir(profile);
-  if (!path.includes('firefox')) {
-    return [
-      ...['--headless=new', '--no-sandbox', '--no-first-run', '--disable-dev-shm-usage', `--user-data-dir=${profile}`],
-      ...['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--use-angle=vulkan', '--ignore-gpu-blocklist'],
-    ];
-  }
-  const preferences = { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true };
+  if (!isFirefox) return [`--user-data-dir=${profile}`];
   const lines = Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${value});`);
   await writeFile(join(profile, 'user.js'), lines.join('\n'));
-  return ['--headless', '--no-remote', '--profile', profile];
+  return ['--no-remote', '--profile', profile];
 }
 
 it('compiles, infers, trains and resumes in the browser that ICNET_TEST_BROWSER names', async () => {
-  expect(browser, 'ICNET_TEST_BROWSER: the path of a browser').not.toBe('');
-  const started = [...(await argumentsFor(browser)), ...words, `${server.address}index.html`];
-  child = spawn(browser, started, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const browser = browserUnderTest();
+  const started = [...browser.words, ...(await profileWords(browser)), `${server.address}index.html`];
+  child = spawn(browser.path, started, { stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = new Promise<never>((_, fail) => {
     child!.on('error', fail);
     child!.on('exit', (code) => fail(new Error(`the browser ended with code ${code}`)));

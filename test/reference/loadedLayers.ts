@@ -38,6 +38,8 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
       };
     case 'upsample':
       return upsampleForward(layer, input);
+    case 'transposedConvolution':
+      return transposedConvolutionForward(layer, input, values);
     case 'localResponseNorm': {
       const norm = { ...layer, channels };
       return {
@@ -45,8 +47,6 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
         backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
       };
     }
-    case 'transposedConvolution':
-      return transposedConvolutionForward(layer, input, values);
     default:
       throw new Error(`${layer.name}: no reference for ${layer.kind}`);
   }
