@@ -1,4 +1,5 @@
 import type { ActivationFunction, Layer } from '../graph/network.js';
+import { elementCount } from '../graph/parameters.js';
 import { floatAttribute, textAttribute } from './attributes.js';
 import { addAffine, channelValues, fill } from './elementwise.js';
 import type { Recognised } from './formulas.js';
@@ -6,6 +7,7 @@ import {
   type Activation,
   activationOf,
   addLayer,
+  constantOf,
   floatsInput,
   freeName,
   hasInput,
@@ -19,6 +21,7 @@ import {
 } from './importState.js';
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
+import { tensorShape } from './tensorValues.js';
 
 /*
  * Functions of every element.
@@ -42,15 +45,24 @@ export function importGelu(state: ImportState, node: Node): void {
 }
 
 export function importLeakyRelu(state: ImportState, node: Node): void {
-  const slope = finiteAttribute(node, 'alpha', 0.01);
-  addFunction(state, node, activationOf(state, node, 0), { kind: 'activation', function: 'leakyRelu', slope });
+  const slope = slopeOf(finiteAttribute(node, 'alpha', 0.01), 0.01);
+  addFunction(state, node, activationOf(state, node, 0), { kind: 'activation', function: 'leakyRelu', ...slope });
 }
 
+/** A line between 0 and 1; where it is not at 1/2 for 0, inputs are moved there. */
 export function importHardSigmoid(state: ImportState, node: Node): void {
   const slope = finiteAttribute(node, 'alpha', 0.2);
   const middle = finiteAttribute(node, 'beta', 0.5);
-  if (middle !== 0.5) throw unsupported(`${node.place}, beta`, '0.5', `${middle}`);
-  addFunction(state, node, activationOf(state, node, 0), { kind: 'activation', function: 'hardSigmoid', slope });
+  const input = activationOf(state, node, 0);
+  const fields = { kind: 'activation', function: 'hardSigmoid', ...slopeOf(slope, 1 / 6) } as const;
+  if (middle === 0.5) addFunction(state, node, input, fields);
+  else if (slope === 0) throw unsupported(`${node.place}, alpha`, 'a slope', '0');
+  else between(state, node, input, fields, [1, (middle - 0.5) / slope], [1, 0]);
+}
+
+/** A slope, where it is not the usual one. */
+function slopeOf(slope: number, usual: number): { readonly slope?: number } {
+  return Math.fround(slope) === Math.fround(usual) ? {} : { slope };
 }
 
 function finiteAttribute(node: Node, name: string, usual: number): number {
@@ -91,14 +103,23 @@ export function importClip(state: ImportState, node: Node): void {
 
 /** Max and Min of a tensor and a number. */
 export function importExtreme(state: ImportState, node: Node): void {
-  const [left, right] = [0, 1].map((index) => inputOf(state, node, index).kind);
-  const constant = left === 'constant' ? 0 : 1;
-  if (node.proto.input.length !== 2 || (left === 'activation' && right === 'activation')) {
-    throw unsupported(`${node.place}, inputs`, 'a tensor and a number', `${node.proto.input.length} tensors`);
+  const values = node.proto.input.map((_, index) => inputOf(state, node, index));
+  const constant = values.findIndex(({ kind }) => kind === 'constant');
+  if (values.length === 1) {
+    setOutput(state, node, values[0]!);
+    return;
+  }
+  if (values.length > 2 || constant < 0 || elementsInput(state, node, constant) !== 1) {
+    throw unsupported(`${node.place}, inputs`, 'a tensor and a number', 'tensors');
   }
   const bound = numberInput(state, node, constant);
   if (node.proto.opType === 'Max') clip(state, node, 1 - constant, bound, Number.POSITIVE_INFINITY);
   else clip(state, node, 1 - constant, Number.NEGATIVE_INFINITY, bound);
+}
+
+function elementsInput(state: ImportState, node: Node, index: number): number {
+  const { tensor, place } = constantOf(state, node, index);
+  return elementCount(tensorShape(tensor, place));
 }
 
 function clip(state: ImportState, node: Node, index: number, minimum: number, maximum: number): void {
@@ -117,7 +138,7 @@ function clip(state: ImportState, node: Node, index: number, minimum: number, ma
 
 type Line = readonly [scale: number, shift: number];
 
-/** A function with a line ahead of it and one behind it, where these are more than nothing. */
+/** A function with lines ahead of it and behind it, where these are more than nothing. */
 function between(
   state: ImportState,
   node: Node,

@@ -17,7 +17,7 @@ import {
 import { asImage, imageOf, orderText, rowOf } from './materialise.js';
 import { malformed, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { sliceIndices, sliceRanges, splitSizes } from './slices.js';
+import { sliceExtent, sliceRanges, splitSizes } from './slices.js';
 import { channelAxis, elementsOf, imageView, isSameView, isWhole, movedView, shortest } from './views.js';
 
 /*
@@ -92,14 +92,13 @@ export function importSlice(state: ImportState, node: Node): void {
     if (range.step === 1 && range.start === 0 && range.end >= 2 ** 31 - 1) continue;
     if (axis === 0) throw unsupported(`${node.place}, axes`, 'the channels of every image', '0, the images');
     const size = elementsOf(input.view[axis]!);
-    const taken = sliceIndices(size, range);
-    if (taken.length === size && range.step === 1) continue;
+    const { start, count } = sliceExtent(size, range);
+    if (count === size && range.step === 1) continue;
     const ordered = alongChannels(state, node, input, axis);
     if (range.step !== 1) throw unsupported(`${node.place}, steps`, '1', `${range.step}`);
-    if (taken.length === 0) throw unsupported(node.place, 'at least one channel', 'none');
+    if (count === 0) throw unsupported(node.place, 'at least one channel', 'none');
     const name = layerName(state, node);
-    const channels = taken.length;
-    const shape = addLayer(state, node, { kind: 'slice', name, inputs: [ordered.layer], start: taken[0]!, channels });
+    const shape = addLayer(state, node, { kind: 'slice', name, inputs: [ordered.layer], start, channels: count });
     input = { kind: 'activation', layer: name, view: movedView(ordered.view, shape) };
   }
   setOutput(state, node, input);

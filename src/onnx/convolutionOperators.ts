@@ -1,5 +1,5 @@
 import type { BatchNormLayer, ConvolutionLayer, Pair, TransposedConvolutionLayer } from '../graph/network.js';
-import { type Sides, shortestPadding } from '../ops/windows.js';
+import { shortestPadding } from '../ops/windows.js';
 import { floatAttribute, integerAttribute, integersAttribute } from './attributes.js';
 import {
   type Activation,
@@ -101,34 +101,40 @@ function outputWindow(
   state: ImportState,
   node: Node,
   input: Activation,
-  windows: Windows,
+  { kernel, stride, dilation }: Windows,
 ): Pick<TransposedConvolutionLayer, 'padding' | 'outputPadding'> {
-  const { kernel, stride, dilation } = windows;
-  const added = integersAttribute(node, 'output_padding') ?? [0, 0];
-  if (added.length !== 2 || added.some((size) => size < 0)) {
-    throw malformed(`${node.place}, output_padding`, 'two sizes from 0 up', `[${added.slice(0, 8)}]`);
+  const given = integersAttribute(node, 'output_padding') ?? [0, 0];
+  if (given.length !== 2 || given.some((size) => size < 0)) {
+    throw malformed(`${node.place}, output_padding`, 'two sizes from 0 up', `[${given.slice(0, 8)}]`);
   }
   const [, height, width] = shapeOf(state, input);
-  const spans = [height, width].map(
-    (size, axis) => (size - 1) * stride[axis]! + dilation[axis]! * (kernel[axis]! - 1) + 1 + added[axis]!,
+  const size: Pair = [height, width];
+  const spans = size.map(
+    (length, axis) => (length - 1) * stride[axis]! + dilation[axis]! * (kernel[axis]! - 1) + 1 + given[axis]!,
   );
-  const padding = cutSides(node, [height, width], spans, windows);
-  if (added.every((size, axis) => size < Math.max(stride[axis]!, dilation[axis]!))) {
+  const asked = askedOutput(node, size, stride);
+  const totals = asked?.map((length, axis) => spans[axis]! - length);
+  const isUpper = automaticPadding(node) === 'SAME_UPPER';
+  const padding = totals
+    ? sharedPadding(totals.map((total) => Math.max(0, total)) as unknown as Pair, isUpper)
+    : givenPadding(node);
+  // Where there is less than what is asked for, it is added.
+  const added = given.map((length, axis) => length + Math.max(0, -(totals?.[axis] ?? 0)));
+  if (added.every((length, axis) => length < Math.max(stride[axis]!, dilation[axis]!))) {
     return { padding: shortestPadding(padding), outputPadding: added as unknown as Pair };
   }
-  throw unsupported(`${node.place}, output_padding`, 'less than the stride or the dilation', `[${added}]`);
+  const name = asked ? 'output_shape' : 'output_padding';
+  throw unsupported(`${node.place}, ${name}`, 'to add less than the stride or the dilation', `[${added}]`);
 }
 
-/** What is cut off each side, which may follow from the output's size. */
-function cutSides(node: Node, size: Pair, spans: readonly number[], { stride }: Windows): Sides {
+/** The size that a transposed convolution is to make, where a node says that. */
+function askedOutput(node: Node, size: Pair, stride: Pair): readonly number[] | undefined {
   const automatic = automaticPadding(node);
   const asked = integersAttribute(node, 'output_shape');
-  if (asked && asked.length !== 2)
-    throw malformed(`${node.place}, output_shape`, 'two sizes', `[${asked.slice(0, 8)}]`);
-  if (!asked && automatic === 'VALID') return [0, 0, 0, 0];
-  if (!asked && automatic === 'NOTSET') return givenPadding(node);
-  const totals = spans.map((span, axis) => Math.max(0, span - (asked?.[axis] ?? size[axis]! * stride[axis]!)));
-  return sharedPadding(totals as unknown as Pair, automatic === 'SAME_UPPER');
+  if (asked && (asked.length !== 2 || asked.some((length) => length < 1))) {
+    throw malformed(`${node.place}, output_shape`, 'two sizes of at least 1', `[${asked.slice(0, 8)}]`);
+  }
+  return asked ?? (automatic.startsWith('SAME') ? size.map((length, axis) => length * stride[axis]!) : undefined);
 }
 
 /** BatchNormalization with the running statistics. */

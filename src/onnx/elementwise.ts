@@ -291,6 +291,7 @@ function constantRefusal(
 
 /** One number for each channel. */
 export function fill(channels: number, value: number): Float32Array {
+  if (channels > 2 ** 26) throw unsupported('channels', `at most ${2 ** 26} of one layer`, `${channels}`);
   return new Float32Array(channels).fill(value);
 }
 

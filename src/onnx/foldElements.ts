@@ -76,7 +76,9 @@ export function foldUnary(node: Node, [input]: readonly NumberArray[]): NumberAr
   for (let index = 0; index < values.length; index++) {
     const value = values[index]!;
     if (value === 'batch') throw batchRefusal(node);
-    result[index] = change(value) as never;
+    const changed = change(value);
+    if (type === 'integer' && !Number.isSafeInteger(changed)) throw malformed(node.place, 'integers', `${changed}`);
+    result[index] = changed as never;
   }
   return { ...input!, values: result };
 }
@@ -128,7 +130,7 @@ function batchRefusal(node: Node) {
 
 /** The shape that arrays spread to. */
 export function spreadDims(node: Node, arrays: readonly NumberArray[]): readonly number[] {
-  const rank = Math.max(...arrays.map(({ dims }) => dims.length));
+  const rank = arrays.reduce((longest, { dims }) => Math.max(longest, dims.length), 0);
   return Array.from({ length: rank }, (_, axis) => {
     const sizes = arrays.map(({ dims }) => dims[axis - rank + dims.length] ?? 1).filter((size) => size !== 1);
     if (new Set(sizes).size > 1) {

@@ -64,7 +64,8 @@ const composed: Readonly<Record<string, (node: Node, opset: number) => ((x: numb
 export function noteFormulas(state: ImportState, node: Node): void {
   const [output = ''] = node.proto.output;
   const combine = functionOf(state, node);
-  if (!combine || output === '' || node.proto.input.length === 0) return;
+  const count = node.proto.input.length;
+  if (!combine || output === '' || count === 0 || count > 3) return;
   const operands = node.proto.input.map((_, index) => operandOf(state, node, index));
   if (operands.some((operand) => operand === undefined)) return;
   const known = operands as readonly (number | readonly Formula[])[];

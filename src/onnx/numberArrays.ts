@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type TensorProto, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
+import type { ICError } from '../errors.js';
 import { elementCount } from '../graph/parameters.js';
+import { unsupported } from './modelFile.js';
 import { integersOf, isOfIntegers, isOfTruths, numbersOf, tensorShape, truthsOf } from './tensorValues.js';
 
 /** A size of a tensor: a number, or the number of images, which is known only when the network runs. */
@@ -16,9 +18,15 @@ export interface NumberArray {
   readonly values: ArrayLike<Size>;
 }
 
+/** More axes than any tensor has, and elements that one may have: weights, and lists of sizes and places. */
+const most = { axes: 64, floats: 2 ** 28, integers: 2 ** 22 };
+
 /** The numbers of a tensor. */
 export function arrayOf(tensor: TensorProto, where: string): NumberArray {
   const dims = tensorShape(tensor, where);
+  if (dims.length > most.axes) throw unsupported(where, `at most ${most.axes} axes`, `${dims.length}`);
+  // Without elements there may be axes of any length.
+  for (const size of dims) if (size > most.floats) throw roomRefusal(size);
   if (isOfIntegers(tensor)) return { type: 'integer', dims, values: integersOf(tensor, where) };
   if (isOfTruths(tensor)) return { type: 'boolean', dims, values: truthsOf(tensor, where) };
   return { type: 'float', dims, values: numbersOf(tensor, where) };
@@ -51,8 +59,13 @@ export function tensorOf({ type, dims, values }: NumberArray): TensorProto {
   return create(TensorProtoSchema, { dataType: TensorProto_DataType.INT64, dims: shape, int64Data });
 }
 
-/** An array with room for elements of a type. */
+/**
+ * An array with room for elements of a type.
+ *
+ * @throws UnsupportedError for more than there are in any file
+ */
 export function emptyValues(type: NumberType, length: number): Float32Array | Size[] {
+  if (!(length >= 0 && length <= (type === 'float' ? most.floats : most.integers))) throw roomRefusal(length);
   return type === 'float' ? new Float32Array(length) : new Array<Size>(length).fill(0);
 }
 
@@ -89,7 +102,12 @@ function pick(
   return result;
 }
 
+function roomRefusal(length: number): ICError {
+  return unsupported('constants', `at most ${most.floats} numbers, and ${most.integers} integers`, `${length}`);
+}
+
 /** The numbers from 0 up. */
 export function upTo(count: number): readonly number[] {
+  if (!(count <= most.floats)) throw roomRefusal(count);
   return Array.from({ length: count }, (_, index) => index);
 }

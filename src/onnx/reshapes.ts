@@ -71,7 +71,11 @@ function viewOfSizes(
   if (images === undefined || others.length < rest.length) return undefined;
   const known = elementCount(others.filter((size) => size !== -1));
   const got = `[${[images, ...rest].slice(0, 8).join(', ')}]`;
-  if (!(known > 0) || elements % known !== 0) throw misfit(state, where, `${elements} elements an image`, got);
+  if (!(known > 0) || elements % known !== 0) {
+    // Elements of several images may be joined.
+    if (images === -1 && known > 0 && !state.isResized) return undefined;
+    throw misfit(state, where, `${elements} elements an image`, got);
+  }
   if (others.includes(-1)) {
     const apart = images === 'batch' || images === state.batch;
     return apart

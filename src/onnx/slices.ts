@@ -40,17 +40,21 @@ export function sliceRanges(
   );
 }
 
-/** The indices along an axis that a range takes, all without one. */
-export function sliceIndices(size: number, range?: SliceRange): readonly number[] {
-  if (!range) return upTo(size);
-  const { start, end, step } = range;
+/** What a range takes of an axis: the first index, and how many. */
+export function sliceExtent(size: number, { start, end, step }: SliceRange): { start: number; count: number } {
   const within = (index: number): number => {
     const own = index < 0 ? index + size : index;
     return step > 0 ? Math.min(Math.max(own, 0), size) : Math.min(Math.max(own, -1), size - 1);
   };
   const from = within(start);
-  const count = Math.max(0, Math.ceil((within(end) - from) / step));
-  return upTo(count).map((index) => from + index * step);
+  return { start: from, count: Math.max(0, Math.ceil((within(end) - from) / step)) };
+}
+
+/** The indices along an axis that a range takes, all without one. */
+export function sliceIndices(size: number, range?: SliceRange): readonly number[] {
+  if (!range) return upTo(size);
+  const { start, count } = sliceExtent(size, range);
+  return upTo(count).map((index) => start + index * range.step);
 }
 
 /**

@@ -6,7 +6,7 @@ import { always, from, type Row, testVerdicts, until } from './verdicts.js';
 
 type Attributes = Parameters<typeof node>[3];
 
-const outputs = (given: NodeProto, ...names: string[]): NodeProto => ({ ...given, output: names });
+const outputs = (given: NodeProto, ...names: string[]): NodeProto => ({ ...given, name: 'split', output: names });
 const rows = node('Flatten', ['x'], 'rows');
 const pixel = node('GlobalAveragePool', ['x'], 'pixel');
 const one = (opType: string, attributes?: Attributes, input = 'x') => [node(opType, [input], 'y', attributes)];
@@ -29,7 +29,6 @@ const arithmetic = (opType: string): readonly Row[] => [
 const table: Readonly<Record<string, readonly Row[]>> = {
   Cast: [
     ['to what it is', one('Cast', { to: 1 }), always('read')],
-    ['to integers', one('Cast', { to: 7 }), always('refused')],
     ['of constants', [node('Cast', ['[1]'], 'float', { to: 1 }), node('Mul', ['x', 'float'], 'y')], always('read')],
   ],
   ConvTranspose: [
@@ -120,7 +119,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
   HardSigmoid: [
     ['nothing', one('HardSigmoid'), always('read')],
     ['alpha', one('HardSigmoid', { alpha: 0.3, beta: 0.5 }), always('read')],
-    ['beta', one('HardSigmoid', { beta: 0.4 }), always('refused')],
+    ['beta', one('HardSigmoid', { beta: 0.4 }), always('read')],
   ],
   HardSwish: [
     ['nothing', one('HardSwish'), from(14)],
@@ -158,7 +157,6 @@ const table: Readonly<Record<string, readonly Row[]>> = {
   LRN: [
     ['a size', one('LRN', { size: 3 }), always('read')],
     ['numbers', one('LRN', { size: 1, alpha: 0.3, beta: 0.5, bias: 2 }), always('read')],
-    ['an even size', one('LRN', { size: 2 }), always('refused')],
     ['no size', one('LRN'), always('broken')],
   ],
   LeakyRelu: [
@@ -257,7 +255,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     [
       'in halves',
       [outputs(node('Split', ['x'], '', { axis: 1 }), 'a', 'b'), node('Sub', ['b', 'a'], 'y')],
-      { 7: 'read', 18: 'broken' },
+      always('read'),
     ],
     [
       'sizes as attribute',
@@ -277,7 +275,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     [
       'columns',
       [outputs(node('Split', ['x'], '', { axis: 2 }), 'a', 'b'), node('Sub', ['b', 'a'], 'y')],
-      { 7: 'refused', 18: 'broken' },
+      always('refused'),
     ],
   ],
   Sum: [
@@ -302,7 +300,11 @@ const table: Readonly<Record<string, readonly Row[]>> = {
       [transpose([0, 3, 2, 1], 'x', 't'), node('Relu', ['t'], 'r'), transpose([0, 3, 2, 1], 'r')],
       always('read'),
     ],
-    ['a norm of rows', [transpose([0, 3, 1, 2], 'x', 't'), node('Conv', ['t', 'filters5'], 'y')], always('refused')],
+    [
+      'a convolution of images on their side',
+      [transpose([0, 3, 2, 1], 'x', 't'), node('Conv', ['t', 'filters5'], 'y')],
+      always('refused'),
+    ],
   ],
   Upsample: [
     ['scales as attribute', one('Upsample', { scales: { floats: [1, 1, 2, 2] } }), { 7: 'read', 9: 'broken' }],

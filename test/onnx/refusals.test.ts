@@ -80,7 +80,7 @@ describe('what no layer does', () => {
       node('Resize', ['x', '', 'doubles'], 'y', { mode: 'linear', coordinate_transformation_mode: 'asymmetric' }),
       'asymmetric at factors [2,2]',
     ],
-    ['another middle', node('HardSigmoid', ['x'], 'y', { beta: 0.4 }), '0.4'],
+    ['no slope', node('HardSigmoid', ['x'], 'y', { alpha: { float: 0 }, beta: 0.4 }), '0'],
     ['an approximation', node('Tanh', ['x'], 'y', { approximate: 'tanh' }, 'com.microsoft'), 'com.microsoft.Tanh'],
     ['neighbourhoods of even sizes', node('LRN', ['x'], 'y', { size: 2 }), '2'],
     ['products with a tensor', node('MatMul', ['x', 'x'], 'y'), 'computed'],
