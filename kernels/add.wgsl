@@ -1,4 +1,4 @@
-// output[i] = left[i] + right[i], with RELU rectified as in shared/relu.wgsl
+// output[i] = left[i] + right[i], with ACTIVATED through `activate` (of shared/relu.wgsl or one of its like)
 //
 // left, right, output  [COUNT]; output overwritten
 // status               [4], with CHECKED: the first becomes 1 where a value does not fit into float16
@@ -15,8 +15,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     return;
   }
   var sum = Vector(left[element]) + Vector(right[element]);
-  if (RELU) {
-    sum = relu(sum);
+  if (ACTIVATED) {
+    sum = activate(sum);
   }
   output[element] = Stored(sum);
   if (CHECKED) {

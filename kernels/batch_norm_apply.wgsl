@@ -1,6 +1,6 @@
-// Batch normalisation as scale and shift, with residual add and ReLU.
+// Batch normalisation as scale and shift, with residual add and an activation.
 //
-//   output[i,c] = relu?(scale[c] * input[i,c] + shift[c] + residual[i,c])
+//   output[i,c] = activate?(scale[c] * input[i,c] + shift[c] + residual[i,c])                   with ACTIVATED
 //
 // input        [PIXELS, CHANNELS]
 // scale_shift  [2 or more, CHANNELS]: scales, then shifts
@@ -27,8 +27,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (RESIDUAL) {
     value += Vector(residual[element]);
   }
-  if (RELU) {
-    value = relu(value);
+  if (ACTIVATED) {
+    value = activate(value);
   }
   output[element] = Stored(value);
   if (CHECKED) {

@@ -1,13 +1,14 @@
 // Gradient of batch normalisation with respect to its input, and of the residual added behind it.
 //
-//   g = gradient, where the ReLU behind the normalisation passed it (told by its output, with RELU)
+//   g = gradient, with ACTIVATED times the slope of what stands behind the normalisation: of a ReLU its output tells that, or
+//       with RECOMPUTED what it was applied to, which is steps[0,c] * input + steps[4,c]
 //   input_gradient[i,c]    = steps[0,c] * g + steps[1,c] * (input[i,c] - steps[3,c]) + steps[2,c]
 //   residual_gradient[i,c] = g                                                              with RESIDUAL
 //
-// gradient           [PIXELS, CHANNELS], of the normalised, added and rectified output; not bound with IN_PLACE
-// activation         [PIXELS, CHANNELS], that output, with RELU
+// gradient           [PIXELS, CHANNELS], of the normalised, added and activated output; not bound with IN_PLACE
+// activation         [PIXELS, CHANNELS], that output, with ACTIVATED but without RECOMPUTED
 // input              [PIXELS, CHANNELS], what was normalised
-// steps              [4, CHANNELS], from batch_norm_gradient_finish
+// steps              [5, CHANNELS], from batch_norm_gradient_finish
 // input_gradient     [PIXELS, CHANNELS], overwritten; holds `gradient` beforehand with IN_PLACE
 // residual_gradient  [PIXELS, CHANNELS], overwritten, or added to with ACCUMULATE; with RESIDUAL
 // status             [4], with CHECKED: the first becomes 1 where a value does not fit into float16
@@ -35,10 +36,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   } else {
     incoming = Vector(gradient[element]);
   }
-  if (RELU) {
-    incoming = relu_gradient(incoming, Vector(activation[element]));
+  let value = Vector(input[element]);
+  if (ACTIVATED) {
+    if (RECOMPUTED) {
+      incoming = activation_gradient(incoming, value * steps[c] + steps[4u * VECTORS + c]);
+    } else {
+      incoming = activation_gradient(incoming, Vector(activation[element]));
+    }
   }
-  let distance = Vector(input[element]) - steps[3u * VECTORS + c];
+  let distance = value - steps[3u * VECTORS + c];
   let result = steps[c] * incoming + steps[VECTORS + c] * distance + steps[2u * VECTORS + c];
   input_gradient[element] = Stored(result);
   if (RESIDUAL) {

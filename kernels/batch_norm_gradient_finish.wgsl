@@ -7,11 +7,12 @@
 //     steps[1,c] = B = - A * inverseDeviation * weight_gradient / PIXELS
 //     steps[2,c] = C = - A * bias_gradient / PIXELS
 //     steps[3,c] = mean
+//     steps[4,c] = shift, what the normalisation added
 //
 // partials         [SLICES, 2, CHANNELS], from batch_norm_gradient_sums
 // coefficients     [4, CHANNELS], from batch_norm_finish
 // weight_gradient, bias_gradient  [CHANNELS], overwritten
-// steps            [4, CHANNELS], overwritten
+// steps            [5, CHANNELS], overwritten
 // Grid: one thread a channel, 64 a workgroup.
 @group(0) @binding(0) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> coefficients: array<f32>;
@@ -38,4 +39,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   steps[CHANNELS + c] = -scale * coefficients[3u * CHANNELS + c] * products / f32(PIXELS);
   steps[2u * CHANNELS + c] = -scale * sum / f32(PIXELS);
   steps[3u * CHANNELS + c] = coefficients[2u * CHANNELS + c];
+  steps[4u * CHANNELS + c] = coefficients[CHANNELS + c];
 }

@@ -1,11 +1,12 @@
 // Sums for the gradients of batch normalisation, channel by channel, one partial a slice.
 //
-//   g = gradient, where the ReLU behind the normalisation passed it (told by its output, with RELU)
+//   g = gradient, with ACTIVATED times the slope of what stands behind the normalisation: of a ReLU its output tells that, or
+//       with RECOMPUTED what it was applied to, which is scale[c] * input + shift[c]
 //   partials[slice,0,c] = sum over the slice's pixels of g
 //   partials[slice,1,c] = sum over the slice's pixels of g * (input - mean[c]) * inverseDeviation[c]
 //
-// gradient      [PIXELS, CHANNELS], of the normalised, added and rectified output
-// activation    [PIXELS, CHANNELS], that output, with RELU
+// gradient      [PIXELS, CHANNELS], of the normalised, added and activated output
+// activation    [PIXELS, CHANNELS], that output, with ACTIVATED but without RECOMPUTED
 // input         [PIXELS, CHANNELS], what was normalised
 // coefficients  [4, CHANNELS], from batch_norm_finish
 // partials      [SLICES, 2, CHANNELS], overwritten
@@ -26,6 +27,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if ((c >= VECTORS) | (index >= WORKGROUPS)) {
     return;
   }
+  let scale = coefficients[c];
+  let shift = coefficients[VECTORS + c];
   let mean = coefficients[2u * VECTORS + c];
   let inverse = coefficients[3u * VECTORS + c];
   var sum = Vector();
@@ -34,11 +37,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
     let element = pixel * VECTORS + c;
     var incoming = Vector(gradient[element]);
-    if (RELU) {
-      incoming = relu_gradient(incoming, Vector(activation[element]));
+    let value = Vector(input[element]);
+    if (ACTIVATED) {
+      if (RECOMPUTED) {
+        incoming = activation_gradient(incoming, value * scale + shift);
+      } else {
+        incoming = activation_gradient(incoming, Vector(activation[element]));
+      }
     }
     sum += incoming;
-    products += incoming * (Vector(input[element]) - mean);
+    products += incoming * (value - mean);
   }
   partials[slice * 2u * VECTORS + c] = sum;
   partials[(slice * 2u + 1u) * VECTORS + c] = products * inverse;

@@ -1,5 +1,12 @@
 /** The operations of layers whose kernels are loaded when a network has one, forward and backward. Browser-safe. */
 export type {} from './device/webgpu.js';
+export {
+  type ActivationFunction,
+  activationOf,
+  planActivation,
+  planActivationGradient,
+  type SlopeOptions,
+} from './ops/activations.js';
 export { planAffine, planAffineFold, planAffineGradient } from './ops/affine.js';
 export type { BatchNormShape } from './ops/batchNorm.js';
 export {
@@ -8,5 +15,7 @@ export {
   type ResponseNormOptions,
 } from './ops/localResponseNorm.js';
 export { type MultiplyShape, planGateGradient, planMultiply } from './ops/multiply.js';
+export type { GradientOptions } from './ops/pointwise.js';
+export { type PreluShape, planPrelu, planPreluGradient, planPreluSlopeGradient } from './ops/prelu.js';
 export { planSlice, planSliceGradient, type SliceShape } from './ops/slice.js';
 export { planUpsample, planUpsampleGradient, type UpsampleOptions, type UpsampleShape } from './ops/upsample.js';

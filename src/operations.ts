@@ -3,6 +3,7 @@
  * buffers. Gradients and those of losses, optimisers, sums and inspection are with training.
  */
 export type { MatrixConfiguration } from './device/matrixUnits.js';
+export type { Activation, ActivationOptions, ReluOptions } from './ops/activation.js';
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
 export { type ConcatShape, planConcat } from './ops/concat.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
@@ -11,6 +12,7 @@ export {
   type ConvolutionPrecision,
   type ConvolutionShape,
   checkConvolution,
+  type UnitOptions,
 } from './ops/convolution/shape.js';
 export type { BlockTile, TileMultiplier, TileOrder, TileWork } from './ops/convolution/tileMultiplier.js';
 export { type DenseOptions, type DenseShape, planDense } from './ops/dense.js';
@@ -49,7 +51,6 @@ export {
   planMeanPool,
 } from './ops/pool.js';
 export type { Precision, PrecisionOptions } from './ops/precision.js';
-export type { ReluOptions } from './ops/relu.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';
 export { planTranspose, type TransposeShape } from './ops/transpose.js';

@@ -4,7 +4,7 @@
 //   y = z | z + relu(z - adjust[k] * S + o) | z + relu(z - S + o)      for ADJUST 0 | 1 | 2, S the window sum,
 //                                                                      o = adjust[OFFSETS + k], or 0 where OFFSETS is 0
 //   y += (SUMS_FACTOR: adjust[k]) * window_sums[pixel, group]           with ADD_SUMS, the input gradient of an IC unit
-//   output = relu?(scale[k] * y + shift[k] + residual), or added to what is there with ACCUMULATE
+//   output = activate?(scale[k] * y + shift[k] + residual), or added to what is there with ACCUMULATE
 //
 // output       [pixels, GROUPS * GROUP_OUT]
 // bias         [GROUPS * GROUP_OUT], with BIAS
@@ -97,8 +97,8 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, formed: WindowSum, te
       y += Vector(residual[element]);
     }
   }
-  if (RELU) {
-    y = relu(y);
+  if (ACTIVATED) {
+    y = activate(y);
   }
   if (ACCUMULATE) {
     y += Vector(output[element]);

@@ -1,5 +1,5 @@
 // ReLU, bounded above by RELU_MAXIMUM where that is not 0 (6 for ReLU6). Keeps NaN.
-fn relu(value: Vector) -> Vector {
+fn activate(value: Vector) -> Vector {
   let positive = rectify(value);
   if (RELU_MAXIMUM > 0.0) {
     return select(positive, splat(RELU_MAXIMUM), positive > splat(RELU_MAXIMUM));
@@ -8,10 +8,10 @@ fn relu(value: Vector) -> Vector {
 }
 
 // The gradient where ReLU passed its input, which its output tells: between the bounds.
-fn relu_gradient(gradient: Vector, activation: Vector) -> Vector {
-  var passed = activation > Vector();
+fn activation_gradient(gradient: Vector, value: Vector) -> Vector {
+  var passed = value > Vector();
   if (RELU_MAXIMUM > 0.0) {
-    passed = passed & (activation < splat(RELU_MAXIMUM));
+    passed = passed & (value < splat(RELU_MAXIMUM));
   }
   return select(Vector(), gradient, passed);
 }

@@ -1,9 +1,9 @@
+import type { ReluOptions } from '../ops/activation.js';
 import type { BatchNormShape } from '../ops/batchNorm.js';
 import type { ConcatShape } from '../ops/concat.js';
 import type { CompleteConvolution } from '../ops/convolution/shape.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
-import type { ReluOptions } from '../ops/relu.js';
 import type { TransposeShape } from '../ops/transpose.js';
 import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer, UnitLayer } from './network.js';
 import { elementCount } from './parameters.js';

@@ -1,7 +1,8 @@
+import type { ActivationFunction } from '../ops/activations.js';
 import type { Adjust } from '../ops/convolution/shape.js';
 import type { Padding, Pair, Sides } from '../ops/windows.js';
 
-export type { Adjust, Padding, Pair, Sides };
+export type { ActivationFunction, Adjust, Padding, Pair, Sides };
 
 interface LayerBase {
   /** Unique within the network; also the prefix of the layer's parameter names. */
@@ -124,10 +125,7 @@ export const activationFunctions = [
   'leakyRelu',
   'tanh',
   'gelu',
-] as const;
-
-/** What an activation layer computes of every element. */
-export type ActivationFunction = (typeof activationFunctions)[number];
+] as const satisfies readonly ActivationFunction[];
 
 /** A smooth or leaky function of every element. */
 export interface ActivationLayer extends LayerBase {

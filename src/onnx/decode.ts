@@ -51,7 +51,7 @@ export interface OnnxModel {
 /**
  * Reads a convolutional network from an ONNX file of operator set 6 to 25: one input [batch, channels, height, width] in float32, or
  * [batch, height, width, channels] where a Transpose is the first that becomes of it. Which operators are read, and as which layers,
- * docs/onnx.md says; what does not depend on the images is computed. IC units that are written out become IC convolutions again.
+ * docs/onnx.md says; what does not depend on the images is computed. IC units that are written out become IC layers again.
  * Layers are called as their weights are, without `.weight`, or as their nodes. An output that is rows, [batch, elements], has them
  * in the file's order channels, height, width; one that is images is [batch, height, width, channels]. Of several outputs the first is
  * the network's, and the others are layers in it.

@@ -3,6 +3,7 @@ import finishText from '../../kernels/batch_norm_finish.wgsl?raw';
 import foldText from '../../kernels/batch_norm_fold.wgsl?raw';
 import statisticsText from '../../kernels/batch_norm_statistics.wgsl?raw';
 import { ShapeError } from '../errors.js';
+import { type ActivationOptions, endOf } from './activation.js';
 import { checkShape } from './fields.js';
 import { type KernelStep, type Operand, type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import {
@@ -13,7 +14,6 @@ import {
   storedOperand,
   storedTexts,
 } from './precision.js';
-import { type ReluOptions, reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
 import { widestVector } from './vectors.js';
 import { requireInteger } from './windows.js';
@@ -40,7 +40,7 @@ export interface BatchNormOptions extends BehindNorm {
 }
 
 /** What happens behind the normalisation, in the same dispatch. */
-export interface BehindNorm extends ReluOptions {
+export interface BehindNorm extends ActivationOptions {
   /** Adds a tensor of the output's shape. */
   readonly residual?: boolean;
 }
@@ -212,11 +212,12 @@ function applyStep(
   const vector = widestVector(channels);
   const { residual = false, precision = 'float32' } = behind;
   const checked = precision === 'float16';
-  const shared = [...storedTexts(vector, precision), reluText, fitsText];
+  const end = endOf(operation, behind);
+  const shared = [...storedTexts(vector, precision), end.text, fitsText];
   const flags = { RESIDUAL: residual, CHECKED: checked };
   return {
     kernel: { name: 'batch_norm_apply', text: applyText, shared },
-    constants: { PIXELS: pixels, CHANNELS: channels, ...flags, ...reluConstants(operation, behind) },
+    constants: { PIXELS: pixels, CHANNELS: channels, ...flags, ...end.constants },
     workgroups: threadGroups((pixels * channels) / vector),
     operands: {
       input: 'input',

@@ -1,10 +1,11 @@
 import applyText from '../../kernels/batch_norm_gradient_apply.wgsl?raw';
 import finishText from '../../kernels/batch_norm_gradient_finish.wgsl?raw';
 import sumsText from '../../kernels/batch_norm_gradient_sums.wgsl?raw';
+import { ShapeError } from '../errors.js';
+import { endOf } from './activation.js';
 import { type BatchNormShape, type BehindNorm, checkBatchNorm } from './batchNorm.js';
 import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
 import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
-import { reluConstants, reluText } from './relu.js';
 import { channelSlices } from './slices.js';
 import { widestVector } from './vectors.js';
 
@@ -16,21 +17,25 @@ export interface BatchNormGradientOptions extends BehindNorm, PrecisionOptions {
 }
 
 /**
- * Gradient of batch normalisation with the batch's own statistics, and of the residual and ReLU behind it.
+ * Gradient of batch normalisation with the batch's own statistics, and of the residual and activation behind it.
  *
  * Operands: gradient [pixels, channels] of the output, input [pixels, channels], coefficients [4, channels] from the
  * forward pass, inputGradient [pixels, channels], weightGradient, biasGradient [channels] (all overwritten); with `relu`
  * activation [pixels, channels], the output; with `residual` residualGradient [pixels, channels]; scratch partials, steps. With
  * `precision` float16 all of [pixels, channels] are that, and there is status.
  *
- * @throws ShapeError for a size that is no positive integer.
+ * @throws ShapeError for a size that is no positive integer, or `activation` with `residual`.
  */
 export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormGradientOptions): OperationPlan {
   const operation = 'batchNormGradient';
   checkBatchNorm(operation, shape);
   const { pixels, channels } = shape;
-  const { residual = false, relu = false, accumulateResidual = false, inPlace = false } = options;
+  const { residual = false, relu = false, activation: other, accumulateResidual = false, inPlace = false } = options;
   const { precision = 'float32' } = options;
+  if (other && residual) {
+    const expected = 'none with residual, without which what it was applied to is known';
+    throw new ShapeError({ operation, parameter: 'activation', expected, got: 'both' });
+  }
   const checked = checkedStep(precision === 'float16');
   const gradient = inPlace ? 'inputGradient' : 'gradient';
   const split = channelSlices(pixels, channels);
@@ -39,7 +44,8 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
   const full = storedOperand(precision, 'input', pixels, channels);
   const activation = relu ? { activation: 'activation' } : {};
   const constants = { PIXELS: pixels, CHANNELS: channels };
-  const rectified = { ...constants, ...reluConstants(operation, options) };
+  const end = endOf(operation, options);
+  const ended = { ...constants, ...end.constants, RECOMPUTED: other !== undefined };
   return {
     operation,
     operands: {
@@ -50,7 +56,7 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
       weightGradient: { bytes, use: 'output' },
       biasGradient: { bytes, use: 'output' },
       partials: { bytes: 2 * split.slices * bytes, use: 'scratch' },
-      steps: { bytes: 4 * bytes, use: 'scratch' },
+      steps: { bytes: 5 * bytes, use: 'scratch' },
       ...(relu && { activation: full }),
       ...(residual && {
         residualGradient: { ...full, use: accumulateResidual ? ('inout' as const) : ('output' as const) },
@@ -62,9 +68,9 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
         kernel: {
           name: 'batch_norm_gradient_sums',
           text: sumsText,
-          shared: [...storedTexts(split.vector, precision), reluText],
+          shared: [...storedTexts(split.vector, precision), end.text],
         },
-        constants: { ...rectified, ...split.constants },
+        constants: { ...ended, ...split.constants },
         workgroups: split.workgroups,
         operands: {
           gradient,
@@ -90,10 +96,10 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
         kernel: {
           name: 'batch_norm_gradient_apply',
           text: applyText,
-          shared: [...storedTexts(vector, precision), reluText, ...checked.shared],
+          shared: [...storedTexts(vector, precision), end.text, ...checked.shared],
         },
         constants: {
-          ...rectified,
+          ...ended,
           RESIDUAL: residual,
           ACCUMULATE: accumulateResidual,
           IN_PLACE: inPlace,

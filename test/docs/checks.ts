@@ -128,7 +128,7 @@ export const checks: Readonly<Record<string, Check>> = {
     expect(bindings.map(({ name }: { name: string }) => name)).toEqual(['input', 'output']);
     expect(source).toContain('@compute @workgroup_size(64)');
     expect(texts.join()).toContain('fn workgroup_index');
-    expect(texts).toHaveLength(kernels.relu!.shared.length);
+    expect(texts).toHaveLength(kernels.activation!.shared.length);
   },
 
   'docs/ic-unit.md 1': (printed) => {

@@ -5,6 +5,7 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray, randomIntegers } from '../support/random.js';
 import { disturbance, roundingBound } from '../support/rounding.js';
 import { expectClose } from '../support/tolerance.js';
+import { activationNetworks } from './activationNetworks.js';
 import { inferOnDevice, trainOnDevice } from './deviceRun.js';
 import { smallNetworks } from './smallNetworks.js';
 import { expectTraining, type TrainingTask } from './trainingRun.js';
@@ -24,9 +25,13 @@ afterAll(async () => {
 const batch = 3;
 const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 0, nesterov: true };
 
-describe.each(
-  [...smallNetworks, ...windowNetworks].map((network, index) => ({ name: network.name, network, seed: index + 1 })),
-)('$name', ({ name, network, seed }) => {
+const networks = [...smallNetworks, ...windowNetworks, ...activationNetworks];
+
+describe.each(networks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
+  name,
+  network,
+  seed,
+}) => {
   const { height, width, channels } = network.input;
   const images = randomArray(batch * height * width * channels, 10 * seed);
   const labels = randomIntegers(batch, 10 * seed + 1, 5);

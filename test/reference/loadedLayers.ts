@@ -1,11 +1,14 @@
 import type {
+  ActivationLayer,
   AffineLayer,
   LoadedLayer,
   MultiplyLayer,
+  PreluLayer,
   TransposedConvolutionLayer,
   UpsampleLayer,
 } from '../../src/graph/network.js';
 import { hwioToOihw, oihwToHwio } from '../support/layout.js';
+import { activationReference, preluBackwardReference, preluReference } from './activations.js';
 import { affineBackwardReference, affineReference } from './affine.js';
 import { shuffleBackwardReference, shuffleReference, sliceBackwardReference, sliceReference } from './channels.js';
 import { multiplyBackwardReference, multiplyReference } from './multiply.js';
@@ -47,8 +50,10 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
         backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
       };
     }
-    default:
-      throw new Error(`${layer.name}: no reference for ${layer.kind}`);
+    case 'activation':
+      return activationForward(layer, input);
+    case 'prelu':
+      return preluForward(layer, input, values);
   }
 }
 
@@ -111,6 +116,29 @@ function transposedConvolutionForward(
       const gradients = new Map([[`${name}.weight`, hwioToOihw(dFilter, filterShape)]]);
       if (layer.bias) gradients.set(`${name}.bias`, dBias);
       return { inputs: [dx], parameters: gradients };
+    },
+  };
+}
+
+function activationForward({ function: name, slope }: ActivationLayer, input: Activation): LayerPass {
+  const reference = activationReference(name, slope);
+  const { distance } = reference;
+  return {
+    output: { data: input.data.map(reference.value), shape: input.shape },
+    ...(distance && { excess: input.data.map(distance) }),
+    backward: (dy) => ({ inputs: [dy.map((value, i) => value * reference.slope(input.data[i]!))] }),
+  };
+}
+
+function preluForward({ name }: PreluLayer, input: Activation, values: Parameters): LayerPass {
+  const slopes = values.get(`${name}.weight`)!;
+  return {
+    output: { data: preluReference(input.data, slopes), shape: input.shape },
+    excess: input.data,
+    backward(dy, branches = input.data) {
+      const passes = (i: number): boolean => branches[i]! > 0;
+      const { dx, dSlopes } = preluBackwardReference(input.data, slopes, dy, passes);
+      return { inputs: [dx], parameters: new Map([[`${name}.weight`, dSlopes]]) };
     },
   };
 }

@@ -1,3 +1,4 @@
+import { activationFunctions } from '../../src/graph/network.js';
 import * as layers from '../../src/layers.js';
 import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
@@ -57,6 +58,7 @@ const {
   planUpsampleGradient,
 } = layers;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
+const { planActivation, planActivationGradient, planPrelu, planPreluGradient, planPreluSlopeGradient } = layers;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -121,6 +123,8 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
   const matrices: Family[] = traits.matrix && traits.half ? ['matrix'] : [];
   const filterFamilies = families.filter((family) => ['naive', 'subgroup', 'tiled'].includes(family));
   return {
+    planActivation: activationFunctions.map((name) => planActivation(12, name)),
+    planActivationGradient: activationFunctions.map((name) => planActivationGradient(12, name, { accumulate: true })),
     planAdamW: [planAdamW(64, { groups: 1, epsilon: 1e-8, clip: true })],
     planAdd: [planAdd(12, { relu: true })],
     planAddGradient: [planAddGradient(12, { accumulate: true })],
@@ -192,6 +196,9 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planMeanPoolGradient: [planMeanPoolGradient(pool)],
     planMultiply: [planMultiply(gates), planMultiply(gates, { gate: true, accumulate: true })],
     planMultiplyAdds: [planMultiplyAdds(2, 3), planMultiplyAdds(2, 3, 'float16')],
+    planPrelu: [planPrelu(norm)],
+    planPreluGradient: [planPreluGradient(norm, { accumulate: true })],
+    planPreluSlopeGradient: [planPreluSlopeGradient(norm)],
     planRelu: [planRelu(12)],
     planReluGradient: [planReluGradient(12)],
     planSgd: [planSgd(64, { groups: 1, clip: true })],

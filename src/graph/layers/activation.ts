@@ -1,13 +1,26 @@
-import { UnsupportedError } from '../../errors.js';
+import { planActivation, planActivationGradient, type SlopeOptions } from '../../ops/activations.js';
 import type { LayerPlan } from '../layerPlans.js';
 import type { ActivationLayer } from '../network.js';
+import { elementCount } from '../parameters.js';
 
-/** Not planned yet. */
+/** A function of every element, whose gradient reads its input. */
 export const activation: LayerPlan<ActivationLayer> = {
-  forward: (_step, layer) => refuse(layer),
-  backward: (_step, layer) => refuse(layer),
+  forward({ shapes, precision, tensor, output, append }, layer) {
+    const [source] = layer.inputs;
+    const plan = planActivation(elementCount(shapes.get(source!)!), layer.function, { ...slopeOf(layer), precision });
+    append(plan, { input: tensor(source!), output });
+  },
+
+  backward({ shapes, precision, tensor, gradient, contribute, append }, layer) {
+    const [source] = layer.inputs;
+    const count = elementCount(shapes.get(source!)!);
+    contribute(source!, (inputGradient, accumulate) => {
+      const plan = planActivationGradient(count, layer.function, { ...slopeOf(layer), accumulate, precision });
+      append(plan, { gradient, input: tensor(source!), inputGradient });
+    });
+  },
 };
 
-function refuse({ kind, name }: ActivationLayer): never {
-  throw new UnsupportedError({ operation: kind, parameter: name, expected: 'a layer that can be run', got: kind });
+function slopeOf({ slope }: ActivationLayer): SlopeOptions {
+  return slope === undefined ? {} : { slope };
 }

@@ -1,7 +1,6 @@
 import depthwiseText from '../../../kernels/conv2d_depthwise.wgsl?raw';
 import filterGradientText from '../../../kernels/conv2d_filter_gradient_depthwise.wgsl?raw';
 import gradientBlock from '../../../kernels/shared/gradient_block.wgsl?raw';
-import type { Constants } from '../../wgsl/constants.js';
 import type { OfferedForm } from '../forms.js';
 import type { KernelStep } from '../plan.js';
 import { storedTexts } from '../precision.js';
@@ -19,7 +18,7 @@ import {
   sliceCount,
   sliceTiles,
 } from './depthwiseTiles.js';
-import { type OutputStep, outputTexts } from './output.js';
+import { type OutputStep, type OutputWork, outputTexts } from './output.js';
 import { type CompleteConvolution, type ConvolutionGeometry, geometryConstants } from './shape.js';
 
 /** Whether every channel has a filter of its own and gives one output channel. */
@@ -38,13 +37,12 @@ export function depthwiseForms(geometry: ConvolutionGeometry, traits: DeviceTrai
 /**
  * The depthwise kernel.
  *
- * @param flags - the constants of shared/convolution_output.wgsl
  * @param operands - the operand of each binding
  * @param turned - whether the filters are read from their last tap to the first
  */
 export function depthwiseStep(
   geometry: ConvolutionGeometry,
-  flags: Constants,
+  { flags, activation }: OutputWork,
   operands: Readonly<Record<string, string>>,
   tile: BlockTile,
   up: Pair,
@@ -55,7 +53,7 @@ export function depthwiseStep(
     kernel: {
       name: 'conv2d_depthwise',
       text: depthwiseText,
-      shared: [...storedTexts(vector, geometry.precision), ...outputTexts(geometry, 'channel')],
+      shared: [...storedTexts(vector, geometry.precision), ...outputTexts(geometry, activation, 'channel')],
     },
     constants: {
       ...geometryConstants(asOneGroup(geometry)),

@@ -1,10 +1,10 @@
 import { ShapeError } from '../../errors.js';
+import { type ActivationOptions, endOf } from '../activation.js';
 import { planChosen } from '../choose.js';
 import type { Family, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
 import { type Operand, type OperationPlan, tensorBytes } from '../plan.js';
 import { type Precision, type PrecisionOptions, statusOperand, storedOperand } from '../precision.js';
-import { type ReluOptions, reluConstants } from '../relu.js';
 import type { DeviceTraits } from '../traits.js';
 import { statusBinding } from './output.js';
 import {
@@ -21,7 +21,7 @@ import {
 import { type ConvolutionTask, convolutionForms, convolutionSteps, naiveForm, plainFlags, shapeKey } from './task.js';
 
 /** What a forward convolution does besides multiplying; all of it happens in registers before the one store. */
-export interface ConvolutionOptions extends UnitOptions, ReluOptions, PrecisionOptions {
+export interface ConvolutionOptions extends UnitOptions, ActivationOptions, PrecisionOptions {
   /** As what the output, and what is added to it, lies in memory; `precision` where left out. */
   readonly outputPrecision?: Precision;
   /** Adds the operand `bias` [outChannels]; default false. */
@@ -56,7 +56,7 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
 
 /**
  * Convolution or IC convolution (arXiv 2102.03495): y = z + relu(z - adjust * S), with batch norm's scale and shift,
- * residual and ReLU, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
+ * residual and activation, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
  * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups]. All float32; with `precision`
@@ -93,6 +93,7 @@ export function planForward(
     const expected = 'no statistics beside scaleShift: a batch norm is either measured or folded';
     throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
   }
+  const end = endOf(operation, options);
   const inPlace = options.residualInPlace ?? false;
   const checked = precision === 'float16' && !(options.storeSums && options.residual && !inPlace);
   const flags = {
@@ -105,7 +106,7 @@ export function planForward(
     SCALE_SHIFT: options.scaleShift ?? false,
     RESIDUAL: (options.residual ?? false) || inPlace,
     IN_PLACE: inPlace,
-    ...reluConstants(operation, options),
+    ...end.constants,
     STORE_SUMS: options.storeSums ?? false,
     STATISTICS: options.statistics ?? false,
     CHECKED: checked,
@@ -133,7 +134,8 @@ export function planForward(
   if (checked) bindings[statusBinding(flags.STORE_SUMS)] = 'status';
 
   const constantFilter = options.constantFilter ?? false;
-  const task: ConvolutionTask = { operation, geometry, flags, bindings, up: [1, 1], turned: false, constantFilter };
+  const how = { up: [1, 1], turned: false, constantFilter } as const;
+  const task: ConvolutionTask = { operation, geometry, flags, activation: end.text, bindings, ...how };
   const request: FormRequest = {
     operation,
     key: shapeKey(keyWords(constantFilter, traits), geometry),

@@ -2,14 +2,13 @@ import subgroupText from '../../../kernels/conv2d_subgroup.wgsl?raw';
 import read1 from '../../../kernels/shared/read_1.wgsl?raw';
 import read2 from '../../../kernels/shared/read_2.wgsl?raw';
 import read4 from '../../../kernels/shared/read_4.wgsl?raw';
-import type { Constants } from '../../wgsl/constants.js';
 import type { Form, OfferedForm } from '../forms.js';
 import type { DispatchWork } from '../machine.js';
 import { storedTexts } from '../precision.js';
 import { type DeviceTraits, type Processor, processorOf } from '../traits.js';
 import { type VectorWidth, vectorWidths } from '../vectors.js';
 import type { Pair } from '../windows.js';
-import { type OutputStep, outputTexts } from './output.js';
+import { type OutputStep, type OutputWork, outputTexts } from './output.js';
 import {
   asOneRow,
   type ConvolutionGeometry,
@@ -114,7 +113,7 @@ export function subgroupForms(
  */
 export function subgroupStep(
   given: ConvolutionGeometry,
-  flags: Constants,
+  { flags, activation }: OutputWork,
   operands: Readonly<Record<string, string>>,
   form: Form,
   traits: DeviceTraits,
@@ -135,7 +134,7 @@ export function subgroupStep(
     kernel: {
       name: 'conv2d_subgroup',
       text: subgroupText,
-      shared: [...reads, ...sources, ...outputTexts(geometry)],
+      shared: [...reads, ...sources, ...outputTexts(geometry, activation)],
       // A folded stem has no like.
       ...(form.shared && tile.fold === 1 && { variables: variablesOf(geometry.groupIn / tile.read > chunk) }),
     },

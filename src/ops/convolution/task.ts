@@ -1,5 +1,6 @@
 import naiveText from '../../../kernels/conv2d_naive.wgsl?raw';
 import type { Constants } from '../../wgsl/constants.js';
+import { noActivation } from '../activation.js';
 import { chooseByCost, planChosen } from '../choose.js';
 import { type Family, type Form, type FormRequest, type OfferedForm, rankForms } from '../forms.js';
 import { offer } from '../offers.js';
@@ -17,7 +18,7 @@ import type { Pair } from '../windows.js';
 import { depthwiseForms, depthwiseStep } from './depthwise.js';
 import type { BlockTile } from './depthwiseTiles.js';
 import { filterTransposeStep } from './filterTranspose.js';
-import { type OutputStep, outputTexts } from './output.js';
+import { type OutputStep, type OutputWork, outputTexts } from './output.js';
 import { type ConvolutionGeometry, filterCount, geometryConstants, inputCount, outputPixels } from './shape.js';
 import { type SubgroupTile, subgroupForms, subgroupStep, type TextureCosts } from './subgroup.js';
 import { tensorTexture, tensorToTexture } from './texels.js';
@@ -58,7 +59,7 @@ export interface OutputFlags extends Constants {
 }
 
 /** A convolution, in whatever form: the operands of the bindings input, filters, output and those of the flags. */
-export interface ConvolutionTask {
+export interface ConvolutionTask extends OutputWork {
   readonly operation: string;
   readonly geometry: ConvolutionGeometry;
   readonly flags: OutputFlags;
@@ -158,7 +159,7 @@ function stepsOf(task: ConvolutionTask, form: Form, traits: DeviceTraits): Convo
   if (form.family === 'winograd') return winogradSteps(task, form.tile as unknown as WinogradTile, traits);
   if (form.tile.textures) return texturedSteps(task, form, traits);
   if (form.family === 'tiled' || form.family === 'matrix') {
-    const { steps, scratch } = tiledSteps(task.geometry, task.flags, task.bindings, form, task, traits);
+    const { steps, scratch } = tiledSteps(task.geometry, task, task.bindings, form, task, traits);
     return { steps, prepare: [], scratch, textures: {}, outputBlocks: steps.at(-1)!.outputBlocks };
   }
   const step = directStep(task, form, traits);
@@ -199,20 +200,20 @@ function texturedSteps(task: ConvolutionTask, form: Form, traits: DeviceTraits):
 }
 
 function directStep(task: ConvolutionTask, form: Form, traits: DeviceTraits): OutputStep {
-  const { geometry, flags, bindings, up, turned } = task;
+  const { geometry, flags, activation, bindings, up, turned } = task;
   if (form.family === 'subgroup') {
-    return subgroupStep(geometry, flags, bindings, form, traits, up, turned);
+    return subgroupStep(geometry, task, bindings, form, traits, up, turned);
   }
   if (form.family === 'depthwise') {
     const tile = form.tile as unknown as BlockTile;
-    return depthwiseStep(geometry, flags, bindings, tile, up, turned);
+    return depthwiseStep(geometry, task, bindings, tile, up, turned);
   }
-  if (form.family === 'tiled') return tiledSteps(geometry, flags, bindings, form, task, traits).steps[0]!;
+  if (form.family === 'tiled') return tiledSteps(geometry, task, bindings, form, task, traits).steps[0]!;
   return {
     kernel: {
       name: 'conv2d_naive',
       text: naiveText,
-      shared: [...storedTexts(1, geometry.precision), ...outputTexts(geometry)],
+      shared: [...storedTexts(1, geometry.precision), ...outputTexts(geometry, activation)],
     },
     constants: { ...geometryConstants(geometry), ...flags },
     workgroups: threadGroups(outputPixels(geometry) * geometry.outChannels),
@@ -248,7 +249,7 @@ function winogradSteps(task: ConvolutionTask, tile: WinogradTile, traits: Device
     }),
   };
   const { input: _input, filters: _filters, ...outputBindings } = bindings;
-  const outputStep = winogradOutputStep(geometry, tile, flags, outputBindings);
+  const outputStep = winogradOutputStep(geometry, tile, task, outputBindings);
   return {
     prepare: constantFilter ? [filter] : [],
     steps: [
@@ -275,6 +276,7 @@ function productTask(
     turned: false,
     constantFilter,
     givenTextures: true,
+    activation: noActivation.text,
   };
 }
 
@@ -330,8 +332,7 @@ export const plainFlags: OutputFlags = {
   SCALE_SHIFT: false,
   RESIDUAL: false,
   IN_PLACE: false,
-  RELU: false,
-  RELU_MAXIMUM: { f32: 0 },
+  ...noActivation.constants,
   STORE_SUMS: false,
   STATISTICS: false,
   GIVEN_SUMS: false,

@@ -10,7 +10,7 @@ import { storedTexts } from '../precision.js';
 import { type DeviceTraits, machineOf } from '../traits.js';
 import { widestVector } from '../vectors.js';
 import type { Pair } from '../windows.js';
-import { type OutputStep, outputTexts } from './output.js';
+import { type OutputStep, type OutputWork, outputTexts } from './output.js';
 import { type ConvolutionGeometry, geometryConstants, outputPixels } from './shape.js';
 import type { BlockTile } from './tileMultiplier.js';
 import { formOfTile, multiplierOf, type ProductTile, productTileOf, tilesOf, tileTexts } from './tileProduct.js';
@@ -98,12 +98,11 @@ export interface TiledSteps {
 /**
  * The kernel for a convolution, and behind a split reduction the one that adds up its parts.
  *
- * @param flags - the constants of shared/convolution_output.wgsl
  * @param operands - the operand of each binding
  */
 export function tiledSteps(
   geometry: ConvolutionGeometry,
-  flags: Constants,
+  { flags, activation }: OutputWork,
   operands: Readonly<Record<string, string>>,
   form: Form,
   { up, turned }: Omit<TiledUse, 'split'>,
@@ -122,8 +121,8 @@ export function tiledSteps(
     SPLITS: splits,
     SPLIT_STEPS: splitSteps,
   };
-  if (splits === 1)
-    return { steps: [multiplyStep(geometry, constants, operands, tile, { up, turned }, traits)], scratch: {} };
+  const use = { up, turned, activation };
+  if (splits === 1) return { steps: [multiplyStep(geometry, constants, operands, tile, use, traits)], scratch: {} };
   const { input, filters, adjust, ...rest } = operands;
   const weighted = flags.SUMS === 2 && { adjust: adjust! };
   const partOperands = {
@@ -135,11 +134,12 @@ export function tiledSteps(
   };
   const partGeometry = { ...geometry, outputPrecision: 'float32' } as const;
   const partConstants = { ...constants, ...flagsOfParts(flags) };
-  const parts = multiplyStep(partGeometry, partConstants, partOperands, tile, { up, turned }, traits);
+  const parts = multiplyStep(partGeometry, partConstants, partOperands, tile, use, traits);
+  const ownConstants = { ...constants, TAP_STEPS: depthSteps(geometry, tile) };
   const adjustBehind = (flags.ADJUST !== 2 || flags.OFFSETS !== 0) && adjust !== undefined;
   const behind = { ...rest, ...(adjustBehind && { adjust }) };
   return {
-    steps: [parts, splitOutputStep(geometry, { ...constants, TAP_STEPS: depthSteps(geometry, tile) }, behind)],
+    steps: [parts, splitOutputStep(geometry, { flags: ownConstants, activation }, behind)],
     scratch: {
       parts: { bytes: partBytes(geometry, splits), use: 'scratch' },
       ...(flags.SUMS !== 0 && { partSums: { bytes: splits * geometry.windowSumBytes, use: 'scratch' as const } }),
@@ -159,7 +159,7 @@ function multiplyStep(
   constants: Constants & { readonly SPLITS: number },
   operands: Readonly<Record<string, string>>,
   tile: BlockTile,
-  { up, turned }: Omit<TiledUse, 'split'>,
+  { up, turned, activation }: Omit<TiledUse, 'split'> & Pick<OutputWork, 'activation'>,
   traits: DeviceTraits,
 ): OutputStep {
   const vector = widestVector(geometry.groupOut);
@@ -171,7 +171,7 @@ function multiplyStep(
       text: tiledText,
       shared: [
         ...tileTexts(tile, vector, geometry, order, traits),
-        ...outputTexts(geometry),
+        ...outputTexts(geometry, activation),
         turned ? turnedText : inOrderText,
       ],
     },
@@ -184,7 +184,7 @@ function multiplyStep(
 
 function splitOutputStep(
   geometry: ConvolutionGeometry,
-  constants: Constants,
+  { flags: constants, activation }: OutputWork,
   operands: Readonly<Record<string, string>>,
 ): OutputStep {
   const vector = widestVector(geometry.groupOut);
@@ -194,7 +194,7 @@ function splitOutputStep(
     kernel: {
       name: 'conv2d_split_output',
       text: splitOutputText,
-      shared: [...storedTexts(vector, geometry.precision), ...outputTexts(geometry)],
+      shared: [...storedTexts(vector, geometry.precision), ...outputTexts(geometry, activation)],
     },
     constants: { ...constants, THREAD_PIXELS: threadPixels },
     workgroups: threadGroups((outputBlocks * geometry.outChannels) / vector),

@@ -1,4 +1,5 @@
 import naiveText from '../../../kernels/conv2d_input_gradient_naive.wgsl?raw';
+import { noActivation } from '../activation.js';
 import { planChosen } from '../choose.js';
 import type { Family, FormRequest } from '../forms.js';
 import { offer } from '../offers.js';
@@ -41,6 +42,7 @@ export function planTurned(turned: TurnedConvolution, traits: DeviceTraits, fami
     operation,
     geometry: turnedGeometry(geometry),
     flags,
+    activation: noActivation.text,
     bindings: {
       ...bindings,
       output: 'output',

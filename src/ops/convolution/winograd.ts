@@ -12,7 +12,7 @@ import { type Precision, storedBytes, storedOperand, storedTexts } from '../prec
 import type { DeviceTraits } from '../traits.js';
 import { type VectorWidth, widestVector } from '../vectors.js';
 import { filtersText } from './filters.js';
-import { type OutputStep, outputTexts } from './output.js';
+import { type OutputStep, type OutputWork, outputTexts } from './output.js';
 import { type ConvolutionGeometry, filterCount, geometryConstants, inputCount } from './shape.js';
 import { storeTexts, texelConstants } from './texels.js';
 
@@ -208,7 +208,7 @@ export function winogradInputStep(
 export function winogradOutputStep(
   geometry: ConvolutionGeometry,
   tile: WinogradTile,
-  flags: Constants,
+  { flags, activation }: OutputWork,
   operands: Readonly<Record<string, string>>,
 ): OutputStep {
   const vector = widestVector(geometry.outChannels);
@@ -218,7 +218,7 @@ export function winogradOutputStep(
     kernel: {
       name: 'winograd_output',
       text: outputKernelText,
-      shared: [...transforms(tile, vector, geometry.precision), ...outputTexts(geometry)],
+      shared: [...transforms(tile, vector, geometry.precision), ...outputTexts(geometry, activation)],
     },
     constants: {
       ...geometryConstants(geometry),

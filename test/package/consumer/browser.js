@@ -22,7 +22,7 @@ async function run() {
   const values = [...new Float32Array(await readBuffer(device, output))];
   return {
     values,
-    kernel: kernels.relu.name,
+    kernel: kernels.activation.name,
     network: networkByName('ic-resnet20').name,
     functions: [readIdx, decodeOnnx, learningRateAt, memoryTuningStore].map((value) => typeof value),
   };

@@ -18,7 +18,7 @@ export async function convolution(device: GPUDevice, input: GPUBuffer, filter: G
   return bound;
 }
 
-export const relu: KernelDescription | undefined = kernels.relu;
+export const activation: KernelDescription | undefined = kernels.activation;
 export const network = imageNetResNet({ depth: 50, ic: true });
 export const statistics = (dataset: ImageDataset) => channelStatistics(dataset).mean;
 export const train: (...parameters: Parameters<typeof createTrainer>) => Promise<Trainer> = createTrainer;
