@@ -58,8 +58,8 @@ export interface OnnxModel {
  *
  * @throws UnsupportedError for another operator, with its name and node, for uses of these that no layer has, and for inputs,
  *   types and weights of another kind; FormatError where the file is broken or contradicts itself: no protobuf, cut off, a
- *   cycle, other types, sizes or attributes than operators take, weights that are not finite; ShapeError for no bytes, and where
- *   the size of the images in the options is none, or does not fit
+ *   cycle, other types, sizes or attributes than operators take, weights that are not finite; ShapeError for no bytes, where the
+ *   size of the images in the options is none, or does not fit, and for an `output` that the graph has not
  */
 export function decodeOnnx(bytes: Uint8Array, options: DecodeOnnxOptions = {}): OnnxModel {
   const { name = 'file.onnx', output, files = new Map() } = options;

@@ -2,7 +2,7 @@ import type { GraphProto, NodeProto } from 'onnx-buf';
 import type { Layer } from '../graph/network.js';
 import { type Activation, described, type ImportState, shapeOf, tensorValue } from './importState.js';
 import { asImage, orderText, rowOf } from './materialise.js';
-import { quoted, unsupported } from './modelFile.js';
+import { misfitting, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 import { isOfWholes, isWhole, shortest } from './views.js';
 
@@ -27,6 +27,8 @@ export function outputNames({ output }: GraphProto, asked: string | readonly str
 export function graphOutputs(state: ImportState, names: readonly string[], isAsked: boolean): GraphOutputs {
   const where = isAsked ? 'output' : `${state.file}, graph output`;
   if (names.length === 0) throw unsupported(where, 'at least one', 'none');
+  const missing = isAsked ? names.find((name) => !state.values.has(name)) : undefined;
+  if (missing !== undefined) throw misfitting(where, 'a tensor of the graph', quoted(missing));
   const outputs = new Map(names.map((name) => [name, outputLayer(state, name, `${where} ${quoted(name)}`)]));
   const [first] = outputs.values() as Iterable<string> as unknown as [string];
   const living = new Set(outputs.values());
