@@ -18,8 +18,14 @@ export interface FusedLayers {
  * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and
  * the ReLU that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of their last
  * layers, so that what a sum adds is there before it.
+ *
+ * @param kept - layers that have an output of their own, so that they take in nothing
  */
-export function fuseLayers(network: Network, isHead: (layer: Layer) => boolean): FusedLayers[] {
+export function fuseLayers(
+  network: Network,
+  isHead: (layer: Layer) => boolean,
+  kept: ReadonlySet<string> = new Set(),
+): FusedLayers[] {
   const consumers = new Map<string, Layer[]>();
   for (const layer of network.layers) {
     for (const input of layer.inputs) consumers.set(input, [...(consumers.get(input) ?? []), layer]);
@@ -28,7 +34,7 @@ export function fuseLayers(network: Network, isHead: (layer: Layer) => boolean):
   const groups = new Map<string, FusedLayers>();
   for (const head of network.layers) {
     if (taken.has(head.name)) continue;
-    const group: FusedLayers = isHead(head) ? growGroup(head, consumers) : { head, output: head.name };
+    const group: FusedLayers = isHead(head) ? growGroup(head, consumers, kept) : { head, output: head.name };
     const { norm, affine, add, relu } = group;
     for (const member of [head, norm, affine, add, relu]) if (member) taken.add(member.name);
     groups.set(group.output, group);
@@ -36,10 +42,14 @@ export function fuseLayers(network: Network, isHead: (layer: Layer) => boolean):
   return network.layers.flatMap((layer) => groups.get(layer.name) ?? []);
 }
 
-function growGroup(head: Layer, consumers: ReadonlyMap<string, readonly Layer[]>): FusedLayers {
+function growGroup(
+  head: Layer,
+  consumers: ReadonlyMap<string, readonly Layer[]>,
+  kept: ReadonlySet<string>,
+): FusedLayers {
   let output = head.name;
   const next = <Kind extends Layer['kind']>(kind: Kind): Extract<Layer, { kind: Kind }> | undefined => {
-    const readers = consumers.get(output) ?? [];
+    const readers = kept.has(output) ? [] : (consumers.get(output) ?? []);
     const reader = readers[0];
     if (readers.length !== 1 || reader?.kind !== kind || reader.inputs[0] !== output) return undefined;
     output = reader.name;

@@ -109,6 +109,15 @@ export const checks: Readonly<Record<string, Check>> = {
     expectClose(Float32Array.from(list(printed)), reluReference(logits), tolerance, 'network and ReLU');
   },
 
+  'docs/embedding.md 4': (printed) => {
+    const [, size, values] = /^(\d+) \[ 1, 8, 8, 64 \]\n4096 (\[[^\]]*\])/.exec(printed)!;
+    expect(Number(size)).toBe(4 * 4096);
+    const image = new Float32Array(32 * 32 * 3).fill(0.5);
+    const network = networkByName('ic-resnet8');
+    const { logits } = networkForward(network, initialParameters(network, 1), image, { training: false });
+    expectClose(Float32Array.from(list(values!)), logits, tolerance, 'the last of several outputs');
+  },
+
   'docs/precision.md 1': (printed) => {
     const network = networkByName('ic-resnet8');
     const zeros = new Float32Array(32 * 32 * 3);
@@ -123,7 +132,7 @@ export const checks: Readonly<Record<string, Check>> = {
   // Whether the adapter has matrix units is its own affair.
   'docs/precision.md 2': (printed) => expect(printed.trim()).toMatch(/^(true|false)$/),
 
-  'docs/embedding.md 5': (printed) => {
+  'docs/embedding.md 6': (printed) => {
     const { source, texts, bindings } = JSON.parse(printed);
     expect(bindings.map(({ name }: { name: string }) => name)).toEqual(['input', 'output']);
     expect(source).toContain('@compute @workgroup_size(64)');
