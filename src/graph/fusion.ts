@@ -27,9 +27,9 @@ export interface FusedLayers {
 }
 
 /**
- * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and
- * the ReLU that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of their last
- * layers, so that what a sum adds is there before it.
+ * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and the ReLU
+ * that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of
+ * their last layers, so that what a sum adds is there before it.
  */
 export function fuseLayers(
   network: Network,
