@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { drawnDigits } from '../../src/demo/data/digits.js';
 import { compileUnit } from '../../src/demo/worker/unit.js';
-import { isICUnit, type Network } from '../../src/graph/network.js';
+import { isICUnit } from '../../src/graph/network.js';
 import { createState, writeState } from '../../src/graph/state.js';
 import { decodeCheckpoint, restoreState } from '../../src/train/checkpoint.js';
 import { randomState } from '../graph/networks.js';
@@ -60,7 +60,7 @@ it('takes the first IC convolution apart: y = z + relu(z - a S)', async () => {
 
 it('takes units with offsets apart, of every form and fully connected: y = z + relu(z - a S + o)', async () => {
   const { device } = await testDevice();
-  const [network] = offsetNetworks as readonly [Network];
+  const network = offsetNetworks[0]!;
   const { height, width, channels } = network.input;
   const state = createState(device, network);
   writeState(state, randomState(network, 5));
