@@ -23,6 +23,10 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
   const input = inputs[0]!;
   const [batch, height, width, channels] = input.shape;
   switch (layer.kind) {
+    case 'activation':
+      return activationForward(layer, input);
+    case 'prelu':
+      return preluForward(layer, input, values);
     case 'multiply':
       return multiplyForward(layer, inputs);
     case 'affine':
@@ -50,10 +54,6 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
         backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
       };
     }
-    case 'activation':
-      return activationForward(layer, input);
-    case 'prelu':
-      return preluForward(layer, input, values);
   }
 }
 
