@@ -16,9 +16,9 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { nchwToNhwc, nhwcToNchw } from '../support/layout.js';
 import { uniform } from '../support/random.js';
 import { distance } from '../support/rounding.js';
-import { findTorch, runScript } from './python.js';
+import { findPython, runScript } from './python.js';
 
-const python = findTorch();
+const python = findPython('torch');
 
 /** The largest error as a share of the largest value. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
