@@ -4,7 +4,6 @@ import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
-import { planConcatGradient } from '../../src/ops/concat.js';
 import { planConvert } from '../../src/ops/convert.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
@@ -33,7 +32,6 @@ const {
   planAdd,
   planBatchNormFold,
   planBatchNormInference,
-  planConcat,
   planConvolution,
   planDense,
   planImageToTensor,
@@ -42,23 +40,30 @@ const {
   planRelu,
   planSoftmax,
   planTensorToImage,
-  planTranspose,
 } = operations;
 const {
+  activationOf,
+  planActivation,
+  planActivationGradient,
   planAffine,
   planAffineFold,
   planAffineGradient,
+  planConcat,
+  planConcatGradient,
   planGateGradient,
   planLocalResponseNorm,
   planLocalResponseNormGradient,
   planMultiply,
+  planPrelu,
+  planPreluGradient,
+  planPreluSlopeGradient,
   planSlice,
   planSliceGradient,
+  planTranspose,
   planUpsample,
   planUpsampleGradient,
 } = layers;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
-const { planActivation, planActivationGradient, planPrelu, planPreluGradient, planPreluSlopeGradient } = layers;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -132,7 +137,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planAffineFold: [planAffineFold(4), planAffineFold(4, { behind: true })],
     planAffineGradient: [planAffineGradient(norm), planAffineGradient(norm, { parametersOnly: true })],
     planBatchNormFold: [planBatchNormFold(4, 1e-5)],
-    planBatchNormGradient: [planBatchNormGradient(norm, { residual: true, relu: true })],
+    planBatchNormGradient: [
+      planBatchNormGradient(norm, { residual: true, relu: true }),
+      planBatchNormGradient(norm, { activation: activationOf('gelu') }),
+    ],
     planBatchNormInference: [planBatchNormInference(norm, { residual: true, relu: true })],
     planBatchNormTraining: [planBatchNormTraining(norm, { epsilon: 1e-5, momentum: 0.1, relu: true })],
     planChannelSums: [planChannelSums(12, 4, { factors: true })],
@@ -141,6 +149,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planConvolution: [
       ...perFamily((family) => planConvolution(convolution, { ...everything, family }, traits)),
       planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
+      ...activationFunctions.map((name) =>
+        planConvolution(convolution, { family: 'naive', activation: activationOf(name) }, traits),
+      ),
+      planConvolution(convolution, { family: 'naive', slopes: true }, traits),
       ...textured.map((traits) => planConvolution(convolution, everything, traits)),
       planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
       planConvolution(convolution, everything, { ...traits, choose: splitForm }),
@@ -254,7 +266,7 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong(optimisers),
     ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
     ...plansAmong({ planConvert, planConvolutionFilterGradient, planDenseWeightGradient }),
-    ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
+    ...plansAmong({ planAddGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
     ...plansAmong({ planTransposedConvolution }),
