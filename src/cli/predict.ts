@@ -1,5 +1,6 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import { compileInference } from '../graph/inference.js';
+import { withoutSoftmax } from '../graph/network.js';
 import { checkOutputNames } from '../graph/outputNames.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
@@ -36,7 +37,7 @@ export async function predict(paths: readonly string[], flags: PredictFlags, out
   const pictures = await listPictures(paths);
   const model = await openModel(await checkpointFile(flags.weights, output), flags, output);
   try {
-    checkOutputNames('predict', model.network, flags.output);
+    checkOutputNames('predict', withoutSoftmax(model.network), flags.output);
     await predictPictures(pictures, model, flags, output);
   } finally {
     await model.file.source.close();
@@ -65,9 +66,9 @@ async function predictPictures(
     const { precision } = flags;
     const measuring = measuringBar(output);
     const tuning = tuningOptions(flags.tune, measuring, output);
-    const last = model.network.layers.at(-1)!.name;
+    const last = withoutSoftmax(model.network).layers.at(-1)!.name;
     const outputs = [last, ...flags.output];
-    const options = { batch, precision, outputs, ...tuning };
+    const options = { batch, precision, logits: true, outputs, ...tuning };
     const network = await compileInference(state, options).finally(() => measuring.stop());
     const layers = layerReport(flags.output, network.outputs, flags.save, output);
     let predicted = 0;

@@ -9,6 +9,7 @@ import { imageNetNormalisation, pictureInput } from '../../src/io/picture.js';
 import { readSafetensors, toFloat32 } from '../../src/io/safetensors.js';
 import { initialParameters } from '../../src/models/initialise.js';
 import { networkByName } from '../../src/models/networkByName.js';
+import { encodeOnnx } from '../../src/onnx/encode.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { idxFile } from '../io/files.js';
 import { networkForward } from '../reference/network.js';
@@ -180,6 +181,21 @@ describe('icnet predict', () => {
     }
     const shown = await icnet.run(command);
     expect(shown.stdout).toMatch(/^ {2}avgpool {2}1 x 1 x 64 {2}\S+ to \S+, mean \S+$/m);
+  });
+
+  it('gives a network that ends in a softmax the shares that its logits have', async () => {
+    const softmax = { kind: 'softmax', name: 'probabilities', inputs: ['fc'] } as const;
+    const ending: Network = { ...three, layers: [...three.layers, softmax] };
+    await writeFile(join(icnet.folder, 'ending.onnx'), encodeOnnx(ending, values.three));
+    expect(await icnet.run(['convert', 'ending.onnx', '--to', 'safetensors'])).toMatchObject(fine);
+    const command = ['predict', join(golden, 'rgb.png'), '--weights', 'ending.safetensors', '--json'];
+    const ended = await icnet.run([...command, '--resize', '18', '--adapter', adapter]);
+    expect(ended).toMatchObject(fine);
+    const shares = sharesOf(three, values.three, 'rgb.png');
+    const [{ top }] = eventsOf(ended, 'prediction') as [{ top: Answer[] }];
+    for (const { class: label, probability } of top) expect(Math.abs(probability - shares[label]!)).toBeLessThan(1e-4);
+    const refused = await icnet.run([...command, '--output', 'probabilities', '--adapter', adapter]);
+    expect(refused.stderr).toContain('names of layers of');
   });
 
   it('refuses layers that there are not, and to save none', async () => {
