@@ -4,11 +4,12 @@
 //   y = z | z + relu(z - adjust[k] * S + o) | z + relu(z - S + o)      for ADJUST 0 | 1 | 2, S the window sum,
 //                                                                      o = adjust[OFFSETS + k], or 0 where OFFSETS is 0
 //   y += (SUMS_FACTOR: adjust[k]) * window_sums[pixel, group]           with ADD_SUMS, the input gradient of an IC unit
-//   output = activate?(scale[k] * y + shift[k] + residual), or added to what is there with ACCUMULATE
+//   output = activate?(scale[k] * y + shift[k] + residual), or added to what is there with ACCUMULATE; with SLOPES its values
+//            below 0 times adjust[k]
 //
 // output       [pixels, GROUPS * GROUP_OUT]
 // bias         [GROUPS * GROUP_OUT], with BIAS
-// adjust       [GROUPS * GROUP_OUT] with ADJUST 1 or SUMS_FACTOR; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel.
+// adjust       [GROUPS * GROUP_OUT] with ADJUST 1, SUMS_FACTOR or SLOPES; for ADJUST 2 [GROUPS * GROUP_IN], read by the kernel.
 //              Offsets [GROUPS * GROUP_OUT] lie behind, from OFFSETS on: eight storage buffers are what every device has
 // scale_shift  [2, GROUPS * GROUP_OUT]: scales, then shifts; with SCALE_SHIFT. Without it the place of the
 //              statistics: with STATISTICS [blocks, 3, GROUPS * GROUP_OUT], of a block of
@@ -42,7 +43,7 @@ fn channel_terms(k: u32) -> ChannelTerms {
   if (BIAS) {
     terms.bias = bias[k];
   }
-  if ((ADJUST == 1u) | SUMS_FACTOR) {
+  if ((ADJUST == 1u) | SUMS_FACTOR | SLOPES) {
     /* unroll */ for (var i = 0u; i < VECTOR; i++) {
       terms.adjust = set_component(terms.adjust, i, adjust[k * VECTOR + i]);
     }
@@ -99,6 +100,9 @@ fn store_output(pixel: u32, group: u32, k: u32, z: Vector, formed: WindowSum, te
   }
   if (ACTIVATED) {
     y = activate(y);
+  }
+  if (SLOPES) {
+    y = select(y, terms.adjust * y, y < Vector());
   }
   if (ACCUMULATE) {
     y += Vector(output[element]);

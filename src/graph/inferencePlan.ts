@@ -9,9 +9,10 @@ import { type Precision, type PrecisionOptions, storedBytes } from '../ops/preci
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
 import { planTranspose } from '../ops/transpose.js';
-import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution, isScale } from './fusion.js';
+import { endsInference, type FusedLayers, fuseLayers, isBatchNorm, isConvolution, isScale } from './fusion.js';
 import { type LayerPlans, planOf } from './layerPlans.js';
 import {
+  activationOptions,
   batchNormShape,
   concatShape,
   convolutionShape,
@@ -20,7 +21,6 @@ import {
   meanPoolOptions,
   poolShape,
   reluBound,
-  reluOptions,
   unitOptions,
 } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
@@ -127,7 +127,7 @@ export function planInference(
   const last = network.layers.at(-1)!.name;
   const kept = new Set(outputs ?? [last]);
   const isHead = (layer: Layer): boolean => isConvolution(layer) || isScale(layer) || layer.kind === 'add';
-  const groups = fuseLayers(network, isHead, kept);
+  const groups = fuseLayers(network, isHead, { endsIn: endsInference, kept });
   for (const { head, norm, affine = head } of groups) {
     if (affine.kind !== 'affine') continue;
     const [, , , channels] = shapes.get(affine.name)!;
@@ -150,7 +150,8 @@ export function planInference(
     const from = place(group.head.inputs[0]!);
     const residual: Record<string, string> =
       group.residual && !residualInPlace ? { residual: place(group.residual) } : {};
-    const behind = { residual: group.add !== undefined && !residualInPlace, ...reluOptions(group.relu), precision };
+    const activation = activationOptions(group, layerPlans);
+    const behind = { residual: group.add !== undefined && !residualInPlace, ...activation, precision };
     const outputPrecision = half?.outputPrecision(group) ?? precision;
     const append = (plan: OperationPlan, tensors: Record<string, string>): void => {
       const status = plan.operands.status && { status: statusOf(group.head.name) };
@@ -159,7 +160,8 @@ export function planInference(
     switch (group.head.kind) {
       case 'convolution': {
         const scale = group.affine ?? group.norm;
-        const fused = { residualInPlace, scaleShift: scale !== undefined, constantFilter };
+        const slopes = group.ending?.kind === 'prelu';
+        const fused = { residualInPlace, scaleShift: scale !== undefined, slopes, constantFilter };
         const options = { ...behind, ...fused, outputPrecision };
         const taken = residualInPlace ? [] : readBy(group).filter((layer) => layer !== group.head.inputs[0]);
         const traits = traitsBeside([group.head.inputs[0]!, group.output, ...taken]);
@@ -171,6 +173,7 @@ export function planInference(
             ...unitParameters(group.head.name),
             filter,
             ...(scale && { scaleShift: foldedNorm(scale.name) }),
+            ...(slopes && { slopes: parameter(`${group.output}.weight`) }),
             ...residual,
           },
         );
@@ -183,7 +186,7 @@ export function planInference(
         break;
       }
       case 'add':
-        append(planAdd(elementCount(input), { ...reluOptions(group.relu), precision }), {
+        append(planAdd(elementCount(input), { ...activation, precision }), {
           left: from,
           right: place(group.head.inputs[1]!),
         });

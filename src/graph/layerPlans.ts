@@ -1,7 +1,8 @@
+import type { Activation } from '../ops/activation.js';
 import type { OperationPlan } from '../ops/plan.js';
 import type { Precision } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import type { AffineLayer, Layer, LoadedLayer, Network } from './network.js';
+import type { ActivationLayer, AffineLayer, Layer, LoadedLayer, Network } from './network.js';
 import type { OperationList } from './operations.js';
 import type { Shape } from './shapes.js';
 
@@ -52,10 +53,16 @@ export interface AffinePlan extends LayerPlan<AffineLayer> {
   fold(list: OperationList, layer: AffineLayer, channels: number, before?: string): void;
 }
 
+/** How an activation is planned. */
+export interface ActivationPlan extends LayerPlan<ActivationLayer> {
+  /** What operations ahead of it end in instead. */
+  end(layer: ActivationLayer): Activation;
+}
+
 /** A plan for every kind of layer that is loaded. */
 export type LayerPlans = {
   readonly [Kind in LoadedLayer['kind']]: LayerPlan<Extract<LoadedLayer, { kind: Kind }>>;
-} & { readonly affine: AffinePlan };
+} & { readonly affine: AffinePlan; readonly activation: ActivationPlan };
 
 /** The kinds of layers that plain networks of convolutions are made of. */
 const atHand: readonly Layer['kind'][] = [

@@ -1,10 +1,12 @@
-import type { ReluOptions } from '../ops/activation.js';
+import type { ActivationOptions, ReluOptions } from '../ops/activation.js';
 import type { BatchNormShape } from '../ops/batchNorm.js';
 import type { ConcatShape } from '../ops/concat.js';
 import type { CompleteConvolution } from '../ops/convolution/shape.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
 import type { TransposeShape } from '../ops/transpose.js';
+import type { FusedLayers } from './fusion.js';
+import type { LayerPlans } from './layerPlans.js';
 import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer, UnitLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
@@ -55,10 +57,10 @@ export function meanPoolOptions({ countPadding }: PoolLayer): MeanPoolOptions {
   return countPadding === undefined ? {} : { countPadding };
 }
 
-/** The ReLU at the end of an operation. */
-export function reluOptions(layer: ReluLayer | undefined): ReluOptions {
-  if (!layer) return { relu: false };
-  return { relu: true, ...reluBound(layer) };
+/** The activation at the end of an operation; slopes of channels are its own. */
+export function activationOptions({ relu, ending }: FusedLayers, plans: LayerPlans | undefined): ActivationOptions {
+  if (relu) return { relu: true, ...reluBound(relu) };
+  return ending?.kind === 'activation' ? { activation: plans!.activation.end(ending) } : {};
 }
 
 /** The bound of a ReLU that is an operation of its own. */

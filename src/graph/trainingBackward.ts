@@ -13,6 +13,7 @@ import { planTranspose } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
 import { planOf } from './layerPlans.js';
 import {
+  activationOptions,
   batchNormShape,
   concatShape,
   convolutionShape,
@@ -21,7 +22,6 @@ import {
   meanPoolOptions,
   poolShape,
   reluBound,
-  reluOptions,
   unitOptions,
 } from './layerShapes.js';
 import { layerPlans } from './layers/plans.js';
@@ -169,7 +169,8 @@ function appendNormBackward(planner: Planner, group: FusedLayers, shape: Shape):
   const source = head.inputs[0]!;
   const accumulateResidual = residual !== undefined && reached.has(residual);
   const passesResidual = residual !== undefined && residual !== 'input';
-  const behind = { residual: passesResidual, ...reluOptions(group.relu), accumulateResidual, inPlace: true, precision };
+  const ending = activationOptions(group, layerPlans);
+  const behind = { residual: passesResidual, ...ending, accumulateResidual, inPlace: true, precision };
   const inputGradient = gradient(planner, group.output);
   list.append(name, planBatchNormGradient(batchNormShape(shape), behind), {
     activation: activation(planner, group.output),

@@ -10,6 +10,7 @@ import type { FusedLayers } from './fusion.js';
 import { concatInputs, normParameters, unitParameters } from './inferencePlan.js';
 import { planOf } from './layerPlans.js';
 import {
+  activationOptions,
   batchNormShape,
   concatShape,
   convolutionShape,
@@ -18,7 +19,6 @@ import {
   meanPoolOptions,
   poolShape,
   reluBound,
-  reluOptions,
   unitOptions,
 } from './layerShapes.js';
 import { layerPlans } from './layers/plans.js';
@@ -53,7 +53,7 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
     }
     case 'batchNorm': {
       const { epsilon, momentum } = head;
-      const behind = { residual: group.add !== undefined, ...reluOptions(group.relu), precision };
+      const behind = { residual: group.add !== undefined, ...activationOptions(group, layerPlans), precision };
       const coefficients = keptBy(head.name, 'coefficients');
       const residual = group.residual && { residual: activation(planner, group.residual) };
       if (planner.again.has(head.name)) {

@@ -4,7 +4,7 @@ import { planCrossEntropy, planLabelRank } from '../ops/loss.js';
 import { tensorBytes } from '../ops/plan.js';
 import type { PrecisionOptions } from '../ops/precision.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import { type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
+import { endsTraining, type FusedLayers, fuseLayers, isBatchNorm } from './fusion.js';
 import {
   activationOf,
   distancesTensor,
@@ -85,7 +85,7 @@ export function planTraining(
     blocks: new Map(),
     again: new Set(),
   };
-  const groups = fuseLayers(network, isBatchNorm);
+  const groups = fuseLayers(network, isBatchNorm, { endsIn: endsTraining });
   if (precision === 'float16') {
     const plan = planConvert(elementCount(shapes.get('input')!), precision);
     list.append('input', plan, { input: inputTensor, output: halvedInput });

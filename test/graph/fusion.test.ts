@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../src/graph/fusion.js';
+import {
+  endsInference,
+  endsTraining,
+  type FusedLayers,
+  fuseLayers,
+  isBatchNorm,
+  isConvolution,
+} from '../../src/graph/fusion.js';
 import type { Layer } from '../../src/graph/network.js';
 import { cifarResNet } from '../../src/models/resnet.js';
 import { convolution, networkOf } from '../models/layers.js';
@@ -16,8 +23,8 @@ const add = (name: string, ...inputs: string[]): Layer => ({ kind: 'add', name, 
 const conv = (name: string, input = 'input'): Layer => convolution({ name, inputs: [input], outChannels: 4 });
 
 /** The names of a group's layers, head first, then what it adds. */
-function namesOf({ head, norm, add, relu, residual }: FusedLayers): string {
-  const members = [head, norm, add, relu].flatMap((layer) => layer?.name ?? []).join(' ');
+function namesOf({ head, norm, add, relu, ending, residual }: FusedLayers): string {
+  const members = [head, norm, add, relu, ending].flatMap((layer) => layer?.name ?? []).join(' ');
   return residual ? `${members} + ${residual}` : members;
 }
 
@@ -70,6 +77,33 @@ describe('fuseLayers', () => {
   it('joins a sum to its first input, and has the second ready by then', () => {
     expect(groups(conv('c'), conv('d'), add('a', 'c', 'd'), relu('r', 'a'))).toEqual(['d', 'c a r + d']);
     expect(groups(conv('c'), conv('d'), add('a', 'd', 'c'), relu('r', 'a'))).toEqual(['c', 'd a r + c']);
+  });
+
+  it('ends in another activation where that is allowed', () => {
+    const act = (name: string, input: string): Layer => ({
+      kind: 'activation',
+      name,
+      inputs: [input],
+      function: 'silu',
+    });
+    const prelu = (name: string, input: string): Layer => ({ kind: 'prelu', name, inputs: [input] });
+    const layers = [conv('c'), norm('n', 'c'), act('e', 'n'), conv('d', 'e'), norm('m', 'd'), add('a', 'm', 'e')];
+    const network = networkOf(...layers, act('f', 'a'), prelu('p', 'f'));
+    expect(fuseLayers(network, heads).map(namesOf)).toEqual(['c n', 'e', 'd m a + e', 'f', 'p']);
+    expect(fuseLayers(network, heads, { endsIn: endsInference }).map(namesOf)).toEqual(['c n e', 'd m a f + e', 'p']);
+    expect(fuseLayers(network, isBatchNorm, { endsIn: endsTraining }).map(namesOf)).toEqual([
+      'c',
+      'n e',
+      'd',
+      'm a + e',
+      'f',
+      'p',
+    ]);
+
+    const slopes = networkOf(conv('c'), prelu('p', 'c'), norm('n', 'p'), prelu('q', 'n'));
+    expect(fuseLayers(slopes, heads, { endsIn: endsInference }).map(namesOf)).toEqual(['c p', 'n', 'q']);
+    const unit = networkOf(convolution({ name: 'c', adjust: 'output' }), prelu('p', 'c'), act('e', 'p'));
+    expect(fuseLayers(unit, heads, { endsIn: endsInference }).map(namesOf)).toEqual(['c', 'p', 'e']);
   });
 
   it('keeps a second sum apart', () => {

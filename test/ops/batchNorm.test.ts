@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { activationFunctions } from '../../src/graph/network.js';
+import { activationOf, planActivation, planActivationGradient } from '../../src/ops/activations.js';
 import {
   type BehindNorm,
   planBatchNormFold,
@@ -249,6 +251,40 @@ describe('the gradient of batch normalisation', () => {
 
   it('holds where the mean is large, and adds to the gradient of the residual', async () => {
     for (const behind of behinds) await expectGradient(makeNorm(300, 6, 30, 0.01), behind, true);
+  });
+
+  it.each(activationFunctions)('with %s behind it is that of both one after the other', async (name) => {
+    const activation = activationOf(name);
+    for (const [pixels, channels] of sizes.slice(1)) {
+      const norm = makeNorm(pixels, channels, 0.5, 2);
+      const { x, weight } = norm;
+      const plain = await train(norm, {});
+      const before = plain.floats('output');
+      const forward = await train(norm, { activation });
+      const after = await runPlan(device, planActivation(x.length, name), { input: before });
+      expect(forward.integers('output')).toEqual(after.integers('output'));
+
+      const gradient = randomArray(x.length, 93);
+      const back = await runPlan(device, planActivationGradient(x.length, name), { gradient, input: before });
+      const dy = back.floats('inputGradient');
+      const expected = batchNormBackwardReference({ x, scale: weight, epsilon, dy });
+      const bounds = gradientError(norm, dy, expected);
+      const coefficients = forward.floats('coefficients');
+      const plan = planBatchNormGradient(shapeOf(norm), { activation });
+      const result = await runPlan(device, plan, { gradient, input: x, coefficients });
+      const inPlan = planBatchNormGradient(shapeOf(norm), { activation, inPlace: true });
+      const inPlace = await runPlan(device, inPlan, { inputGradient: gradient, input: x, coefficients });
+      expect(inPlace.integers('inputGradient')).toEqual(result.integers('inputGradient'));
+      const what = `batch norm gradient ${pixels} x ${channels} with ${name}`;
+      expectClose(result.floats('biasGradient'), expected.dShift, bounds.dShift, `${what} bias`);
+      expectClose(result.floats('weightGradient'), expected.dScale, bounds.dScale, `${what} weight`);
+      expectClose(result.floats('inputGradient'), expected.dx, bounds.dx, `${what} input`);
+    }
+  });
+
+  it('takes no other activation behind a residual', () => {
+    const options = { residual: true, activation: activationOf('silu') };
+    expect(() => planBatchNormGradient({ pixels: 4, channels: 1 }, options)).toThrow('none with residual');
   });
 
   async function expectGradient(norm: Norm, behind: BehindNorm, accumulateResidual: boolean): Promise<void> {

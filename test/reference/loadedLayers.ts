@@ -23,6 +23,10 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
   const input = inputs[0]!;
   const [batch, height, width, channels] = input.shape;
   switch (layer.kind) {
+    case 'activation':
+      return activationForward(layer, input);
+    case 'prelu':
+      return preluForward(layer, input, values);
     case 'multiply':
       return multiplyForward(layer, inputs);
     case 'affine':

@@ -45,6 +45,9 @@ const {
   planTranspose,
 } = operations;
 const {
+  activationOf,
+  planActivation,
+  planActivationGradient,
   planAffine,
   planAffineFold,
   planAffineGradient,
@@ -52,13 +55,15 @@ const {
   planLocalResponseNorm,
   planLocalResponseNormGradient,
   planMultiply,
+  planPrelu,
+  planPreluGradient,
+  planPreluSlopeGradient,
   planSlice,
   planSliceGradient,
   planUpsample,
   planUpsampleGradient,
 } = layers;
 const { planCrossEntropy, planEvaluationMetrics, planLabelRank, planStepMetrics } = losses;
-const { planActivation, planActivationGradient, planPrelu, planPreluGradient, planPreluSlopeGradient } = layers;
 const { planAdamW, planGradientClip, planSgd } = optimisers;
 
 /** Small shapes that every family takes. */
@@ -132,7 +137,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planAffineFold: [planAffineFold(4), planAffineFold(4, { behind: true })],
     planAffineGradient: [planAffineGradient(norm), planAffineGradient(norm, { parametersOnly: true })],
     planBatchNormFold: [planBatchNormFold(4, 1e-5)],
-    planBatchNormGradient: [planBatchNormGradient(norm, { residual: true, relu: true })],
+    planBatchNormGradient: [
+      planBatchNormGradient(norm, { residual: true, relu: true }),
+      planBatchNormGradient(norm, { activation: activationOf('gelu') }),
+    ],
     planBatchNormInference: [planBatchNormInference(norm, { residual: true, relu: true })],
     planBatchNormTraining: [planBatchNormTraining(norm, { epsilon: 1e-5, momentum: 0.1, relu: true })],
     planChannelSums: [planChannelSums(12, 4, { factors: true })],
@@ -141,6 +149,10 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planConvolution: [
       ...perFamily((family) => planConvolution(convolution, { ...everything, family }, traits)),
       planConvolution(convolution, { family: 'naive', adjust: 'input' }, traits),
+      ...activationFunctions.map((name) =>
+        planConvolution(convolution, { family: 'naive', activation: activationOf(name) }, traits),
+      ),
+      planConvolution(convolution, { family: 'naive', slopes: true }, traits),
       ...textured.map((traits) => planConvolution(convolution, everything, traits)),
       planConvolution(depthwise, { ...everything, family: 'depthwise' }, traits),
       planConvolution(convolution, everything, { ...traits, choose: splitForm }),

@@ -16,7 +16,7 @@ const constants = `
   const FILTER_HEIGHT = 3u; const FILTER_WIDTH = 3u; const PADDING_HEIGHT = 1i; const PADDING_WIDTH = 1i;
   const STRIDE_HEIGHT = 1u; const STRIDE_WIDTH = 1u; const DILATION_HEIGHT = 1u; const DILATION_WIDTH = 1u;
   const ADJUST = 1u; const SUMS = 1u; const ADJUST_STRIDE = 1u; const BIAS = false; const SCALE_SHIFT = false;
-  const RESIDUAL = false; const IN_PLACE = false; const ACTIVATED = false; const RELU_MAXIMUM = 0f; const STORE_SUMS = false;
+  const RESIDUAL = false; const IN_PLACE = false; const ACTIVATED = false; const SLOPES = false; const RELU_MAXIMUM = 0f; const STORE_SUMS = false;
   const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;
   const CHECKED = false;`;
 

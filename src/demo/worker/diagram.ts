@@ -1,4 +1,4 @@
-import { type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
+import { endsInference, type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
 import { planInference } from '../../graph/inferencePlan.js';
 import { loadLayerPlans } from '../../graph/layerPlans.js';
 import { isICUnit, type Network } from '../../graph/network.js';
@@ -40,10 +40,14 @@ export async function drawDiagram(name: ModelName): Promise<Diagram> {
 
 function boxesOf(network: Network): Omit<Box, 'dispatches'>[] {
   const layers = new Map(summarise(network).layers.map((layer) => [layer.name, layer]));
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add');
+  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add', {
+    endsIn: endsInference,
+  });
   const makers = new Map(groups.map((group) => [group.output, group.head.name]));
   return groups.map((group) => {
-    const members = [group.head, group.norm, group.add, group.relu].filter((layer) => layer !== undefined);
+    const members = [group.head, group.norm, group.add, group.relu, group.ending].filter(
+      (layer) => layer !== undefined,
+    );
     const sum = (of: 'parameters' | 'multiplyAdds'): number =>
       members.reduce((total, { name }) => total + layers.get(name)![of], 0);
     return {

@@ -1,10 +1,12 @@
-import { planActivation, planActivationGradient, type SlopeOptions } from '../../ops/activations.js';
-import type { LayerPlan } from '../layerPlans.js';
+import { activationOf, planActivation, planActivationGradient, type SlopeOptions } from '../../ops/activations.js';
+import type { ActivationPlan } from '../layerPlans.js';
 import type { ActivationLayer } from '../network.js';
 import { elementCount } from '../parameters.js';
 
 /** A function of every element, whose gradient reads its input. */
-export const activation: LayerPlan<ActivationLayer> = {
+export const activation: ActivationPlan = {
+  end: (layer) => activationOf(layer.function, slopeOf(layer)),
+
   forward({ shapes, precision, tensor, output, append }, layer) {
     const [source] = layer.inputs;
     const plan = planActivation(elementCount(shapes.get(source!)!), layer.function, { ...slopeOf(layer), precision });

@@ -28,6 +28,8 @@ export interface ConvolutionOptions extends UnitOptions, ActivationOptions, Prec
   readonly bias?: boolean;
   /** Batch normalisation as a scale and shift per channel behind the unit. */
   readonly scaleShift?: boolean;
+  /** PReLU at the end: values below 0 are multiplied by the operand `slopes` [outChannels]. Not with another activation or an IC unit. */
+  readonly slopes?: boolean;
   /** Adds a tensor of the output's shape. */
   readonly residual?: boolean;
   /** There is no operand residual: output holds it beforehand. */
@@ -59,11 +61,11 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
  * residual and activation, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
- * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], residual [N, P, Q, K] and windowSums [N, P, Q, groups].
- * All float32; with `precision` float16 input, filter, output and residual are that, and there is status, unless both `storeSums`
- * and `residual` are asked for.
+ * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], slopes [K], residual [N, P, Q, K] and windowSums
+ * [N, P, Q, groups]. All float32; with `precision` float16 input, filter, output and residual are that, and there is status, unless
+ * both `storeSums` and `residual` are asked for.
  *
- * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit; UnsupportedError for a family that
+ * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit, or `slopes` with one; UnsupportedError for a family that
  *   the shape or the device does not allow.
  */
 export function planConvolution(
@@ -95,6 +97,10 @@ export function planForward(
     throw new ShapeError({ operation, parameter: 'statistics', expected, got: 'both' });
   }
   const end = endOf(operation, options);
+  if (options.slopes && (adjust !== 'none' || options.relu || options.activation)) {
+    const expected = 'none with an IC unit or an activation';
+    throw new ShapeError({ operation, parameter: 'slopes', expected, got: 'both' });
+  }
   const inPlace = options.residualInPlace ?? false;
   const checked = precision === 'float16' && !(options.storeSums && options.residual && !inPlace);
   const flags = {
@@ -108,6 +114,7 @@ export function planForward(
     RESIDUAL: (options.residual ?? false) || inPlace,
     IN_PLACE: inPlace,
     ...end.constants,
+    SLOPES: options.slopes ?? false,
     STORE_SUMS: options.storeSums ?? false,
     STATISTICS: options.statistics ?? false,
     CHECKED: checked,
@@ -127,6 +134,7 @@ export function planForward(
   const channels = geometry.outChannels;
   if (flags.BIAS) add('bias', 'bias', { bytes: tensorBytes(channels), use: 'input' });
   if (adjust !== 'none') add('adjust', 'adjust', { bytes: unit.bytes, use: 'input' });
+  if (flags.SLOPES) add('adjust', 'slopes', { bytes: tensorBytes(channels), use: 'input' });
   if (flags.STATISTICS) bindings.scale_shift = 'statistics';
   if (flags.SCALE_SHIFT) add('scale_shift', 'scaleShift', { bytes: tensorBytes(2, channels), use: 'input' });
   if (flags.RESIDUAL && !inPlace) add('residual', 'residual', storedOperand(outputPrecision, 'input', outputs));

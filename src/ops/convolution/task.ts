@@ -333,6 +333,7 @@ export const plainFlags: OutputFlags = {
   RESIDUAL: false,
   IN_PLACE: false,
   ...noActivation.constants,
+  SLOPES: false,
   STORE_SUMS: false,
   STATISTICS: false,
   GIVEN_SUMS: false,
