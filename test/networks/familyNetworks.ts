@@ -2,7 +2,7 @@ import type { Network } from '../../src/graph/network.js';
 import { denseNetwork } from '../../src/models/denseNet.js';
 import { efficientNetwork } from '../../src/models/efficientNet.js';
 import { googleNetwork } from '../../src/models/googleNet.js';
-import { mnasNet } from '../../src/models/mnasNet.js';
+import { mnasNet, mnasNetwork } from '../../src/models/mnasNet.js';
 import { mobileNetV2, mobileNetwork } from '../../src/models/mobileNet.js';
 import { mobileNetV3Network } from '../../src/models/mobileNetV3.js';
 import { regNetwork } from '../../src/models/regNet.js';
@@ -145,5 +145,83 @@ export const deviceFamilies: Readonly<Record<string, (ic: boolean) => Network>> 
     denseNetwork(
       { name: 'densenet', stem: 6, growth: 4, blocks: [2, 1] },
       { ic, classes: 5, input: { height: 16, width: 19, channels: 3 } },
+    ),
+  seresnet: (ic) =>
+    residualNetwork(
+      {
+        ...{ name: 'seresnet', kind: 'bottleneck', blocks: [1, 1], width: 8, groups: 1, widthPerGroup: 32 },
+        squeezeExcitation: true,
+      },
+      { ic, classes: 5, input: { height: 17, width: 20, channels: 3 } },
+    ),
+  'mobilenet-v3': (ic) =>
+    mobileNetV3Network(
+      {
+        name: 'mobilenet-v3',
+        hidden: 12,
+        blocks: [
+          [3, 16, 16, 'SE', 'RE', 1],
+          [5, 24, 12, 'SE', 'HS', 2],
+          [3, 32, 12, '-', 'HS', 1],
+        ],
+      },
+      { ic, classes: 5, input: { height: 14, width: 12, channels: 3 } },
+    ),
+  efficientnet: (ic) =>
+    efficientNetwork(
+      {
+        name: 'efficientnet',
+        stem: 8,
+        stages: [
+          [1, 3, 1, 8, 1],
+          [4, 5, 2, 12, 1],
+        ],
+      },
+      { ic, classes: 5, input: { height: 14, width: 12, channels: 3 } },
+    ),
+  mnasnet: (ic) =>
+    mnasNetwork(
+      {
+        name: 'mnasnet',
+        widthMultiplier: 0.5,
+        stages: [
+          [3, 5, 2, 16, 1],
+          [3, 3, 1, 16, 1],
+        ],
+        last: 20,
+      },
+      { ic, classes: 5, input: { height: 12, width: 14, channels: 3 } },
+    ),
+  shufflenet: (ic) =>
+    shuffleNetwork(
+      { name: 'shufflenet', stages: [[20, 3]], last: 16 },
+      { ic, classes: 5, input: { height: 20, width: 17, channels: 3 } },
+    ),
+  regnet: (ic) =>
+    regNetwork(
+      {
+        name: 'regnet',
+        stages: [
+          [12, 1],
+          [20, 2],
+        ],
+        groupWidth: 4,
+        excitationRatio: 1 / 4,
+      },
+      { ic, classes: 5, input: { height: 17, width: 20, channels: 3 } },
+    ),
+  squeezenet: (ic) =>
+    squeezeNetwork(
+      { name: 'squeezenet', stem: { outChannels: 12, kernel: 3 }, stages: [[4], [6]] },
+      { ic, classes: 5, input: { height: 21, width: 18, channels: 3 } },
+    ),
+  googlenet: (ic) =>
+    googleNetwork(
+      {
+        name: 'googlenet',
+        stem: [8, 6, 10],
+        stages: [[[4, 4, 6, 2, 4, 4]], [[6, 4, 8, 2, 3, 5]]],
+      },
+      { ic, classes: 5, input: { height: 40, width: 35, channels: 3 } },
     ),
 };
