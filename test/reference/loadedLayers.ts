@@ -54,10 +54,6 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
         backward: (dy) => ({ inputs: [responseNormBackwardReference(input.data, dy, norm).dx] }),
       };
     }
-    case 'activation':
-      return activationForward(layer, input);
-    case 'prelu':
-      return preluForward(layer, input, values);
   }
 }
 
