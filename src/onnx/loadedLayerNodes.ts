@@ -1,6 +1,8 @@
 import type {
   ActivationFunction,
   ActivationLayer,
+  ConcatLayer,
+  FlattenLayer,
   LoadedLayer,
   LocalResponseNormLayer,
   ShuffleLayer,
@@ -17,7 +19,7 @@ import { asImage, asRow, type LayerContext, type Tensor } from './nodeTensors.js
  */
 
 /** Adds the nodes of a layer. */
-export function addLoadedLayer(context: LayerContext<LoadedLayer>): Tensor {
+export function addLoadedLayer(context: LayerContext<Exclude<LoadedLayer, ConcatLayer | FlattenLayer>>): Tensor {
   const { layer } = context;
   switch (layer.kind) {
     case 'activation':
