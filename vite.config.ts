@@ -28,7 +28,7 @@ export function bundledTexts(): Plugin {
 
 /** Tests of a browser and its GPU process, or that take much memory. */
 const alone = ['test/browser/**/*.test.ts', 'test/networks/fullSize.test.ts'];
-/** Needs a Python with torch beside Node: `npm run test:pytorch`. */
+/** Needs a Python with torchvision beside Node: `npm run test:pytorch`. */
 const withTorch = ['test/pytorch/**/*.test.ts'];
 /** Needs a browser: `npm run test:page`. */
 const inPage = ['test/page/**/*.test.ts'];

@@ -19,7 +19,7 @@ export {
   UnsupportedError,
 } from './errors.js';
 export type { CompileOptions, CompileProgress } from './graph/compile.js';
-export { compileInference, type InferenceNetwork, type InferenceOptions } from './graph/inference.js';
+export { compileInference, type InferenceNetwork, type InferenceOptions, type LayerOutput } from './graph/inference.js';
 export type { InferencePlanOptions } from './graph/inferencePlan.js';
 export * from './graph/network.js';
 export { networkParameters, type ParameterRole, type ParameterSpec } from './graph/parameters.js';

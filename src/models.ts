@@ -2,6 +2,7 @@
 export type {} from './device/webgpu.js';
 export { type DenseNetDepth, type DenseNetOptions, denseNet } from './models/denseNet.js';
 export { type EfficientNetOptions, efficientNetB0 } from './models/efficientNet.js';
+export { type GoogleNetOptions, googleNet } from './models/googleNet.js';
 export type { NetworkOptions } from './models/icForm.js';
 export { inheritedParameters, initialParameters } from './models/initialise.js';
 export { type MnasNetOptions, mnasNet } from './models/mnasNet.js';
@@ -18,6 +19,7 @@ export {
   imageNetResNet,
 } from './models/resnet.js';
 export { type ShuffleNetV2Options, type ShuffleNetV2Width, shuffleNetV2 } from './models/shuffleNetV2.js';
+export { type SqueezeNetOptions, type SqueezeNetVersion, squeezeNet } from './models/squeezeNet.js';
 export { type LayerSummary, type NetworkSummary, summarise } from './models/summary.js';
 export { type ICAdjust, type ToICOptions, toIC } from './models/toIC.js';
 export { type VggDepth, type VggOptions, vgg } from './models/vgg.js';

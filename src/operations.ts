@@ -12,6 +12,7 @@ export {
   type ConvolutionPrecision,
   type ConvolutionShape,
   checkConvolution,
+  type UnitOptions,
 } from './ops/convolution/shape.js';
 export type { BlockTile, TileMultiplier, TileOrder, TileWork } from './ops/convolution/tileMultiplier.js';
 export { type DenseOptions, type DenseShape, planDense } from './ops/dense.js';

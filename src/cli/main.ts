@@ -278,6 +278,12 @@ program.addCommand(
     .option('--top <count>', 'answers for each picture', count, 5)
     .addOption(maxPixelsOption())
     .option('--batch <images>', 'images a step', count, 8)
+    .addOption(
+      new Option('--output <layer>', 'a layer whose output is wanted, too; may be given several times')
+        .argParser((layer: string, before: readonly string[]) => [...before, layer])
+        .default([], 'none'),
+    )
+    .option('--save <file>', 'write the outputs of layers into a safetensors file, [pictures, height, width, channels]')
     .action((pictures, flags: PredictFlags & { readonly json: boolean }) =>
       predict(pictures, flags, createOutput(flags.json)),
     ),

@@ -10,7 +10,7 @@ import { fileKind } from '../io/fileKind.js';
 import { imageNetClasses } from '../io/imageNetClasses.js';
 import { parseJson } from '../io/json.js';
 import { openFile } from '../io/openFile.js';
-import { imageNetNormalisation, imageNetTransform, type PictureTransform } from '../io/picture.js';
+import { imageNetTransform, type PictureTransform } from '../io/picture.js';
 import type { ResampleFilter } from '../io/resample.js';
 import { networkByName } from '../models/networkByName.js';
 import type { Output } from '../terminal/output.js';
@@ -19,6 +19,7 @@ import { type CheckpointRecord, momentPrefix, readRecord } from '../train/checkp
 import { identifyNetworks } from '../weights/identify.js';
 import { type LoadWeightsOptions, loadWeights } from '../weights/load.js';
 import { matchWeights, type Names } from '../weights/match.js';
+import { isAuxiliary, publishedNormalisation } from '../weights/published.js';
 import { openWeights, type WeightsFile } from '../weights/weightsFile.js';
 
 export interface ModelFlags {
@@ -126,7 +127,7 @@ function checkMatch(network: Network, file: WeightsFile, record: CheckpointRecor
 }
 
 function unusedOf(record: CheckpointRecord | undefined): { readonly unused: Names } {
-  return { unused: record ? isMoment : [] };
+  return { unused: record ? isMoment : isAuxiliary };
 }
 
 /** The network of a name, with as many classes as the file's head has. */
@@ -199,7 +200,7 @@ export async function loadWithBar(
 
 /**
  * How pictures become the model's input: as the flags say, else as they were trained on for a checkpoint, else as
- * torchvision's ImageNet networks are evaluated.
+ * torchvision's ImageNet networks are evaluated, by name.
  *
  * @throws UnsupportedError for a network of other than 1 or 3 channels, or of 1 that nothing says the normalisation of
  */
@@ -211,7 +212,7 @@ export function pictureOptions(
   const shorter = Math.max(height, width);
   const { resize, crop } = imageNetTransform;
   const usualResize = record ? shorter : Math.round((shorter * resize) / crop.height);
-  const usual = record?.normalisation ?? (channels === 3 ? imageNetNormalisation : undefined);
+  const usual = record?.normalisation ?? (channels === 3 ? publishedNormalisation(network) : undefined);
   const mean = flags.mean ?? usual?.mean;
   const deviation = flags.deviation ?? usual?.deviation;
   if (mean?.length !== channels || deviation?.length !== channels) {

@@ -1,5 +1,7 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import { compileInference } from '../graph/inference.js';
+import { withoutSoftmax } from '../graph/network.js';
+import { checkOutputNames } from '../graph/outputNames.js';
 import { checkDecoder } from '../io/decodePicture.js';
 import { findPictures, isFolder } from '../io/pictureFiles.js';
 import type { PrecisionOptions } from '../ops/precision.js';
@@ -7,7 +9,9 @@ import { adapterName, openForCommand } from '../terminal/adapter.js';
 import type { ReadLimits } from '../terminal/data.js';
 import { grouped, type Output } from '../terminal/output.js';
 import { skipCounter } from '../terminal/skips.js';
+import { requireWritable } from '../terminal/writing.js';
 import { checkpointFile } from './checkpointFile.js';
+import { layerReport } from './layerOutputs.js';
 import { loadModel, type Model, type ModelFlags, openModel, pictureOptions } from './model.js';
 import { firstBatchMade, pictureBatches } from './pictures.js';
 import { measuringBar, tuningOptions } from './tuning.js';
@@ -20,14 +24,20 @@ export interface PredictFlags extends ModelFlags, Pick<ReadLimits, 'maxPixels'>,
   readonly top: number;
   /** Measure first which kernels are fastest. */
   readonly tune: boolean;
+  /** Layers whose outputs are wanted, too. */
+  readonly output: readonly string[];
+  /** Where they are saved. */
+  readonly save?: string;
 }
 
 /** `icnet predict`. */
 export async function predict(paths: readonly string[], flags: PredictFlags, output: Output): Promise<void> {
   await checkDecoder();
+  if (flags.save !== undefined) await checkSave(flags.save, flags);
   const pictures = await listPictures(paths);
   const model = await openModel(await checkpointFile(flags.weights, output), flags, output);
   try {
+    checkOutputNames('predict', withoutSoftmax(model.network), flags.output);
     await predictPictures(pictures, model, flags, output);
   } finally {
     await model.file.source.close();
@@ -56,16 +66,22 @@ async function predictPictures(
     const { precision } = flags;
     const measuring = measuringBar(output);
     const tuning = tuningOptions(flags.tune, measuring, output);
-    const network = await compileInference(state, { batch, precision, ...tuning }).finally(() => measuring.stop());
+    const last = withoutSoftmax(model.network).layers.at(-1)!.name;
+    const outputs = [last, ...flags.output];
+    const options = { batch, precision, logits: true, outputs, ...tuning };
+    const network = await compileInference(state, options).finally(() => measuring.stop());
+    const layers = layerReport(flags.output, network.outputs, flags.save, output);
     let predicted = 0;
     for await (const { items, images } of batches) {
-      const logits = await network.run(images);
+      const read = await network.runOutputs(images);
       for (const [index, { path }] of items.entries()) {
-        const own = logits.subarray(index * model.classes, (index + 1) * model.classes);
+        const own = read.get(last)!.subarray(index * model.classes, (index + 1) * model.classes);
         report(path, topClasses(own, flags.top, model), output);
+        layers.add(path, index, read);
       }
       predicted += items.length;
     }
+    await layers.finish();
     network.dispose();
     state.dispose();
     const seconds = (performance.now() - started) / 1000;
@@ -76,6 +92,15 @@ async function predictPictures(
   } finally {
     opened.close();
   }
+}
+
+/** Whether there is something to save, and it can be written. */
+async function checkSave(file: string, { output }: Pick<PredictFlags, 'output'>): Promise<void> {
+  if (output.length === 0) {
+    const expected = 'the layers to save, each with --output';
+    throw new UnsupportedError({ operation: 'predict', parameter: '--save', expected, got: 'none' });
+  }
+  await requireWritable('predict', '--save', file);
 }
 
 /** The pictures that are named, and those in the folders that are named. */

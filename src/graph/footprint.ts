@@ -6,6 +6,7 @@ import type { InferencePlanOptions } from './inferencePlan.js';
 import { isExternal, lossesTensor, ranksTensor } from './names.js';
 import type { Network } from './network.js';
 import { planArena, planTextures } from './operations.js';
+import { checkOutputNames } from './outputNames.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
 import { layoutState } from './stateLayout.js';
 import { planTraining, type TrainingPlanOptions } from './trainingPlan.js';
@@ -55,14 +56,15 @@ export function inferenceFootprint(
   options: InferencePlanOptions = {},
   traits: DeviceTraits = usualTraits,
 ): Footprint {
-  const { fold, filters, forward, output } = planInferenceIn(network, batch, options, traits);
+  if (options.outputs) checkOutputNames('inferenceFootprint', network, options.outputs);
+  const { fold, filters, forward, output, outputs } = planInferenceIn(network, batch, options, traits);
   const folded = planArena(
     fold,
     isExternal,
     fold.map(({ tensors }) => tensors.scaleShift!),
     alignment,
   );
-  const { arenaBytes } = planArena(forward, isExternal, [output], alignment);
+  const { arenaBytes } = planArena(forward, isExternal, [output, ...outputs.values()], alignment);
   return withTotal({
     state: stateBytes(network),
     gradients: 0,

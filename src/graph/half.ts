@@ -22,14 +22,18 @@ import type { Shape } from './shapes.js';
 
 export { createOverflowNotes } from './overflow.js';
 
-/** How the tensors of a network become float16, and its logits float32 again. */
-export function halfPlanner(network: Network, shapes: ReadonlyMap<string, Shape>): HalfPlanner {
+/** How the tensors of a network become float16, and its logits and the outputs that are kept float32 again. */
+export function halfPlanner(
+  network: Network,
+  shapes: ReadonlyMap<string, Shape>,
+  kept: ReadonlySet<string>,
+): HalfPlanner {
   const counts = new Map(networkParameters(network).map(({ name, shape }) => [name, elementCount(shape)]));
   const filters = operationList();
   const last = network.layers.at(-1)!;
   const logits = last.kind === 'softmax' ? last.inputs[0]! : last.name;
   const readers = network.layers.filter(({ inputs }) => inputs.includes(logits));
-  let wide = inputTensor;
+  const wide = new Map<string, string>();
 
   /** What a sum of products leaves is float32 at once. */
   const widensItself = ({ head, output, residual }: FusedLayers): boolean =>
@@ -53,14 +57,18 @@ export function halfPlanner(network: Network, shapes: ReadonlyMap<string, Shape>
     },
     outputPrecision: (group) => (widensItself(group) ? 'float32' : 'float16'),
     widen(group, output, list) {
-      if (group.output !== logits) return;
-      wide = widensItself(group) ? output : widened(logits);
-      if (wide === output) return;
-      const tensors = { input: output, output: wide };
-      list.append(logits, planConvert(elementCount(shapes.get(logits)!), 'float32'), tensors);
+      const { head, output: layer } = group;
+      if (head.kind === 'softmax' || (layer !== logits && !kept.has(layer))) return;
+      if (widensItself(group)) {
+        wide.set(layer, output);
+        return;
+      }
+      const tensors = { input: output, output: widened(layer) };
+      list.append(layer, planConvert(elementCount(shapes.get(layer)!), 'float32'), tensors);
+      wide.set(layer, widened(layer));
     },
-    logits: () => wide,
-    output: (tensor) => (last.name === logits ? wide : tensor),
+    logits: () => wide.get(logits) ?? inputTensor,
+    output: (layer, tensor) => wide.get(layer) ?? tensor,
   };
 }
 

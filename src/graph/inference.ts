@@ -32,6 +32,14 @@ import { inferShapes, type Shape } from './shapes.js';
 import { type NetworkState, stateRanges } from './state.js';
 import { checkFree } from './uses.js';
 
+/** The output of a layer in memory. */
+export interface LayerOutput {
+  /** Where it is left, float32, NHWC. */
+  readonly range: BufferRange;
+  /** [batch, height, width, channels] */
+  readonly shape: Shape;
+}
+
 /** A network compiled for inference on batches of one size. */
 export interface InferenceNetwork {
   /** Images of one run. */
@@ -52,6 +60,8 @@ export interface InferenceNetwork {
   readonly input: BufferRange;
   /** Where the output is left, float32. */
   readonly output: BufferRange;
+  /** The outputs that were asked for, by the names of their layers; the last layer's where none were. */
+  readonly outputs: ReadonlyMap<string, LayerOutput>;
   /**
    * Encodes one batch. The first time after the state has changed, batch norms are made into scales and shifts, and filters
    * transformed, in a submission of its own ahead of any that the pass can be in: passes may be submitted in any order, or not
@@ -78,6 +88,12 @@ export interface InferenceNetwork {
    * that stored a value that is beyond 65504 or not finite.
    */
   run(images: Float32Array): Promise<Float32Array>;
+  /**
+   * Every one of {@link outputs} for up to `batch` images, by the names of their layers.
+   *
+   * @throws as {@link run}
+   */
+  runOutputs(images: Float32Array): Promise<Map<string, Float32Array>>;
   /** Frees what the compiled network owns; the state stays. */
   dispose(): void;
 }
@@ -124,13 +140,16 @@ export async function compileForward(
   const network = logits ? withoutSoftmax(state.network) : state.network;
   const half = precision === 'float16' ? await import('./half.js') : undefined;
   const hooks = { ...half, layerPlans: await loadLayerPlans(network) };
+  if (options.outputs) (await import('./outputNames.js')).checkOutputNames('compile', network, options.outputs);
   const seat = tunerOf(options)?.open(device);
   const planner = (traits: DeviceTraits) => planForward(network, batch, options, traits, hooks);
   await checkFit(device, network, batch, (net, size, traits) => planForward(net, size, options, traits, hooks).forward);
   const noted = noteForms(seat?.choose ?? (await chooserFor(device, planner, options)));
   const traits = planningTraits(device);
   const plan = planner({ ...traits, choose: noted.choose });
-  const inputShape = inferShapes(network, batch).get('input')!;
+  const lasting = [plan.output, ...plan.outputs.values()];
+  const shapes = inferShapes(network, batch);
+  const inputShape = shapes.get('input')!;
   const description = { label: 'input', size: tensorBytes(...inputShape), usage: 0x80 | 0x08 };
   const [input] = (await createBuffers(device, [description])) as [GPUBuffer];
   const external = new Map([...stateRanges(state), ...results]);
@@ -153,7 +172,7 @@ export async function compileForward(
     for (const { tensor, operand } of derived) {
       external.set(tensor, { ...fold.range(tensor), size: operand.bytes });
     }
-    forward = await bindOperations(device, plan.forward, external, [plan.output], options);
+    forward = await bindOperations(device, plan.forward, external, lasting, options);
   } catch (error) {
     fold?.dispose();
     notes?.dispose();
@@ -162,7 +181,17 @@ export async function compileForward(
   }
   const folding = fold;
   const first = forward;
-  const output = { ...forward.range(plan.output), size: tensorBytes(...plan.outputShape) };
+  const rangeOf = (tensor: string, shape: Shape): BufferRange => ({
+    ...first.range(tensor),
+    size: tensorBytes(...shape),
+  });
+  const output = rangeOf(plan.output, plan.outputShape);
+  const outputs = new Map(
+    [...plan.outputs].map(([layer, tensor]) => {
+      const shape = shapes.get(layer)!;
+      return [layer, { range: rangeOf(tensor, shape), shape }];
+    }),
+  );
   const life = lifetime(
     device,
     'network',
@@ -187,7 +216,7 @@ export async function compileForward(
       device,
       bound: first,
       external,
-      kept: [plan.output],
+      kept: lasting,
       replace(others) {
         forward = others;
         preparedVersion = undefined;
@@ -211,6 +240,32 @@ export async function compileForward(
     adoption?.noteUse();
   }
 
+  /** Runs images, and reads of some ranges what belongs to them. */
+  async function runFor(images: Float32Array, wanted: readonly BufferRange[]): Promise<Float32Array[]> {
+    life.assertUsable('run');
+    checkFree('run', { thing: state, name: 'state', use: 'look' });
+    requireKind('run', 'images', images, 'Float32Array');
+    const perImage = tensorBytes(...inputShape.slice(1)) / 4;
+    const count = images.length / perImage;
+    if (!Number.isInteger(count) || count < 1 || count > batch) {
+      const expected = `1 to ${batch} images of ${perImage} values, as compiled`;
+      throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
+    }
+    const submitted = guard(device, 'run', () => {
+      writeBuffer(device, input, images as Float32Array<ArrayBuffer>);
+      half?.fillUp(device, external.get(inputTensor)!, images.byteLength);
+      submitPass(device, network.name, encode, (encoder) => notes?.clear(encoder, 'activations'));
+    });
+    submitted.catch(() => {
+      preparedVersion = undefined;
+    });
+    // The copy is asked for at once, so that it comes ahead of the next run.
+    const ranges = wanted.map((range) => ({ ...range, size: (range.size / batch) * count }));
+    const [read] = await Promise.all([readBuffers(device, [...ranges, ...(notes ? [notes.range] : [])]), submitted]);
+    notes?.check(read.at(-1)!);
+    return ranges.map((_, index) => new Float32Array(read[index]!));
+  }
+
   return {
     batch,
     inputShape,
@@ -227,35 +282,22 @@ export async function compileForward(
     precision,
     input: external.get(inputTensor)!,
     output,
+    outputs,
     encode,
     async checkValues() {
       life.assertUsable('checkValues');
       await notes?.look();
     },
     async run(images) {
-      life.assertUsable('run');
-      checkFree('run', { thing: state, name: 'state', use: 'look' });
-      requireKind('run', 'images', images, 'Float32Array');
-      const perImage = tensorBytes(...inputShape.slice(1)) / 4;
-      const count = images.length / perImage;
-      if (!Number.isInteger(count) || count < 1 || count > batch) {
-        const expected = `1 to ${batch} images of ${perImage} values, as compiled`;
-        throw new ShapeError({ operation: 'run', parameter: 'images', expected, got: `${images.length} values` });
-      }
-      const submitted = guard(device, 'run', () => {
-        writeBuffer(device, input, images as Float32Array<ArrayBuffer>);
-        half?.fillUp(device, external.get(inputTensor)!, images.byteLength);
-        submitPass(device, network.name, encode, (encoder) => notes?.clear(encoder, 'activations'));
-      });
-      submitted.catch(() => {
-        preparedVersion = undefined;
-      });
-      const bytes = (output.size / batch) * count;
-      // The copy is asked for at once, so that it comes ahead of the next run.
-      const ranges = [{ ...output, size: bytes }, ...(notes ? [notes.range] : [])];
-      const [[logits, noted]] = await Promise.all([readBuffers(device, ranges), submitted]);
-      notes?.check(noted!);
-      return new Float32Array(logits!);
+      const [values] = await runFor(images, [output]);
+      return values!;
+    },
+    async runOutputs(images) {
+      const read = await runFor(
+        images,
+        [...outputs.values()].map(({ range }) => range),
+      );
+      return new Map([...outputs.keys()].map((layer, index) => [layer, read[index]!]));
     },
     dispose: life.dispose,
   };

@@ -38,6 +38,8 @@ export interface InferenceOperations {
   readonly forward: readonly NetworkOperation[];
   readonly output: string;
   readonly outputShape: Shape;
+  /** The tensors with the outputs that are asked for, by their layers. */
+  readonly outputs: ReadonlyMap<string, string>;
 }
 
 /** Memory that inference may take, and as what tensors lie in it. */
@@ -47,6 +49,11 @@ export interface InferencePlanOptions extends PrecisionOptions {
    * transformed for Winograd among it, which are up to four times their size and kept. Default `least`.
    */
   readonly memory?: 'least' | 'fastest';
+  /**
+   * Names of layers whose outputs are wanted; the last one's where left out. Such a layer is not taken into another's dispatch, and
+   * its memory is not used again.
+   */
+  readonly outputs?: readonly string[];
 }
 
 /** What is done besides with a convolution or dense layer, whose input and filters are tensors: appends operations ahead of it. */
@@ -67,12 +74,12 @@ export interface HalfPlanner {
   filter(layer: string): string;
   /** Of what a group of layers leaves. */
   outputPrecision(group: FusedLayers): Precision;
-  /** Appends the conversion of a group's output into float32 where it is the logits and not float32 yet. */
+  /** Appends the conversion of a group's output into float32 where it is wanted or the logits, and not float32 yet. */
   widen(group: FusedLayers, output: string, list: OperationList): void;
   /** The logits in float32. */
   logits(): string;
-  /** The network's output in float32, where the last layer's is a tensor. */
-  output(tensor: string): string;
+  /** A layer's output in float32 where there is one, else the tensor that holds it. */
+  output(layer: string, tensor: string): string;
 }
 
 /** What planning calls. */
@@ -80,7 +87,9 @@ export interface InferencePlanHooks {
   /** Ahead of every convolution and dense layer. */
   readonly besides?: UnitHook;
   /** In float16. */
-  readonly halfPlanner?: ((network: Network, shapes: ReadonlyMap<string, Shape>) => HalfPlanner) | undefined;
+  readonly halfPlanner?:
+    | ((network: Network, shapes: ReadonlyMap<string, Shape>, kept: ReadonlySet<string>) => HalfPlanner)
+    | undefined;
   /** Of layers that are loaded. */
   readonly layerPlans?: LayerPlans | undefined;
 }
@@ -95,7 +104,7 @@ export interface InferencePlanHooks {
 export function planInference(
   network: Network,
   batch: number,
-  { memory = 'least', precision = 'float32' }: InferencePlanOptions,
+  { memory = 'least', precision = 'float32', outputs }: InferencePlanOptions,
   deviceTraits: DeviceTraits,
   { besides, halfPlanner, layerPlans }: InferencePlanHooks = {},
 ): InferenceOperations {
@@ -115,8 +124,10 @@ export function planInference(
     fold.append(layer.name, plan, { ...normParameters(layer.name), scaleShift: foldedNorm(layer.name) });
   }
   const forward = operationList();
+  const last = network.layers.at(-1)!.name;
+  const kept = new Set(outputs ?? [last]);
   const isHead = (layer: Layer): boolean => isConvolution(layer) || isScale(layer) || layer.kind === 'add';
-  const groups = fuseLayers(network, isHead, endsInference);
+  const groups = fuseLayers(network, isHead, { kept, endsIn: endsInference });
   for (const { head, norm, affine = head } of groups) {
     if (affine.kind !== 'affine') continue;
     const [, , , channels] = shapes.get(affine.name)!;
@@ -126,13 +137,14 @@ export function planInference(
   for (const group of groups) for (const layer of readBy(group)) lastReader.set(layer, group);
   const places = new Map<string, string>();
   const place = (layer: string): string => places.get(layer) ?? activationOf(layer);
-  const half = precision === 'float16' ? halfPlanner!(network, shapes) : undefined;
+  const half = precision === 'float16' ? halfPlanner!(network, shapes, kept) : undefined;
   if (half) places.set('input', half.input(forward));
   const filterOf = (layer: string): string => half?.filter(layer) ?? parameter(`${layer}.weight`);
 
   const appendGroup = (group: FusedLayers): void => {
     const input = shapes.get(group.head.inputs[0]!)!;
-    const residualInPlace = takesPlaceOfResidual(group) && lastReader.get(group.residual!) === group;
+    const residualInPlace =
+      takesPlaceOfResidual(group) && lastReader.get(group.residual!) === group && !kept.has(group.residual!);
     if (residualInPlace) places.set(group.output, place(group.residual!));
     const output = place(group.output);
     const from = place(group.head.inputs[0]!);
@@ -226,13 +238,14 @@ export function planInference(
   };
   for (const group of groups) inLayer(group.head.name, () => appendGroup(group));
 
-  const last = network.layers.at(-1)!.name;
+  const outputOf = (layer: string): string => half?.output(layer, place(layer)) ?? place(layer);
   return {
     fold: fold.operations,
     filters: half?.filters.operations ?? [],
     forward: forward.operations,
-    output: half?.output(place(last)) ?? place(last),
+    output: outputOf(last),
     outputShape: shapes.get(last)!,
+    outputs: new Map([...kept].map((layer) => [layer, outputOf(layer)])),
   };
 }
 

@@ -85,7 +85,7 @@ export function planTraining(
     blocks: new Map(),
     again: new Set(),
   };
-  const groups = fuseLayers(network, isBatchNorm, endsTraining);
+  const groups = fuseLayers(network, isBatchNorm, { endsIn: endsTraining });
   if (precision === 'float16') {
     const plan = planConvert(elementCount(shapes.get('input')!), precision);
     list.append('input', plan, { input: inputTensor, output: halvedInput });

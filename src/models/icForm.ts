@@ -65,7 +65,7 @@ function plainLayer(layer: Layer): Layer {
 /**
  * The convolutions of each family's blocks, by torchvision's names: of residual blocks but their shortcuts, in ResNets and
  * RegNets; all of a VGG's but the first; of inverted residuals in MobileNetV2, MobileNetV3 and EfficientNet, ShuffleNetV2, and
- * MNASNet; of dense layers.
+ * MNASNet; of dense layers; of inceptions; of fire modules.
  */
 const blocks: readonly RegExp[] = [
   /^layer\d+\.(?!.*\.downsample\.)/,
@@ -76,6 +76,8 @@ const blocks: readonly RegExp[] = [
   /^stage\d+\./,
   /^layers\.\d+\.\d+\.layers\./,
   /^features\.denseblock\d+\./,
+  /^inception/,
+  /^features\.\d+\.(squeeze|expand)/,
 ];
 
 /** Whether a convolution of a network by this package belongs to a block, and so is IC in the network's IC form. */

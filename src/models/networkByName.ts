@@ -3,6 +3,7 @@ import type { Network } from '../graph/network.js';
 import { didYouMean, loosely } from '../names.js';
 import { denseNet } from './denseNet.js';
 import { efficientNetB0 } from './efficientNet.js';
+import { googleNet } from './googleNet.js';
 import type { NetworkOptions } from './icForm.js';
 import { mnasNet } from './mnasNet.js';
 import { mobileNetV2 } from './mobileNet.js';
@@ -17,6 +18,7 @@ import {
   isImageNetDepth,
 } from './resnet.js';
 import { shuffleNetV2 } from './shuffleNetV2.js';
+import { squeezeNet } from './squeezeNet.js';
 import { type VggOptions, vgg } from './vgg.js';
 
 type Make = (options: NetworkOptions & { readonly ic: boolean }) => Network;
@@ -47,6 +49,9 @@ const families: Readonly<Record<string, Make>> = {
   'vgg13-bn': vggOf({ depth: 13, batchNorm: true }),
   'vgg16-bn': vggOf({ depth: 16, batchNorm: true }),
   'vgg19-bn': vggOf({ depth: 19, batchNorm: true }),
+  googlenet: googleNet,
+  'squeezenet1-0': (options) => squeezeNet({ ...options, version: '1.0' }),
+  'squeezenet1-1': (options) => squeezeNet({ ...options, version: '1.1' }),
   'mobilenet-v2': mobileNetV2,
   'mobilenet-v3-small': (options) => mobileNetV3({ ...options, size: 'small' }),
   'mobilenet-v3-large': (options) => mobileNetV3({ ...options, size: 'large' }),

@@ -41,7 +41,7 @@ export interface OnnxModel {
  * Reads a convolutional network from an ONNX file: one input [batch, channels, height, width] in float32, one output, and
  * between them Conv, BatchNormalization, Relu, Clip from 0, Add, Concat, MaxPool, AveragePool, GlobalMaxPool,
  * GlobalAveragePool, ReduceMean over height and width, Pad ahead of Conv and AveragePool, Flatten, Reshape to rows, Gemm,
- * Softmax at the end, Identity and Dropout. IC units that are written out become IC convolutions again. Layers are called as
+ * Softmax at the end, Identity and Dropout. IC units that are written out become IC layers again. Layers are called as
  * their weights are, without `.weight`, or as their nodes. An output that is rows, [batch, elements], has them in the file's
  * order channels, height, width; one that is images is [batch, height, width, channels].
  *

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.js';
-import { type Padding, type Pair, requireInteger } from './windows.js';
+import { type Padding, type Pair, refusal, requireInteger } from './windows.js';
 
 /**
  * Refuses a shape that lacks fields or has others, and names all of them at once.
@@ -31,16 +31,16 @@ export function checkShape(
   flags: Readonly<Record<string, boolean>> = {},
 ): void {
   checkFields(operation, shape, { ...counts, ...pairs, ...flags });
-  for (const name in counts) requireInteger(counts[name]!, 1, name, { operation, prefix: '' });
-  for (const parameter in pairs) {
-    const isPadding = parameter === 'padding';
-    const { length } = pairs[parameter]!;
+  const place = { operation, prefix: '' };
+  for (const name in counts) requireInteger(counts[name]!, 1, name, place);
+  for (const name in pairs) {
+    const isPadding = name === 'padding';
+    const { length } = pairs[name]!;
     if (length === 2 || (isPadding && length === 4)) continue;
-    const expected = `a pair [height, width]${isPadding ? ' or [top, left, bottom, right]' : ''}`;
-    throw new ShapeError({ operation, parameter, expected, got: `${pairs[parameter]}` });
+    const sides = isPadding ? ' or [top, left, bottom, right]' : '';
+    throw refusal(place, name, `a pair [height, width]${sides}`, `${pairs[name]}`);
   }
-  for (const parameter in flags) {
-    if (typeof flags[parameter] === 'boolean') continue;
-    throw new ShapeError({ operation, parameter, expected: 'true or false', got: `${flags[parameter]}` });
+  for (const name in flags) {
+    if (typeof flags[name] !== 'boolean') throw refusal(place, name, 'true or false', `${flags[name]}`);
   }
 }

@@ -7,8 +7,8 @@ import { type OperationPlan, tensorBytes, threadGroups } from './plan.js';
  * Where the second term of an IC unit y = z + relu(z - t) fires, counted by pixel and by filter.
  *
  * Operands: output [N, P, Q, K] (y itself, before batch norm), windowSums [N, P, Q, groups], for `output` or with `offset` adjust
- * as `planConvolution` has it; map
- * [N, P, Q] (u32, overwritten: filters that fire) and filters [N, K] (u32, overwritten: pixels where they fire).
+ * as `planConvolution` has it; map [N, P, Q] (u32, overwritten: filters that fire) and filters [N, K] (u32, overwritten: pixels
+ * where they fire).
  *
  * @throws ShapeError for a shape that does not fit.
  */

@@ -69,8 +69,8 @@ export function windowOutput(
   const span = spanOf(windows);
   const longest = ceilMode ? padded + stride - 1 : padded;
   if (span > longest) {
-    const beyond = ceilMode ? 'less than a stride more than ' : '';
-    throw refusal(place, 'kernel', `a window of at most ${longest} elements, ${beyond}the padded input`, `${span}`);
+    const whole = ceilMode ? 'with the last stride' : 'the padded input';
+    throw refusal(place, 'kernel', `a window of at most ${longest} elements, ${whole}`, `${span}`);
   }
   const last = Math.floor((longest - span) / stride);
   return ceilMode && last * stride >= size + before ? last : last + 1;
@@ -159,7 +159,13 @@ function spanOf({ kernel, dilation }: AxisWindows): number {
   return dilation * (kernel - 1) + 1;
 }
 
-function refusal({ operation, prefix }: ErrorPlace, parameter: string, expected: string, got: string): ShapeError {
+/** The error for a value that does not fit. */
+export function refusal(
+  { operation, prefix }: ErrorPlace,
+  parameter: string,
+  expected: string,
+  got: string,
+): ShapeError {
   return new ShapeError({ operation, parameter: `${prefix}${parameter}`, expected, got });
 }
 

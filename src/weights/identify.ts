@@ -1,15 +1,16 @@
 import type { Network } from '../graph/network.js';
 import { isInHead, networkParameters } from '../graph/parameters.js';
 import { networkByName, publishedNames } from '../models/networkByName.js';
+import { isAuxiliary } from './published.js';
 import type { WeightsFile } from './weightsFile.js';
 
 /**
  * The names of the published networks, plain and IC, whose whole state a file holds under their names and in their shapes; the
- * number of classes may be another one.
+ * number of classes may be another one, and auxiliary classifiers count for nothing.
  */
 export function identifyNetworks({ tensors }: Pick<WeightsFile, 'tensors'>): string[] {
   // Counters of batches may be absent.
-  const names = [...tensors.keys()].filter((name) => !name.endsWith('.num_batches_tracked'));
+  const names = [...tensors.keys()].filter((name) => !name.endsWith('.num_batches_tracked') && !isAuxiliary(name));
   const holds = (network: Network): boolean => {
     const specs = networkParameters(network);
     const inHead = isInHead(specs);

@@ -6,13 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Network } from '../../src/graph/network.js';
 import { imageNetClasses } from '../../src/io/imageNetClasses.js';
 import { imageNetNormalisation, pictureInput } from '../../src/io/picture.js';
-import { readSafetensors } from '../../src/io/safetensors.js';
+import { readSafetensors, toFloat32 } from '../../src/io/safetensors.js';
 import { initialParameters } from '../../src/models/initialise.js';
 import { networkByName } from '../../src/models/networkByName.js';
+import { encodeOnnx } from '../../src/onnx/encode.js';
 import { decodeCheckpoint } from '../../src/train/checkpoint.js';
 import { idxFile } from '../io/files.js';
 import { networkForward } from '../reference/network.js';
 import { mix32 } from '../support/random.js';
+import { expectClose } from '../support/tolerance.js';
 import { weightsOf } from '../weights/files.js';
 import { adapter, type Ended, type Installed, installCommand, objects } from './icnet.js';
 
@@ -137,6 +139,73 @@ describe('icnet predict', () => {
         expect(Math.abs(probability - shares[label]!), `${file}, ${name}`).toBeLessThan(1e-4);
       }
     }
+  });
+
+  it('gives the outputs of layers, as lines and in a file', async () => {
+    const paths = ['rgb.png', '420.jpg', 'grey.png'].map((file) => join(golden, file));
+    const named = ['--output', 'layer2.0.relu2', '--output', 'avgpool'];
+    const command = ['predict', ...paths, '--weights', 'three.safetensors', '--batch', '2', ...named, ...common];
+    const ended = await icnet.run([...command, '--json']);
+    expect(ended).toMatchObject(fine);
+    const outputs = eventsOf(ended, 'output') as {
+      picture: string;
+      layer: string;
+      shape: number[];
+      values: number[];
+    }[];
+    const layers = ['layer2.0.relu2', 'avgpool'];
+    expect(outputs.map(({ picture, layer }) => [picture, layer])).toEqual(
+      paths.flatMap((path) => layers.map((layer) => [path, layer])),
+    );
+    const { shape, bytes } = goldenPixels.get('pixels.rgb.png')!;
+    const picture = { height: shape[0]!, width: shape[1]!, data: bytes };
+    const images = pictureInput(picture, { resize: 18, crop: input }, imageNetNormalisation);
+    const { activations } = networkForward(three, values.three, images, { training: false });
+    for (const { layer, shape, values } of outputs.slice(0, 2)) {
+      const { data, shape: exact } = activations.get(layer)!;
+      expect(shape).toEqual(exact.slice(1));
+      const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      expect(values.length).toBe(data.length);
+      expectClose(values, data, 1e-4 * largest, layer);
+    }
+    const saved = await icnet.run([...command, '--save', 'features.safetensors', '--json']);
+    expect(saved).toMatchObject(fine);
+    expect(eventsOf(saved, 'output')).toEqual([]);
+    expect(eventsOf(saved, 'saved')).toEqual([{ event: 'saved', file: 'features.safetensors', layers, pictures: 3 }]);
+    const file = readSafetensors(await readFile(join(icnet.folder, 'features.safetensors')));
+    expect(JSON.parse(file.metadata.pictures!)).toEqual(paths);
+    for (const layer of layers) {
+      const own = outputs.filter((one) => one.layer === layer);
+      expect(file.tensors.get(layer)!.shape).toEqual([3, ...own[0]!.shape]);
+      expect([...toFloat32(file.tensors.get(layer)!)]).toEqual(own.flatMap((one) => one.values));
+    }
+    const shown = await icnet.run(command);
+    expect(shown.stdout).toMatch(/^ {2}avgpool {2}1 x 1 x 64 {2}\S+ to \S+, mean \S+$/m);
+  });
+
+  it('gives a network that ends in a softmax the shares that its logits have', async () => {
+    const softmax = { kind: 'softmax', name: 'probabilities', inputs: ['fc'] } as const;
+    const ending: Network = { ...three, layers: [...three.layers, softmax] };
+    await writeFile(join(icnet.folder, 'ending.onnx'), encodeOnnx(ending, values.three));
+    expect(await icnet.run(['convert', 'ending.onnx', '--to', 'safetensors'])).toMatchObject(fine);
+    const command = ['predict', join(golden, 'rgb.png'), '--weights', 'ending.safetensors', '--json'];
+    const ended = await icnet.run([...command, '--resize', '18', '--adapter', adapter]);
+    expect(ended).toMatchObject(fine);
+    const shares = sharesOf(three, values.three, 'rgb.png');
+    const [{ top }] = eventsOf(ended, 'prediction') as [{ top: Answer[] }];
+    for (const { class: label, probability } of top) expect(Math.abs(probability - shares[label]!)).toBeLessThan(1e-4);
+    const refused = await icnet.run([...command, '--output', 'probabilities', '--adapter', adapter]);
+    expect(refused.stderr).toContain('names of layers of');
+  });
+
+  it('refuses layers that there are not, and to save none', async () => {
+    const command = ['predict', join(golden, 'rgb.png'), '--weights', 'three.safetensors', ...common];
+    const unknown = await icnet.run([...command, '--output', 'layer2.0.rely2']);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain('names of layers of resnet8 (did you mean layer2.0.relu2?), got layer2.0.rely2');
+    const none = await icnet.run([...command, '--save', 'features.safetensors']);
+    expect(none.code).toBe(1);
+    expect(none.stderr).toContain('--save: expected the layers to save, each with --output, got none');
   });
 
   it('shows people a table', async () => {

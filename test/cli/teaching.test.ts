@@ -98,7 +98,7 @@ describe('icnet upgrade', () => {
 
     const again = await icnet.run(['upgrade', file, ...size]);
     expect(again).toMatchObject({ code: 1 });
-    expect(again.stderr).toMatch(/^icnet: upgrade: ic-resnet8: .* got IC convolutions already$/m);
+    expect(again.stderr).toMatch(/^icnet: upgrade: ic-resnet8: .* got IC units already$/m);
   });
 });
 
@@ -126,6 +126,20 @@ describe('icnet inspect', () => {
     const readable = await icnet.run(['inspect', ic, ...flags, '--output', 'maps']);
     expect(readable.stdout).toMatch(/^layer1\.0\.conv1 +8 x 8 x 4 +\d+\.\d\d % /m);
     expect(readable.stdout).toMatch(/#{5}/);
+  });
+
+  it('tells of offsets, which the flag adds', async () => {
+    const upgraded = await icnet.run(['upgrade', plain, ...size, '--offset', '--output', 'offsets']);
+    expect(upgraded, upgraded.stderr).toMatchObject(fine);
+    const file = join('offsets', 'checkpoint.safetensors');
+    const learned = (await checkpoint(file)).values.get('layer1.0.conv1.offset')!;
+    expect(learned.some((value) => value !== 0)).toBe(true);
+    const ended = await icnet.run(['inspect', file, ...flags, '--output', 'maps', '--json']);
+    expect(ended, ended.stderr).toMatchObject(fine);
+    expect(eventsOf(ended, 'layer')[0]!.offset).toEqual([...learned]);
+    const readable = await icnet.run(['inspect', file, ...flags, '--output', 'maps']);
+    expect(readable.stdout).toMatch(/^Layer .* max +offset$/m);
+    expect(readable.stdout).toMatch(/^layer1\.0\.conv1 .* -?\d\.\d{3} to -?\d\.\d{3}$/m);
   });
 
   it('takes a picture, and says that a plain network has nothing to show', async () => {

@@ -27,7 +27,7 @@ const weights = (name: string, seed: number): Uint8Array =>
 it('finds the programs, and knows of each whether what it computes is right', () => {
   expect(blocks.length).toBeGreaterThan(20);
   expect(inNode.map(({ name }) => name).sort()).toEqual(Object.keys(checks).sort());
-  expect(inBrowser.map(({ name }) => name)).toEqual(['docs/embedding.md 4', 'docs/pictures.md 1', 'docs/weights.md 2']);
+  expect(inBrowser.map(({ name }) => name)).toEqual(['docs/embedding.md 5', 'docs/pictures.md 1', 'docs/weights.md 2']);
 });
 
 it('type-checks every program against the packed package', async () => {
@@ -87,8 +87,8 @@ describe('In the browser', () => {
 
   const open = (name: string) => openProgram(browser, server.address, inBrowser.find((block) => block.name === name)!);
 
-  it('docs/embedding.md 4: an effect that is ended and called again computes once', async () => {
-    const { page, printed, complaints } = await open('docs/embedding.md 4');
+  it('docs/embedding.md 5: an effect that is ended and called again computes once', async () => {
+    const { page, printed, complaints } = await open('docs/embedding.md 5');
     expectLogits(JSON.parse(printed), tiny, new Float32Array(64).fill(0.5));
     expect(complaints).toEqual([]);
     await page.context().close();

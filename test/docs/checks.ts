@@ -109,6 +109,18 @@ export const checks: Readonly<Record<string, Check>> = {
     expectClose(Float32Array.from(list(printed)), reluReference(logits), tolerance, 'network and ReLU');
   },
 
+  'docs/embedding.md 4': (printed) => {
+    expect(printed).toContain('layer3.0.relu2 16384 [ 1, 8, 8, 64 ]\nfc 40 [ 1, 1, 1, 10 ]\n');
+    const image = new Float32Array(32 * 32 * 3).fill(0.5);
+    const network = networkByName('ic-resnet8');
+    const { activations } = networkForward(network, initialParameters(network, 1), image, { training: false });
+    for (const [layer, count] of [['layer3.0.relu2', 4096] as const, ['fc', 10] as const]) {
+      const [, values] = printed.split(`${layer} ${count} `);
+      const first = activations.get(layer)!.data.subarray(0, 10);
+      expectClose(Float32Array.from(list(values!)), first, tolerance, layer);
+    }
+  },
+
   'docs/precision.md 1': (printed) => {
     const network = networkByName('ic-resnet8');
     const zeros = new Float32Array(32 * 32 * 3);
@@ -123,7 +135,7 @@ export const checks: Readonly<Record<string, Check>> = {
   // Whether the adapter has matrix units is its own affair.
   'docs/precision.md 2': (printed) => expect(printed.trim()).toMatch(/^(true|false)$/),
 
-  'docs/embedding.md 5': (printed) => {
+  'docs/embedding.md 6': (printed) => {
     const { source, texts, bindings } = JSON.parse(printed);
     expect(bindings.map(({ name }: { name: string }) => name)).toEqual(['input', 'output']);
     expect(source).toContain('@compute @workgroup_size(64)');

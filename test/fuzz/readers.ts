@@ -25,6 +25,7 @@ import { openWeights } from '../../src/weights/weightsFile.js';
 import { everyRole, randomState } from '../graph/networks.js';
 import { cifarFile, idxFile } from '../io/files.js';
 import { smallNetworks } from '../networks/smallNetworks.js';
+import { windowNetworks } from '../networks/windowNetworks.js';
 import { exportedNetworks } from '../onnx/cases.js';
 import { weightsOf } from '../weights/files.js';
 import type { FuzzedReader } from './fuzz.js';
@@ -225,7 +226,7 @@ function checkOnnx(bytes: Uint8Array): void {
   assert.deepEqual(again.classNames, notes.classNames);
 }
 
-const networks: readonly Network[] = [everyRole, ...smallNetworks];
+const networks: readonly Network[] = [everyRole, ...smallNetworks, ...windowNetworks];
 
 /** Everything that reads files which come from elsewhere, by the name that the command line has for it. */
 export const readers: Readonly<Record<string, FuzzedReader>> = {

@@ -90,13 +90,20 @@ describe('fuseLayers', () => {
     const layers = [conv('c'), norm('n', 'c'), act('e', 'n'), conv('d', 'e'), norm('m', 'd'), add('a', 'm', 'e')];
     const network = networkOf(...layers, act('f', 'a'), prelu('p', 'f'));
     expect(fuseLayers(network, heads).map(namesOf)).toEqual(['c n', 'e', 'd m a + e', 'f', 'p']);
-    expect(fuseLayers(network, heads, endsInference).map(namesOf)).toEqual(['c n e', 'd m a f + e', 'p']);
-    expect(fuseLayers(network, isBatchNorm, endsTraining).map(namesOf)).toEqual(['c', 'n e', 'd', 'm a + e', 'f', 'p']);
+    expect(fuseLayers(network, heads, { endsIn: endsInference }).map(namesOf)).toEqual(['c n e', 'd m a f + e', 'p']);
+    expect(fuseLayers(network, isBatchNorm, { endsIn: endsTraining }).map(namesOf)).toEqual([
+      'c',
+      'n e',
+      'd',
+      'm a + e',
+      'f',
+      'p',
+    ]);
 
     const slopes = networkOf(conv('c'), prelu('p', 'c'), norm('n', 'p'), prelu('q', 'n'));
-    expect(fuseLayers(slopes, heads, endsInference).map(namesOf)).toEqual(['c p', 'n', 'q']);
+    expect(fuseLayers(slopes, heads, { endsIn: endsInference }).map(namesOf)).toEqual(['c p', 'n', 'q']);
     const unit = networkOf(convolution({ name: 'c', adjust: 'output' }), prelu('p', 'c'), act('e', 'p'));
-    expect(fuseLayers(unit, heads, endsInference).map(namesOf)).toEqual(['c', 'p', 'e']);
+    expect(fuseLayers(unit, heads, { endsIn: endsInference }).map(namesOf)).toEqual(['c', 'p', 'e']);
   });
 
   it('keeps a second sum apart', () => {

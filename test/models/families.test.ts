@@ -11,6 +11,7 @@ import { networkByName } from '../../src/models/networkByName.js';
 import { regNet } from '../../src/models/regNet.js';
 import { imageNetResNet } from '../../src/models/resnet.js';
 import { shuffleNetV2 } from '../../src/models/shuffleNetV2.js';
+import { squeezeNet } from '../../src/models/squeezeNet.js';
 import { summarise } from '../../src/models/summary.js';
 import { type VggDepth, vgg } from '../../src/models/vgg.js';
 import { torchvisionStates } from '../golden/families.js';
@@ -32,6 +33,9 @@ const published: readonly (readonly [name: string, parameters: number, multiplyA
   ['wide-resnet50-2', 68_883_240, 11.398],
   ['wide-resnet101-2', 126_886_696, 22.753],
   ['seresnet50', 28_088_024, 4.092],
+  ['googlenet', 6_624_904, 1.498],
+  ['squeezenet1-0', 1_248_424, 0.819],
+  ['squeezenet1-1', 1_235_496, 0.349],
   ['mobilenet-v2', 3_504_872, 0.301],
   ['mobilenet-v3-small', 2_542_856, 0.057],
   ['mobilenet-v3-large', 5_483_032, 0.217],
@@ -113,6 +117,8 @@ describe('the convolutions that are plain in an IC network, but for those of squ
     ['shufflenet-v2-x1-0', ['conv1.0', 'conv5.0']],
     ['regnet-x-400mf', ['stem.0', ...[1, 2, 3, 4].map((at) => `trunk_output.block${at}.block${at}-0.proj.0`)]],
     ['regnet-y-400mf', ['stem.0', ...[1, 2, 3, 4].map((at) => `trunk_output.block${at}.block${at}-0.proj.0`)]],
+    ['googlenet', ['conv1.conv', 'conv2.conv', 'conv3.conv']],
+    ['squeezenet1-1', ['features.0', 'classifier.1']],
     ['densenet121', ['features.conv0', ...[1, 2, 3].map((at) => `features.transition${at}.conv`)]],
     ['resnext50-32x4d', ['conv1', ...[1, 2, 3, 4].map((stage) => `layer${stage}.0.downsample.0`)]],
     ['seresnet50', ['conv1', ...[1, 2, 3, 4].map((stage) => `layer${stage}.0.downsample.0`)]],
@@ -142,6 +148,10 @@ const lastMaps: readonly (readonly [name: string, layer: string, MapSize, MapSiz
   ['shufflenet-v2-x2-0', 'conv5.2', [7, 7, 2048], [4, 3, 2048], [2, 2, 2048]],
   ['regnet-x-400mf', 'trunk_output.block4.block4-11.activation', [7, 7, 400], [4, 3, 400], [2, 2, 400]],
   ['regnet-y-400mf', 'trunk_output.block4.block4-5.activation', [7, 7, 440], [4, 3, 440], [2, 2, 440]],
+  // Whose pools have windows that reach beyond the image.
+  ['googlenet', 'inception5b.concat', [7, 7, 1024], [3, 2, 1024], [1, 2, 1024]],
+  ['squeezenet1-0', 'classifier.2', [13, 13, 1000], [5, 3, 1000], [2, 2, 1000]],
+  ['squeezenet1-1', 'classifier.2', [13, 13, 1000], [6, 4, 1000], [2, 3, 1000]],
 ];
 
 it.each(lastMaps)('%s halves images as torchvision’s does', (name, layer, large, odd, small) => {
@@ -158,10 +168,16 @@ describe('what the new families refuse', () => {
     ['mobileNetV3', 'size', 'medium', () => mobileNetV3({ size: wrong('medium'), ic: false })],
     ['regNet', 'variant', 'z-400mf', () => regNet({ variant: wrong('z-400mf'), ic: false })],
     ['shuffleNetV2', 'width', '3', () => shuffleNetV2({ width: wrong(3), ic: false })],
+    ['squeezeNet', 'version', '1.2', () => squeezeNet({ version: wrong('1.2'), ic: false })],
     ['mnasNet', 'widthMultiplier', '0', () => mnasNet({ widthMultiplier: 0, ic: false })],
     ['mnasNet', 'widthMultiplier', 'NaN', () => mnasNet({ widthMultiplier: Number.NaN, ic: false })],
   ])('%s: %s %s', (operation, parameter, got, make) => {
     expectError(make, ShapeError, { operation, parameter, got });
+  });
+
+  it('images that shrink to nothing', () => {
+    const input = { height: 6, width: 64, channels: 3 };
+    expect(() => networkByName('squeezenet1-0', { input })).toThrow(ShapeError);
   });
 });
 
@@ -169,6 +185,7 @@ describe('what batch norms of torchvision add and remember', () => {
   it.each([
     ['efficientnet-b0', 1e-5, 0.1],
     ['mobilenet-v3-large', 1e-3, 0.01],
+    ['googlenet', 1e-3, 0.1],
     ['mnasnet0-75', 1e-5, 3e-4],
     ['regnet-y-400mf', 1e-5, 0.1],
     ['shufflenet-v2-x1-0', 1e-5, 0.1],

@@ -76,7 +76,7 @@ describe('windowOutput', () => {
     });
     expectError(() => windowOutput(5, { ...windows, stride: 3, ceilMode: true }), ShapeError, {
       parameter: 'kernel',
-      expected: 'a window of at most 9 elements, less than a stride more than the padded input',
+      expected: 'a window of at most 9 elements, with the last stride',
       got: '10',
     });
   });

@@ -1,12 +1,22 @@
 import { afterAll, beforeAll, it } from 'vitest';
+import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
 import { planDense } from '../../src/ops/dense.js';
 import { planDenseInputGradient, planDenseWeightGradient } from '../../src/ops/denseGradient.js';
 import { deviceTraits } from '../../src/ops/traits.js';
+import { convolutionBackwardMagnitude } from '../reference/convolution.js';
 import { denseBackwardReference, denseReference } from '../reference/dense.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { expectClose, summationBound } from '../support/tolerance.js';
+import {
+  adjustOperand,
+  awayFromKink,
+  expectedValues,
+  outputBound,
+  randomCase,
+  referenceOperands,
+} from './convolutionCase.js';
 
 let device: GPUDevice;
 
@@ -15,6 +25,16 @@ beforeAll(async () => {
 });
 
 afterAll(closeTestDevice);
+
+const one1x1 = {
+  batch: 1,
+  inHeight: 1,
+  kernel: [1, 1],
+  stride: [1, 1],
+  padding: [0, 0],
+  dilation: [1, 1],
+  groups: 1,
+} as const;
 
 it.each([
   [1, 1, 1],
@@ -61,4 +81,51 @@ it.each([
   expectClose(added.floats('output'), sum, sumBound, 'dense input gradient, accumulated');
   const toWeight = await runPlan(device, planDenseWeightGradient(shape, traits), { input, gradient });
   expectClose(toWeight.floats('output'), dWeight, summationBound(batch, magnitude.dWeight), 'dense weight gradient');
+});
+
+it.each([
+  [1, 1, 1, true],
+  [3, 7, 5, false],
+  [5, 64, 65, true],
+  [33, 130, 12, true],
+])('a fully connected IC unit of batch %i, %i inputs, %i outputs, offset %s', async (batch, inFeatures, outFeatures, offset) => {
+  const shape = { batch, inFeatures, outFeatures };
+  const traits = deviceTraits(device);
+  const unit = { ...one1x1, inWidth: batch, inChannels: inFeatures, outChannels: outFeatures };
+  const { smooth: one } = awayFromKink(randomCase(unit, 'output', true, 21, offset));
+  const { input, filter, bias, gradient } = one;
+  const expected = expectedValues(one);
+  const magnitude = convolutionBackwardMagnitude(referenceOperands(one));
+
+  const options = { bias: true, adjust: 'output', offset, storeSums: true } as const;
+  const ahead = await runPlan(device, planDense(shape, options, traits), {
+    input,
+    filter,
+    bias: bias!,
+    ...adjustOperand(one),
+  });
+  expectClose(ahead.floats('output'), expected.y, outputBound(referenceOperands(one)), 'IC dense');
+  const back = await runPlan(device, planIcUnitGradient(unit, 'output', { offset }), {
+    gradient,
+    output: ahead.floats('output'),
+    windowSums: ahead.floats('windowSums'),
+    ...adjustOperand(one),
+  });
+  const adjustBound = summationBound(batch + inFeatures + 3, magnitude.dAdjust);
+  expectClose(back.floats('adjustGradient'), expected.da!, adjustBound, 'IC dense adjust');
+  if (offset) {
+    expectClose(
+      back.floats('offsetGradient'),
+      expected.do!,
+      summationBound(batch, magnitude.dOffset),
+      'IC dense offset',
+    );
+  }
+  const toInput = await runPlan(device, planDenseInputGradient(shape, { windowSums: 'output' }, traits), {
+    gradient: back.floats('zGradient'),
+    filter,
+    windowSums: back.floats('inputSums'),
+  });
+  const bound = summationBound(2 * outFeatures + 4, magnitude.dx);
+  expectClose(toInput.floats('output'), expected.dx, bound, 'IC dense input gradient');
 });

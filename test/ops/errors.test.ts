@@ -257,7 +257,7 @@ describe('a pooling', () => {
       { ceilMode: true, kernel: [9, 3] },
       {
         parameter: 'kernel',
-        expected: 'a window of at most 8 elements, less than a stride more than the padded input',
+        expected: 'a window of at most 8 elements, with the last stride',
         got: '9',
       },
     ],

@@ -31,6 +31,7 @@ const shapes: Readonly<Record<string, CompleteConvolution>> = {
   'odd sizes over images, input channels that no texel divides': formShapes['odd sizes over images']!,
   'groups of many channels': formShapes['groups of many channels']!,
   'stride 2 of two rows': formShapes['stride 2 of two rows']!,
+  'four sides, 3x3': formShapes['four sides, 3x3']!,
   'several rows of texels': {
     ...base,
     inHeight: 5,

@@ -90,25 +90,24 @@ async function bundles(modules: Readonly<Record<string, string>>, minify: boolea
 }
 
 describe('Size', () => {
-  it('of every subpath is what docs/embedding.md says at most, and that of the core below 42 KB', async () => {
+  it('of every subpath is what docs/embedding.md says at most, and that of the core below 44 KB', async () => {
     const guide = await readFile(join(root, 'docs/embedding.md'), 'utf8');
     const rows = [...guide.matchAll(/^\| `ic-networks(?:\/(\w+))?` \|.*\| (\d+) KB \|$/gm)];
     const limits = Object.fromEntries(rows.map(([, name = 'index', size]) => [name, Number(size)]));
     const subpaths = Object.keys((await manifest()).exports).filter((path) => !/[*]|json/.test(path));
     const names = subpaths.map((path) => (path === '.' ? 'index' : path.slice(2)));
     expect(Object.keys(limits).sort()).toEqual([...names].sort());
-    expect(limits.index).toBeLessThanOrEqual(42);
+    expect(limits.index).toBeLessThanOrEqual(44);
 
     const specifier = (name: string): string => (name === 'index' ? 'ic-networks' : `ic-networks/${name}`);
     const texts = await bundles(
       Object.fromEntries(names.map((name) => [name, `export * from '${specifier(name)}';`])),
       true,
     );
-    for (const name of names) {
-      const kilobytes = gzipSync(texts[name]!, { level: 9 }).length / 1000;
-      const message = `ic-networks/${name}: ${kilobytes.toFixed(1)} KB gzipped; docs/embedding.md says at most ${limits[name]}`;
-      expect(kilobytes, message).toBeLessThanOrEqual(limits[name]!);
-    }
+    const kilobytes = (name: string): number => gzipSync(texts[name]!, { level: 9 }).length / 1000;
+    const tooLarge = names.filter((name) => kilobytes(name) > limits[name]!);
+    const sizes = tooLarge.map((name) => `${specifier(name)}: ${kilobytes(name).toFixed(1)} KB, not ${limits[name]}`);
+    expect(sizes, 'larger than docs/embedding.md says').toEqual([]);
   });
 });
 
@@ -155,7 +154,8 @@ function familyKernels(name: string): string[] {
     'mean_pool',
   ];
   if (/^plan(Convolution|Dense)$/.test(name)) return product;
-  if (/InputGradient$/.test(name)) return [...product, 'conv2d_input_gradient_naive', 'filter_transpose'];
+  if (/InputGradient$|^planTransposedConvolution$/.test(name))
+    return [...product, 'conv2d_input_gradient_naive', 'filter_transpose'];
   if (/(Filter|Weight)Gradient$/.test(name)) {
     return Object.keys(kernels).filter(
       (kernel) => kernel.startsWith('conv2d_filter_gradient') || kernel === 'sum_slices',

@@ -4,19 +4,19 @@ import { promisify } from 'node:util';
 /** Keeps compiled Python out of the source folders. */
 const environment = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
 
-function hasTorch(python: string): boolean {
+function has(python: string, module: string): boolean {
   try {
-    execFileSync(python, ['-c', 'import torch'], { stdio: 'ignore', env: environment });
+    execFileSync(python, ['-c', `import ${module}`], { stdio: 'ignore', env: environment });
     return true;
   } catch {
     return false;
   }
 }
 
-/** A Python that has torch: the one in use, or that of the system. */
-export function findTorch(): string {
-  const python = ['python3', '/usr/bin/python3'].find(hasTorch);
-  if (python === undefined) throw new Error('expected a python3 that has torch, got none');
+/** A Python that has a module: the one in use, or that of the system. */
+export function findPython(module: 'torch' | 'torchvision'): string {
+  const python = ['python3', '/usr/bin/python3'].find((one) => has(one, module));
+  if (python === undefined) throw new Error(`expected a python3 that has ${module}, got none`);
   return python;
 }
 

@@ -16,9 +16,9 @@ import { closeTestDevice, testDevice } from '../support/device.js';
 import { nchwToNhwc, nhwcToNchw } from '../support/layout.js';
 import { uniform } from '../support/random.js';
 import { distance } from '../support/rounding.js';
-import { findTorch, runScript } from './python.js';
+import { findPython, runScript } from './python.js';
 
-const python = findTorch();
+const python = findPython('torch');
 
 /** The largest error as a share of the largest value. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -101,8 +101,8 @@ describe('the module in PyTorch', { timeout: 400_000 }, () => {
       layers: [
         convolution({ name: 'conv', outChannels: 6, bias: true, adjust: 'output', offset: true }),
         { kind: 'batchNorm', name: 'norm', inputs: ['conv'], epsilon: 1e-5, momentum: 0.1 },
-        convolution({ name: 'input', inputs: ['norm'], outChannels: 4, groups: 2, adjust: 'input', offset: true }),
-        { ...dense, name: 'hidden', inputs: ['input'], outFeatures: 8, offset: true },
+        convolution({ name: 'groups', inputs: ['norm'], outChannels: 4, groups: 2, adjust: 'input', offset: true }),
+        { ...dense, name: 'hidden', inputs: ['groups'], outFeatures: 8, offset: true },
         { kind: 'relu', name: 'relu', inputs: ['hidden'] },
         { ...dense, name: 'fc', inputs: ['relu'], outFeatures: 5 },
       ],
@@ -110,7 +110,7 @@ describe('the module in PyTorch', { timeout: 400_000 }, () => {
     const modules = [
       'conv=ICConv2d(2, 6, 3, padding=1, offset=True)',
       'norm=nn.BatchNorm2d(6)',
-      'input=ICConv2d(6, 4, 3, padding=1, groups=2, bias=False, adjust="input", offset=True)',
+      'groups=ICConv2d(6, 4, 3, padding=1, groups=2, bias=False, adjust="input", offset=True)',
       'flatten=nn.Flatten()',
       'hidden=ICLinear(4 * 12 * 14, 8)',
       'relu=nn.ReLU()',

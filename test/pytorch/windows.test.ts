@@ -19,7 +19,7 @@ import {
 import type { ImageShape } from '../reference/window.js';
 import { hwioToOihw, nhwcToNchw } from '../support/layout.js';
 import { randomArray } from '../support/random.js';
-import { findTorch, runScript } from './python.js';
+import { findPython, runScript } from './python.js';
 
 /* The float64 references that every kernel is held to, held to PyTorch's float64 themselves. */
 
@@ -167,7 +167,7 @@ it('windows of every kind are PyTorch’s', { timeout: 120_000 }, async () => {
     );
     const metadata = { cases: JSON.stringify(cases.map(({ described }) => described)) };
     await writeFile(input, writeSafetensors(tensors, metadata));
-    await runScript(findTorch(), 'windows.py', input, output);
+    await runScript(findPython('torch'), 'windows.py', input, output);
     const theirs = readSafetensors(await readFile(output)).tensors;
     cases.forEach(({ results, described }, index) => {
       for (const [name, values] of Object.entries(results)) {

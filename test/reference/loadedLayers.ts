@@ -57,29 +57,6 @@ export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activati
   }
 }
 
-function activationForward({ function: name, slope }: ActivationLayer, input: Activation): LayerPass {
-  const reference = activationReference(name, slope);
-  const { distance } = reference;
-  return {
-    output: { data: input.data.map(reference.value), shape: input.shape },
-    ...(distance && { excess: input.data.map(distance) }),
-    backward: (dy) => ({ inputs: [dy.map((value, i) => value * reference.slope(input.data[i]!))] }),
-  };
-}
-
-function preluForward({ name }: PreluLayer, input: Activation, values: Parameters): LayerPass {
-  const slopes = values.get(`${name}.weight`)!;
-  return {
-    output: { data: preluReference(input.data, slopes), shape: input.shape },
-    excess: input.data,
-    backward(dy, branches = input.data) {
-      const passes = (i: number): boolean => branches[i]! > 0;
-      const { dx, dSlopes } = preluBackwardReference(input.data, slopes, dy, passes);
-      return { inputs: [dx], parameters: new Map([[`${name}.weight`, dSlopes]]) };
-    },
-  };
-}
-
 function multiplyForward({ inputs: names }: MultiplyLayer, inputs: readonly Activation[]): LayerPass {
   const [left, right] = inputs as [Activation, Activation];
   const [, height, width, channels] = left.shape;
@@ -139,6 +116,29 @@ function transposedConvolutionForward(
       const gradients = new Map([[`${name}.weight`, hwioToOihw(dFilter, filterShape)]]);
       if (layer.bias) gradients.set(`${name}.bias`, dBias);
       return { inputs: [dx], parameters: gradients };
+    },
+  };
+}
+
+function activationForward({ function: name, slope }: ActivationLayer, input: Activation): LayerPass {
+  const reference = activationReference(name, slope);
+  const { distance } = reference;
+  return {
+    output: { data: input.data.map(reference.value), shape: input.shape },
+    ...(distance && { excess: input.data.map(distance) }),
+    backward: (dy) => ({ inputs: [dy.map((value, i) => value * reference.slope(input.data[i]!))] }),
+  };
+}
+
+function preluForward({ name }: PreluLayer, input: Activation, values: Parameters): LayerPass {
+  const slopes = values.get(`${name}.weight`)!;
+  return {
+    output: { data: preluReference(input.data, slopes), shape: input.shape },
+    excess: input.data,
+    backward(dy, branches = input.data) {
+      const passes = (i: number): boolean => branches[i]! > 0;
+      const { dx, dSlopes } = preluBackwardReference(input.data, slopes, dy, passes);
+      return { inputs: [dx], parameters: new Map([[`${name}.weight`, dSlopes]]) };
     },
   };
 }

@@ -223,13 +223,17 @@ export function catalogue(traits: DeviceTraits, families: readonly Family[]): Re
     planTransposedConvolution: [
       ...perFamily((family) => planTransposedConvolution(transposed, { bias: true, family }, traits)),
       planTransposedConvolution(transposed, { bias: true, constantFilter: true }, traits),
+      planTransposedConvolution(transposed, {}, { ...traits, choose: splitForm }),
     ],
     planTransposedConvolutionFilterGradient: filterFamilies.map((family) =>
       planTransposedConvolutionFilterGradient(transposed, { family }, traits),
     ),
-    planTransposedConvolutionInputGradient: perFamily((family) =>
-      planTransposedConvolutionInputGradient(transposed, { accumulate: true, family }, traits),
-    ),
+    planTransposedConvolutionInputGradient: [
+      ...perFamily((family) =>
+        planTransposedConvolutionInputGradient(transposed, { accumulate: true, family }, traits),
+      ),
+      planTransposedConvolutionInputGradient(transposed, {}, { ...traits, choose: splitForm }),
+    ],
     planTranspose: [planTranspose({ batch: 2, rows: 6, columns: 3 })],
     planUpsample: [
       planUpsample(enlarged, { mode: 'nearest' }),

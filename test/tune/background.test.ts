@@ -166,6 +166,24 @@ describe('inference', () => {
     expect(bufferUsage(device)).toEqual(usage);
   });
 
+  it('keeps the outputs of layers where they are, and in them what those are', async () => {
+    const outputs = ['relu', 'second', 'fc'];
+    const plain = await inferenceOf({ outputs });
+    const tuner = await tunerOf();
+    const tuned = await inferenceOf({ outputs, tune: tuner });
+    const before = new Map(tuned.outputs);
+    await tuner.settled();
+    expect(swaps.length).toBeGreaterThan(0);
+    expect([...tuned.outputs]).toEqual([...before]);
+    const expected = await plain.runOutputs(images);
+    await tuned.run(images);
+    for (const [name, { range }] of tuned.outputs) {
+      const values = new Float32Array(await readBuffer(device, range.buffer, range.offset, range.size));
+      expectClose(values, expected.get(name)!, 1e-4, name);
+      expect((await tuned.runOutputs(images)).get(name)).toEqual(values);
+    }
+  });
+
   it('takes memory beside its own where a form needs more, and keeps its form where there is none', async () => {
     clock.favoured = 'winograd';
     const usage = bufferUsage(device);

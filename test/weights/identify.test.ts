@@ -26,6 +26,8 @@ describe('identifyNetworks', () => {
     'seresnet50',
     'ic-mobilenet-v3-large',
     'efficientnet-b0',
+    'googlenet',
+    'squeezenet1-1',
     'shufflenet-v2-x1-5',
     'ic-regnet-y-400mf',
     'mnasnet1-3',

@@ -300,7 +300,7 @@ describe('a mapping', () => {
     const network = cifarResNet({ depth: 8, ic: false, ...wanted });
     const { error } = await refusal(network, weightsOf(given, initialParameters(given, 1)));
     expect(error.got).toContain(cause);
-    expect(error.got.match(/weight|adjust|running|bias/g)!.length).toBeLessThan(7);
+    expect(error.got.match(/weight|adjust|offset|running|bias/g)!.length).toBeLessThan(7);
     expect(error.message.length).toBeLessThan(400);
   });
 

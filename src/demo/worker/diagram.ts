@@ -40,11 +40,9 @@ export async function drawDiagram(name: ModelName): Promise<Diagram> {
 
 function boxesOf(network: Network): Omit<Box, 'dispatches'>[] {
   const layers = new Map(summarise(network).layers.map((layer) => [layer.name, layer]));
-  const groups = fuseLayers(
-    network,
-    (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add',
-    endsInference,
-  );
+  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add', {
+    endsIn: endsInference,
+  });
   const makers = new Map(groups.map((group) => [group.output, group.head.name]));
   return groups.map((group) => {
     const members = [group.head, group.norm, group.add, group.relu, group.ending].filter(

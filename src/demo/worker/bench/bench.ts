@@ -5,9 +5,10 @@ import { peaksOf, rooflineShares, rooflineTasks } from '../../../compare/suites/
 import type { Bench, Task } from '../../../compare/tasks.js';
 import { seededState, uniformValues } from '../../../compare/values.js';
 import { assertAlive } from '../../../device/device.js';
+import type { Network } from '../../../graph/network.js';
 import { timePair } from '../../../measure/samples.js';
 import { median } from '../../../measure/statistics.js';
-import { networkByName } from '../../../models/networkByName.js';
+import { cifarResNet, imageNetResNet } from '../../../models/resnet.js';
 import { chooseByCost } from '../../../ops/choose.js';
 import type { Form, FormRequest } from '../../../ops/forms.js';
 import { indexedDBTuningStore } from '../../../tune/indexedDBStore.js';
@@ -28,6 +29,13 @@ const shapeNames = [
   'resnet50 b1 1x1 14x14 1024->256',
   'resnet20 b32 3x3 32x32 16->16',
 ];
+
+/** The networks to choose from; of the other families the page need load nothing. */
+const networks: Readonly<Record<BenchOptions['network'], (ic: boolean) => Network>> = {
+  resnet20: (ic) => cifarResNet({ depth: 20, ic }),
+  resnet18: (ic) => imageNetResNet({ depth: 18, ic }),
+  resnet50: (ic) => imageNetResNet({ depth: 50, ic }),
+};
 
 /** For the samples of a row. */
 const seconds = 0.5;
@@ -157,10 +165,11 @@ function withShares(convolutions: readonly BenchRow[], rows: readonly Row[], pea
 
 async function timeNetworks(ours: Ours, options: BenchOptions, signal: AbortSignal): Promise<NetworkRow[]> {
   const found: NetworkRow[] = [];
-  for (const name of [`ic-${options.network}`, options.network]) {
+  for (const ic of [true, false]) {
     signal.throwIfAborted();
+    const network = networks[options.network](ic);
+    const { name } = network;
     tell('benching', { row: name });
-    const network = networkByName(name);
     const { height, width, channels } = network.input;
     const values = seededState(network, 1);
     const images = uniformValues(height * width * channels, 5);
