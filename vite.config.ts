@@ -30,6 +30,8 @@ export function bundledTexts(): Plugin {
 const alone = ['test/browser/**/*.test.ts', 'test/networks/fullSize.test.ts'];
 /** Needs a Python with torchvision beside Node: `npm run test:pytorch`. */
 const withTorch = ['test/pytorch/**/*.test.ts'];
+/** Fetches files of others: `npm run test:onnx`. */
+const onFiles = ['test/foreign/**/*.test.ts'];
 /** Needs a browser: `npm run test:page`. */
 const inPage = ['test/page/**/*.test.ts'];
 /** For a runtime that is not the one of `npm test`: `npm run test:runtime`. */
@@ -76,7 +78,7 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...alone, ...withTorch, ...inPage, ...inRuntime, ...inDeno],
+          exclude: [...alone, ...withTorch, ...onFiles, ...inPage, ...inRuntime, ...inDeno],
           // One fills what another leaves idle of a software adapter's cores, while kernels compile above all.
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
@@ -84,6 +86,7 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } } },
       { extends: true, test: { name: 'pytorch', include: withTorch, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'onnx', include: onFiles, maxWorkers: 1, sequence: { groupOrder: 2 } } },
       { extends: true, test: { name: 'page', include: inPage, maxWorkers: 1, sequence: { groupOrder: 3 } } },
       { extends: true, test: { name: 'runtime', include: inRuntime, maxWorkers: 2, sequence: { groupOrder: 4 } } },
       { extends: true, test: { name: 'deno', include: inDeno, maxWorkers: 2, sequence: { groupOrder: 4 } } },

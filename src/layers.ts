@@ -9,6 +9,7 @@ export {
 } from './ops/activations.js';
 export { planAffine, planAffineFold, planAffineGradient } from './ops/affine.js';
 export type { BatchNormShape } from './ops/batchNorm.js';
+export { type ConcatShape, planConcat, planConcatGradient } from './ops/concat.js';
 export {
   planLocalResponseNorm,
   planLocalResponseNormGradient,
@@ -18,4 +19,5 @@ export { type MultiplyShape, planGateGradient, planMultiply } from './ops/multip
 export type { GradientOptions } from './ops/pointwise.js';
 export { type PreluShape, planPrelu, planPreluGradient, planPreluSlopeGradient } from './ops/prelu.js';
 export { planSlice, planSliceGradient, type SliceShape } from './ops/slice.js';
+export { planTranspose, type TransposeShape } from './ops/transpose.js';
 export { planUpsample, planUpsampleGradient, type UpsampleOptions, type UpsampleShape } from './ops/upsample.js';

@@ -5,7 +5,6 @@
 export type { MatrixConfiguration } from './device/matrixUnits.js';
 export type { Activation, ActivationOptions, ReluOptions } from './ops/activation.js';
 export { type BatchNormShape, type BehindNorm, planBatchNormFold, planBatchNormInference } from './ops/batchNorm.js';
-export { type ConcatShape, planConcat } from './ops/concat.js';
 export { type ConvolutionOptions, planConvolution } from './ops/convolution/forward.js';
 export {
   type ConvolutionGeometry,
@@ -53,7 +52,6 @@ export {
 export type { Precision, PrecisionOptions } from './ops/precision.js';
 export { planSoftmax } from './ops/softmax.js';
 export { type DeviceTraits, deviceTraits } from './ops/traits.js';
-export { planTranspose, type TransposeShape } from './ops/transpose.js';
 export type { BindingKind, KernelBinding } from './wgsl/bindings.js';
 export type { Constant, Constants } from './wgsl/constants.js';
 export type { KernelSource } from './wgsl/kernelSource.js';

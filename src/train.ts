@@ -19,7 +19,6 @@ export {
 export { type BatchNormOptions, planBatchNormTraining } from './ops/batchNorm.js';
 export { type BatchNormGradientOptions, planBatchNormGradient } from './ops/batchNormGradient.js';
 export { planChannelSums } from './ops/channelSums.js';
-export { planConcatGradient } from './ops/concat.js';
 export { planConvert } from './ops/convert.js';
 export { type FilterGradientOptions, planConvolutionFilterGradient } from './ops/convolution/filterGradient.js';
 export { planIcUnitGradient } from './ops/convolution/icUnitGradient.js';

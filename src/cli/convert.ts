@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { UnsupportedError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
 import { fileName } from '../io/fileName.js';
 import { imageNetNormalisation } from '../io/picture.js';
-import { type DecodeOnnxOptions, decodeOnnx, type OnnxModel } from '../onnx/decode.js';
+import { decodeOnnx, onnxDataFiles } from '../onnx/decode.js';
 import { encodeOnnx } from '../onnx/encode.js';
 import { grouped, type Output } from '../terminal/output.js';
 import { requireWritable, writeResult } from '../terminal/writing.js';
@@ -24,6 +24,8 @@ export interface ConvertFlags extends Pick<ModelFlags, 'model' | 'names'> {
   readonly output?: string;
   /** Height and width of images. */
   readonly size?: number;
+  /** The tensor of an ONNX file that the network is to end in. */
+  readonly end?: string;
 }
 
 /** `icnet convert`. */
@@ -51,7 +53,11 @@ interface Converted {
   readonly bytes: Uint8Array;
 }
 
-async function toOnnx(path: string, { size, ...flags }: ConvertFlags, output: Output): Promise<Converted> {
+async function toOnnx(path: string, { size, end, ...flags }: ConvertFlags, output: Output): Promise<Converted> {
+  if (end !== undefined) {
+    const expected = 'no such option for what is no ONNX file';
+    throw new UnsupportedError({ operation: 'convert', parameter: '--end', expected, got: end });
+  }
   const crop = size === undefined ? {} : { crop: size };
   const { network: own, file, record, classNames } = await openModel(path, { ...flags, ...crop }, output);
   const network = size === undefined ? own : { ...own, input: { ...own.input, height: size, width: size } };
@@ -70,23 +76,45 @@ async function toOnnx(path: string, { size, ...flags }: ConvertFlags, output: Ou
   }
 }
 
-async function toSafetensors(path: string, { model, names, size }: ConvertFlags): Promise<Converted> {
+async function toSafetensors(path: string, { model, names, size, end }: ConvertFlags): Promise<Converted> {
   for (const [parameter, got] of Object.entries({ '--model': model, '--names': names })) {
     if (got === undefined) continue;
     const expected = 'no such option for an ONNX file, which says it itself';
     throw new UnsupportedError({ operation: 'convert', parameter, expected, got });
   }
-  const input = size === undefined ? {} : { input: { height: size, width: size } };
   const file = await readWhole('convert', path);
-  const { network, values, ...more } = decode(file, { name: path, ...input });
-  return { network, bytes: encodeNetwork(network, values, more) };
+  const options = {
+    name: path,
+    ...(size !== undefined && { input: { height: size, width: size } }),
+    ...(end !== undefined && { output: end }),
+  };
+  const files = await readBeside(
+    path,
+    named(file, path, () => onnxDataFiles(file, path)),
+  );
+  const { network, values, normalisation, classNames } = named(file, path, () =>
+    decodeOnnx(file, { ...options, files }),
+  );
+  const notes = { ...(normalisation && { normalisation }), ...(classNames && { classNames }) };
+  return { network, bytes: encodeNetwork(network, values, notes) };
 }
 
-function decode(file: Uint8Array, options: DecodeOnnxOptions & { readonly name: string }): OnnxModel {
+/** The files beside a model that hold its weights; a name that leads elsewhere is none of them. */
+async function readBeside(path: string, names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of names) {
+    const isBeside = !isAbsolute(name) && !name.split(/[\\/]/).includes('..');
+    if (isBeside) files.set(name, await readWhole('convert', join(dirname(path), name)));
+  }
+  return files;
+}
+
+/** Does what needs a file to be an ONNX model, and says what it is where it is none. */
+function named<T>(file: Uint8Array, path: string, work: () => T): T {
   try {
-    return decodeOnnx(file, options);
+    return work();
   } catch (error) {
-    throw namingKind(error, file, 'convert', options.name, 'an ONNX model');
+    throw namingKind(error, file, 'convert', path, 'an ONNX model');
   }
 }
 

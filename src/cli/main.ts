@@ -301,6 +301,7 @@ program.addCommand(
       count,
     )
     .option('--names <file>', 'class names for the ONNX file: a line each, or a JSON array')
+    .option('--end <tensor>', 'the tensor of an ONNX file that the network is to end in, an output or any within it')
     .action((file: string, flags: ConvertFlags & { readonly json: boolean }) =>
       convert(file, flags, createOutput(flags.json)),
     ),

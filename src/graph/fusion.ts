@@ -27,14 +27,14 @@ export interface FusedLayers {
 }
 
 /**
- * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and
- * the ReLU that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of their last
- * layers, so that what a sum adds is there before it.
+ * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and the ReLU
+ * that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of
+ * their last layers, so that what a sum adds is there before it.
  */
 export function fuseLayers(
   network: Network,
   isHead: (layer: Layer) => boolean,
-  { kept = new Set(), endsIn = () => false }: FusionOptions = {},
+  options: FusionOptions = {},
 ): FusedLayers[] {
   const consumers = new Map<string, Layer[]>();
   for (const layer of network.layers) {
@@ -44,7 +44,7 @@ export function fuseLayers(
   const groups = new Map<string, FusedLayers>();
   for (const head of network.layers) {
     if (taken.has(head.name)) continue;
-    const group: FusedLayers = isHead(head) ? growGroup(head, consumers, kept, endsIn) : { head, output: head.name };
+    const group: FusedLayers = isHead(head) ? growGroup(head, consumers, options) : { head, output: head.name };
     const { norm, affine, add, relu, ending } = group;
     for (const member of [head, norm, affine, add, relu, ending]) if (member) taken.add(member.name);
     groups.set(group.output, group);
@@ -52,15 +52,16 @@ export function fuseLayers(
   return network.layers.flatMap((layer) => groups.get(layer.name) ?? []);
 }
 
-/** How layers are grouped. */
-interface FusionOptions {
-  /** Layers that have an output of their own, so that they take in nothing. */
-  readonly kept?: ReadonlySet<string>;
-  /** Whether a group may end in an activation that is no ReLU; none does where left out. */
+/** What groups are made of. */
+export interface FusionOptions {
+  /** Whether a group may end in an activation that is no ReLU; none where left out. */
   readonly endsIn?: EndsIn;
+  /** Layers that have an output of their own, so that nothing behind them joins their group. */
+  readonly kept?: ReadonlySet<string>;
 }
 
-type EndsIn = (layer: ActivationLayer | PreluLayer, group: Pick<FusedLayers, 'head' | 'add'>) => boolean;
+/** Whether layers that run as one may end in an activation. */
+export type EndsIn = (layer: ActivationLayer | PreluLayer, group: Pick<FusedLayers, 'head' | 'add'>) => boolean;
 
 /** What groups of inference may end in: slopes of channels have the place of an IC unit's weights. */
 export const endsInference: EndsIn = ({ kind }, { head }) =>
@@ -72,15 +73,14 @@ export const endsTraining: EndsIn = ({ kind }, { add }) => kind === 'activation'
 function growGroup(
   head: Layer,
   consumers: ReadonlyMap<string, readonly Layer[]>,
-  kept: ReadonlySet<string>,
-  endsIn: EndsIn,
+  { endsIn = () => false, kept }: FusionOptions,
 ): FusedLayers {
   let output = head.name;
   const next = <Kind extends Layer['kind']>(
     kind: Kind,
     fits: (layer: Extract<Layer, { kind: Kind }>) => boolean = () => true,
   ): Extract<Layer, { kind: Kind }> | undefined => {
-    const readers = kept.has(output) ? [] : (consumers.get(output) ?? []);
+    const readers = kept?.has(output) ? [] : (consumers.get(output) ?? []);
     const reader = readers[0];
     if (readers.length !== 1 || reader?.kind !== kind || reader.inputs[0] !== output) return undefined;
     const found = reader as Extract<Layer, { kind: Kind }>;

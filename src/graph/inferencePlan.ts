@@ -1,5 +1,4 @@
 import { planBatchNormFold, planBatchNormInference } from '../ops/batchNorm.js';
-import { planConcat } from '../ops/concat.js';
 import { planConvolution } from '../ops/convolution/forward.js';
 import { planDense } from '../ops/dense.js';
 import type { OperationPlan } from '../ops/plan.js';
@@ -8,23 +7,20 @@ import { planMaxPool, planMeanPool } from '../ops/pool.js';
 import { type Precision, type PrecisionOptions, storedBytes } from '../ops/precision.js';
 import { planSoftmax } from '../ops/softmax.js';
 import type { DeviceTraits } from '../ops/traits.js';
-import { planTranspose } from '../ops/transpose.js';
 import { endsInference, type FusedLayers, fuseLayers, isBatchNorm, isConvolution, isScale } from './fusion.js';
 import { type LayerPlans, planOf } from './layerPlans.js';
 import {
   activationOptions,
   batchNormShape,
-  concatShape,
   convolutionShape,
   denseShape,
-  flattenShape,
   meanPoolOptions,
   poolShape,
   reluBound,
   unitOptions,
 } from './layerShapes.js';
 import { activationOf, foldedNorm, parameter, statusOf } from './names.js';
-import type { ConcatLayer, Layer, Network, UnitLayer } from './network.js';
+import type { Layer, Network, UnitLayer } from './network.js';
 import { inLayer, type NetworkOperation, type OperationList, operationList } from './operations.js';
 import { elementCount } from './parameters.js';
 import { inferShapes, largestNeighbours, type Shape } from './shapes.js';
@@ -127,7 +123,7 @@ export function planInference(
   const last = network.layers.at(-1)!.name;
   const kept = new Set(outputs ?? [last]);
   const isHead = (layer: Layer): boolean => isConvolution(layer) || isScale(layer) || layer.kind === 'add';
-  const groups = fuseLayers(network, isHead, { kept, endsIn: endsInference });
+  const groups = fuseLayers(network, isHead, { endsIn: endsInference, kept });
   for (const { head, norm, affine = head } of groups) {
     if (affine.kind !== 'affine') continue;
     const [, , , channels] = shapes.get(affine.name)!;
@@ -194,9 +190,6 @@ export function planInference(
       case 'relu':
         append(planRelu(elementCount(input), { ...reluBound(group.head), precision }), {});
         break;
-      case 'concat':
-        append(planConcat(concatShape(group.head, shapes), { precision }), concatInputs(group.head, place));
-        break;
       case 'maxPool':
         append(planMaxPool(poolShape(group.head, input), { precision }), {});
         break;
@@ -213,9 +206,6 @@ export function planInference(
         append(plan, { ...unitParameters(name), filter });
         break;
       }
-      case 'flatten':
-        append(planTranspose(flattenShape(input), { precision }), {});
-        break;
       case 'softmax':
         append(planSoftmax(elementCount(input.slice(0, 3)), input[3]), half ? { input: half.logits() } : {});
         break;
@@ -259,11 +249,6 @@ function takesPlaceOfResidual({ head, residual }: FusedLayers): boolean {
   return (
     head.kind === 'convolution' && residual !== undefined && residual !== 'input' && !head.inputs.includes(residual)
   );
-}
-
-/** The tensors that a concat layer puts side by side. */
-export function concatInputs({ inputs }: ConcatLayer, tensor: (layer: string) => string): Record<string, string> {
-  return Object.fromEntries(inputs.map((name, index) => [`input${index}`, tensor(name)]));
 }
 
 /** The state entries of a convolution or fully connected layer as operands, as many as it has. */

@@ -70,11 +70,9 @@ const atHand: readonly Layer['kind'][] = [
   'batchNorm',
   'relu',
   'add',
-  'concat',
   'maxPool',
   'meanPool',
   'dense',
-  'flatten',
   'softmax',
 ];
 

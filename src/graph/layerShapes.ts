@@ -1,13 +1,11 @@
 import type { ActivationOptions, ReluOptions } from '../ops/activation.js';
 import type { BatchNormShape } from '../ops/batchNorm.js';
-import type { ConcatShape } from '../ops/concat.js';
 import type { CompleteConvolution } from '../ops/convolution/shape.js';
 import type { DenseShape } from '../ops/dense.js';
 import type { MeanPoolOptions, PoolShape } from '../ops/pool.js';
-import type { TransposeShape } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
 import type { LayerPlans } from './layerPlans.js';
-import type { ConcatLayer, ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer, UnitLayer } from './network.js';
+import type { ConvolutionLayer, DenseLayer, PoolLayer, ReluLayer, UnitLayer } from './network.js';
 import { elementCount } from './parameters.js';
 import type { Shape } from './shapes.js';
 
@@ -36,20 +34,9 @@ export function unitOptions({ bias, adjust = 'none', offset = false }: UnitLayer
   return { bias, adjust, offset };
 }
 
-/** A flatten of an input of a shape: pixels by channels turned into channels by pixels. */
-export function flattenShape([batch, height, width, channels]: Shape): TransposeShape {
-  return { batch, rows: height * width, columns: channels };
-}
-
 /** Batch normalisation on an input of a shape. */
 export function batchNormShape([batch, height, width, channels]: Shape): BatchNormShape {
   return { pixels: batch * height * width, channels };
-}
-
-/** A concatenation of layers of these shapes. */
-export function concatShape(layer: ConcatLayer, shapes: ReadonlyMap<string, Shape>): ConcatShape {
-  const inputs = layer.inputs.map((name) => shapes.get(name)!);
-  return { pixels: elementCount(inputs[0]!.slice(0, 3)), channels: inputs.map(([, , , channels]) => channels) };
 }
 
 /** What a mean pooling layer divides by. */

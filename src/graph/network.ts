@@ -233,6 +233,8 @@ export type LoadedLayer =
   | PreluLayer
   | MultiplyLayer
   | AffineLayer
+  | ConcatLayer
+  | FlattenLayer
   | SliceLayer
   | ShuffleLayer
   | UpsampleLayer
@@ -245,10 +247,8 @@ export type Layer =
   | BatchNormLayer
   | ReluLayer
   | AddLayer
-  | ConcatLayer
   | PoolLayer
   | DenseLayer
-  | FlattenLayer
   | SoftmaxLayer
   | LoadedLayer;
 

@@ -269,9 +269,7 @@ function refuseKind(layer: never): never {
   throw new UnsupportedError({
     operation: 'inferShapes',
     parameter: `${name}.kind`,
-    expected:
-      'convolution, batchNorm, relu, add, concat, maxPool, meanPool, dense, flatten, softmax, activation, prelu, multiply, ' +
-      'affine, slice, shuffle, upsample, transposedConvolution or localResponseNorm',
+    expected: 'a kind of layer',
     got: String(kind),
   });
 }

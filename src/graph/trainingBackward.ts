@@ -1,6 +1,5 @@
 import { planBatchNormGradient } from '../ops/batchNormGradient.js';
 import { planChannelSums } from '../ops/channelSums.js';
-import { planConcatGradient } from '../ops/concat.js';
 import { planConvolutionFilterGradient } from '../ops/convolution/filterGradient.js';
 import { planIcUnitGradient } from '../ops/convolution/icUnitGradient.js';
 import { planConvolutionInputGradient } from '../ops/convolution/inputGradient.js';
@@ -9,16 +8,13 @@ import { denseAsConvolution } from '../ops/dense.js';
 import type { OperationPlan } from '../ops/plan.js';
 import { planAddGradient, planReluGradient } from '../ops/pointwise.js';
 import { planMaxPoolGradient, planMeanPoolGradient } from '../ops/pool.js';
-import { planTranspose } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
 import { planOf } from './layerPlans.js';
 import {
   activationOptions,
   batchNormShape,
-  concatShape,
   convolutionShape,
   denseShape,
-  flattenShape,
   meanPoolOptions,
   poolShape,
   reluBound,
@@ -57,26 +53,6 @@ export function appendBackward(planner: Planner, group: FusedLayers): void {
         );
       }
       return;
-    case 'concat':
-      head.inputs.forEach((layer, index) => {
-        contribute(planner, layer, (inputGradient, accumulate) =>
-          list.append(head.name, planConcatGradient(concatShape(head, shapes), index, { accumulate, precision }), {
-            gradient: gradient(planner, head.name),
-            inputGradient,
-          }),
-        );
-      });
-      return;
-    case 'flatten': {
-      const { batch, rows, columns } = flattenShape(shape);
-      contribute(planner, head.inputs[0]!, (output, accumulate) =>
-        list.append(head.name, planTranspose({ batch, rows: columns, columns: rows }, { accumulate, precision }), {
-          input: gradient(planner, head.name),
-          output,
-        }),
-      );
-      return;
-    }
     case 'relu':
     case 'maxPool':
     case 'meanPool':

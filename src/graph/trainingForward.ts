@@ -1,21 +1,17 @@
 import { planBatchNormInference, planBatchNormTraining } from '../ops/batchNorm.js';
-import { planConcat } from '../ops/concat.js';
 import { planConvolution } from '../ops/convolution/forward.js';
 import { planDense } from '../ops/dense.js';
 import { type OperationPlan, tensorBytes } from '../ops/plan.js';
 import { planAdd, planRelu } from '../ops/pointwise.js';
 import { planMaxPool, planMeanPool } from '../ops/pool.js';
-import { planTranspose } from '../ops/transpose.js';
 import type { FusedLayers } from './fusion.js';
-import { concatInputs, normParameters, unitParameters } from './inferencePlan.js';
+import { normParameters, unitParameters } from './inferencePlan.js';
 import { planOf } from './layerPlans.js';
 import {
   activationOptions,
   batchNormShape,
-  concatShape,
   convolutionShape,
   denseShape,
-  flattenShape,
   meanPoolOptions,
   poolShape,
   reluBound,
@@ -76,12 +72,6 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
     case 'relu':
       append(planRelu(elementCount(shape), { ...reluBound(head), precision }));
       return;
-    case 'concat':
-      append(
-        planConcat(concatShape(head, shapes), { precision }),
-        concatInputs(head, (layer) => activation(planner, layer)),
-      );
-      return;
     case 'maxPool':
       append(planMaxPool(poolShape(head, shape), { storeWinners: true, precision }), {
         winners: kept(planner, head.name, 'winners'),
@@ -89,9 +79,6 @@ export function appendForward(planner: Planner, group: FusedLayers): void {
       return;
     case 'meanPool':
       append(planMeanPool(poolShape(head, shape), { ...meanPoolOptions(head), precision }));
-      return;
-    case 'flatten':
-      append(planTranspose(flattenShape(shape), { precision }));
       return;
     case 'dense': {
       const { name } = head;

@@ -13,8 +13,9 @@ import type { Network } from '../graph/network.js';
 import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { inferShapes, type Shape } from '../graph/shapes.js';
 import { createGraphBuilder, type GraphBuilder } from './graphBuilder.js';
-import { addLayer, type Tensor } from './layerNodes.js';
+import { addLayer } from './layerNodes.js';
 import { type Metadata, writeMetadata } from './metadata.js';
+import type { Tensor } from './nodeTensors.js';
 
 /** What goes into the file's metadata: the normalisation of images, and the classes in the order of the logits. */
 export type EncodeOnnxOptions = Metadata;

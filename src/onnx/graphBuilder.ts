@@ -18,6 +18,10 @@ export const integers = (values: readonly number[]): Attribute => ({
   ints: values.map(BigInt),
 });
 export const float = (value: number): Attribute => ({ type: AttributeProto_AttributeType.FLOAT, f: value });
+export const text = (value: string): Attribute => ({
+  type: AttributeProto_AttributeType.STRING,
+  s: new TextEncoder().encode(value),
+});
 
 /** An operator of ONNX with what it reads. */
 export interface Operator {

@@ -1,11 +1,11 @@
 import { type ConvolutionLayer, type DenseLayer, isICUnit, type UnitLayer } from '../graph/network.js';
+import type { Shape } from '../graph/shapes.js';
 import { sidesOf } from '../ops/windows.js';
 import { integerAttribute, integersAttribute } from './attributes.js';
-import { addLayer, type ImportState, imageSize, layerName } from './importState.js';
+import { addLayer, type ImportState, layerName, setActivation } from './importState.js';
 import type { Node } from './node.js';
 import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
-
-type ImageSize = ReturnType<typeof imageSize>;
+import { imageView, rowView } from './views.js';
 
 /** What a recognised IC unit is made of. */
 interface Unit {
@@ -34,8 +34,8 @@ export function importICUnit(state: ImportState, node: Node): boolean {
   for (const [input, value] of values) state.parameters.set(`${name}.${input}`, value);
   state.parameters.set(`${name}.adjust`, weights);
   if (offset) state.parameters.set(`${name}.offset`, offset);
-  const made = { ...layer, name, adjust, ...(offset && { offset: true }) } as UnitLayer;
-  addLayer(state, node, made, layer.kind === 'dense');
+  const shape = addLayer(state, node, { ...layer, name, adjust, ...(offset && { offset: true }) } as UnitLayer);
+  setActivation(state, node, name, layer.kind === 'dense' ? rowView(shape) : imageView(shape));
   return true;
 }
 
@@ -67,12 +67,12 @@ function findUnit(state: ImportState, { proto: { input } }: Node): Unit | undefi
 /** @param threshold the tensor that is taken from the convolution: a S, or the S of a x */
 function windowTerms(state: ImportState, node: Node, layer: ConvolutionLayer, threshold?: string) {
   const [input] = node.proto.input;
-  const size = imageSize(state, { kind: 'activation', layer: layer.inputs[0]!, flat: false });
+  const shape = state.shapes.get(layer.inputs[0]!)!;
   const scaled = byChannel(state, threshold, 'Mul', layer);
-  if (scaled && windowSumsOf(state, scaled.image, layer, size) === input) {
+  if (scaled && windowSumsOf(state, scaled.image, layer, shape) === input) {
     return { adjust: 'output', weights: scaled.values } as const;
   }
-  const source = byChannel(state, windowSumsOf(state, threshold, layer, size), 'Mul', layer, size.channels);
+  const source = byChannel(state, windowSumsOf(state, threshold, layer, shape), 'Mul', layer, shape[3]);
   return source?.image === input ? ({ adjust: 'input', weights: source!.values } as const) : undefined;
 }
 
@@ -114,13 +114,13 @@ function windowSumsOf(
   state: ImportState,
   tensor: string | undefined,
   layer: ConvolutionLayer,
-  size: ImageSize,
+  shape: Shape,
 ): string | undefined {
   const { groups, kernel, stride, padding } = layer;
   const window = producerOf(state, tensor, 'Conv');
-  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, size);
+  if (window && hasWindow(state, window, layer)) return channelSumsOf(state, window.proto.input[0], groups, shape);
   const isPixel = [...kernel, ...stride].every((size) => size === 1) && padding.every((size) => size === 0);
-  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, size) : undefined;
+  return groups === 1 && isPixel ? channelSumsOf(state, tensor, groups, shape) : undefined;
 }
 
 /** Whether a convolution is with ones, over the windows of another one, from sums of groups to filters. */
@@ -147,7 +147,7 @@ function channelSumsOf(
   state: ImportState,
   tensor: string | undefined,
   groups: number,
-  { channels, height, width }: ImageSize,
+  [, height, width, channels]: Shape,
 ): string | undefined {
   const sum = producerOf(state, tensor, 'ReduceSum');
   if (!sum) return groups === channels ? tensor : undefined;
@@ -171,7 +171,7 @@ function axisOf(state: ImportState, sum: Node): unknown {
 
 function listOf(state: ImportState, tensor = ''): readonly unknown[] | undefined {
   const value = state.values.get(tensor);
-  if (value?.kind === 'sizes') return value.sizes;
+  if (value?.kind === 'sizes') return Array.from(value.array.values);
   return value?.kind === 'constant' ? integersOf(value.tensor, placeOfTensor(state.file, tensor)) : undefined;
 }
 

@@ -1,39 +1,32 @@
-import { create } from '@bufbuild/protobuf';
-import { type TensorProto, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
+import type { TensorProto } from 'onnx-buf';
 import { type ICError, ShapeError } from '../errors.js';
-import type { Layer, Pair } from '../graph/network.js';
+import type { Layer } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import { outputShape, type Shape } from '../graph/shapes.js';
+import type { Sides } from '../ops/windows.js';
+import type { Formula } from './formulas.js';
 import { malformed, misfitting, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { decimal, floatsOf, integersOf, isOfIntegers, numbersOf, placeOfTensor, tensorShape } from './tensorValues.js';
+import { dependsOnBatch, type NumberArray, type Size, tensorOf } from './numberArrays.js';
+import { decimal, floatsOf, integersOf, numbersOf, placeOfTensor, tensorShape } from './tensorValues.js';
+import { elementsOf, hasBatch, type View } from './views.js';
 
 /** The output of a layer, or the network's input. */
 export interface Activation {
   readonly kind: 'activation';
   readonly layer: string;
-  /** Whether the tensor is [N, C H W], in the order channels, height, width; [N, C, H, W] otherwise. */
-  readonly flat: boolean;
-  /** Zeros that a Pad has put around the images; the convolution or mean that reads them takes them over. */
-  readonly padding?: Pair;
-}
-
-/** A size of a tensor: a number, or the number of images, which is known only when the network runs. */
-export type Size = number | 'batch';
-
-/** Sizes of activations that the graph computes, as exporters have it ahead of a Reshape. */
-export interface Sizes {
-  readonly kind: 'sizes';
-  readonly sizes: readonly Size[];
-  /** Of the tensor that holds them: 1 for a list, 0 for a single one. */
-  readonly rank: number;
+  /** How the graph sees it. */
+  readonly view: View;
+  /** Zeros that a Pad has put around the images; what reads them takes them over. */
+  readonly padding?: Sides;
 }
 
 /** What a tensor of the graph is to the network. */
 export type Value =
   | Activation
   | { readonly kind: 'constant'; readonly tensor: TensorProto }
-  | Sizes
+  /** Sizes of activations that the graph computes, the number of images among them. */
+  | { readonly kind: 'sizes'; readonly array: NumberArray }
   /** Nothing; the error is thrown where the tensor is needed. */
   | { readonly kind: 'refused'; readonly error: ICError };
 
@@ -51,10 +44,14 @@ export interface ImportState {
   readonly shapes: Map<string, Shape>;
   readonly parameters: Map<string, Float32Array>;
   readonly values: Map<string, Value>;
+  /** What tensors are as functions of others, element by element. */
+  readonly formulas: Map<string, readonly Formula[]>;
   /** The node that made each tensor. */
   readonly producers: Map<string, Node>;
-  /** How often each tensor is read, as an input or as the output of the graph. */
+  /** How often each tensor is read, as an input or as an output of the graph. */
   readonly uses: ReadonlyMap<string, number>;
+  /** What constants that are computed may still hold. */
+  readonly budget: { elements: number };
 }
 
 /** The tensor of a name. */
@@ -93,25 +90,6 @@ export const described = {
   refused: 'what is not read',
 } as const satisfies Record<Value['kind'], string>;
 
-/** An input [N, C, H, W] that depends on the images. */
-export function imageOf(state: ImportState, node: Node, index: number): Activation {
-  const value = activationOf(state, node, index);
-  if (!value.flat) return value;
-  throw malformed(`${node.place}, input ${index}`, '[N, C, H, W]', '[N, C]');
-}
-
-/** The same of a node that can take over what a Pad has put around the images. */
-export function paddedImageOf(
-  state: ImportState,
-  node: Node,
-  index: number,
-): { readonly input: Activation; readonly padding: Pair } {
-  const value = inputOf(state, node, index);
-  if (value.kind !== 'activation' || !value.padding) return { input: imageOf(state, node, index), padding: [0, 0] };
-  const { padding, ...input } = value;
-  return { input, padding };
-}
-
 /** An input that is a constant, with its place. */
 export function constantOf(state: ImportState, node: Node, index: number): { tensor: TensorProto; place: string } {
   const value = inputOf(state, node, index);
@@ -128,6 +106,13 @@ export function floatsInput(state: ImportState, node: Node, index: number) {
   return { shape: tensorShape(tensor, place), values, place };
 }
 
+/** A constant of one number a channel. */
+export function vectorInput(state: ImportState, node: Node, index: number, length: number): Float32Array {
+  const { shape, values, place } = floatsInput(state, node, index);
+  if (shape.length === 1 && values.length === length) return values;
+  throw malformed(place, `[${length}]`, `[${shape}]`);
+}
+
 /** A constant that is one number, perhaps an infinite one. */
 export function numberInput(state: ImportState, node: Node, index: number): number {
   const { tensor, place } = constantOf(state, node, index);
@@ -142,35 +127,38 @@ export function integersInput(state: ImportState, node: Node, index: number): re
   return integersOf(tensor, place);
 }
 
-/** A size or a list of them, computed or constant. */
-export function sizesInput(state: ImportState, node: Node, index: number): Sizes {
+/** A list of sizes, computed or constant. */
+export function sizesInput(state: ImportState, node: Node, index: number): readonly Size[] {
   const value = inputOf(state, node, index);
-  if (value.kind === 'sizes') return value;
-  const expected = 'sizes of tensors, or a list of integers';
-  if (value.kind !== 'constant' || !isOfIntegers(value.tensor)) {
-    throw unsupported(`${node.place}, input ${index}`, expected, described[value.kind]);
-  }
-  const place = placeOfTensor(state.file, node.proto.input[index]!);
-  const shape = tensorShape(value.tensor, place);
-  if (shape.length > 1) throw unsupported(`${node.place}, input ${index}`, expected, `integers [${shape}]`);
-  return { kind: 'sizes', sizes: integersOf(value.tensor, place), rank: shape.length };
+  const values = value.kind === 'sizes' ? Array.from(value.array.values) : integersInput(state, node, index);
+  const dims = value.kind === 'sizes' ? value.array.dims : constantOf(state, node, index).tensor.dims;
+  if (dims.length <= 1) return values;
+  throw malformed(`${node.place}, input ${index}`, 'a list of sizes', `[${dims}]`);
 }
 
-/** The height, width and channels of an activation. */
-export function imageSize({ shapes }: ImportState, { layer }: Activation) {
-  const [, height, width, channels] = shapes.get(layer)!;
-  return { height, width, channels };
+/** The shape of the layer that an activation is of, for one image. */
+export function shapeOf({ shapes }: ImportState, { layer }: Pick<Activation, 'layer'>): Shape {
+  return shapes.get(layer)!;
 }
 
-/** The sizes of an activation as the graph sees it. */
-export function sizesOf(state: ImportState, value: Activation): readonly Size[] {
-  const { height, width, channels } = imageSize(state, value);
-  return value.flat ? ['batch', channels * height * width] : ['batch', channels, height, width];
+/** The sizes of an activation as the graph sees it; none for an axis that joins an unknown number of images with others. */
+export function sizesOf({ batch }: ImportState, { view }: Activation): readonly (Size | undefined)[] {
+  return view.map((axis) => {
+    const elements = elementsOf(axis);
+    if (!hasBatch(axis)) return elements;
+    if (batch !== undefined) return batch * elements;
+    return elements === 1 ? 'batch' : undefined;
+  });
 }
 
 /** The sizes of an activation as text. */
 export function sizesText(state: ImportState, value: Activation): string {
-  return `[${sizesOf(state, value).join(', ')}]`;
+  const sizes = value.view.map((axis) =>
+    hasBatch(axis) && elementsOf(axis) > 1 ? `batch x ${elementsOf(axis)}` : undefined,
+  );
+  return `[${sizesOf({ ...state, batch: undefined }, value)
+    .map((size, axis) => size ?? sizes[axis])
+    .join(', ')}]`;
 }
 
 /** Sizes that do not fit: the file contradicts itself, unless it was the caller who asked for other images than it has. */
@@ -185,12 +173,11 @@ export function misfit({ isResized }: ImportState, parameter: string, expected: 
 export function layerName(state: ImportState, { proto }: Node, weights?: string): string {
   const stem = /^(.+)\.weight$/s.exec(weights ?? '')?.[1] ?? '';
   const module = weights === undefined ? '' : moduleOf(proto.name);
-  const output = proto.output[0]!;
-  return freeName(state, [stem, module, proto.name, output]);
+  return freeName(state, [stem, module, proto.name, proto.output.find((name) => name !== '')!]);
 }
 
 /** The first of the names that no layer has, or the last one with a number. */
-function freeName({ shapes }: ImportState, names: readonly string[]): string {
+export function freeName({ shapes }: ImportState, names: readonly string[]): string {
   const isFree = (name: string): boolean => name !== '' && !shapes.has(name);
   const free = names.find(isFree);
   if (free !== undefined) return free;
@@ -208,24 +195,25 @@ function moduleOf(node: string): string {
 }
 
 /**
- * Adds a layer, which the node's first output then is.
+ * Adds a layer and returns its output's shape.
  *
  * @throws FormatError where it does not fit its inputs, or ShapeError as {@link misfit} has it; UnsupportedError for an
  *   output that is too large for any memory
  */
-export function addLayer(state: ImportState, node: Node, layer: Layer, flat: boolean): void {
-  state.shapes.set(layer.name, shapeOf(state, node, layer));
+export function addLayer(state: ImportState, node: Node, layer: Layer): Shape {
+  const shape = fittingShape(state, node, layer);
+  state.shapes.set(layer.name, shape);
   state.layers.push(layer);
-  setOutput(state, node, { kind: 'activation', layer: layer.name, flat });
+  return shape;
 }
 
-function shapeOf(state: ImportState, { place }: Node, layer: Layer): Shape {
-  const shape = fittingShape(state, place, layer);
+function fittingShape(state: ImportState, { place }: Node, layer: Layer): Shape {
+  const shape = outputShapeOf(state, place, layer);
   if (Number.isSafeInteger(4 * elementCount(shape))) return shape;
   throw unsupported(place, 'an output that can be addressed', `[${shape}]`);
 }
 
-function fittingShape(state: ImportState, place: string, layer: Layer): Shape {
+function outputShapeOf(state: ImportState, place: string, layer: Layer): Shape {
   try {
     return outputShape(layer, state.shapes);
   } catch (error) {
@@ -234,47 +222,19 @@ function fittingShape(state: ImportState, place: string, layer: Layer): Shape {
   }
 }
 
-/**
- * A tensor whose elements lie in memory as the graph has them: a flat one of several pixels, which nodes like Gemm read as
- * it is, becomes a row by a layer of its own.
- */
-export function rowOf(state: ImportState, value: Activation): Activation {
-  const { height, width, channels } = imageSize(state, value);
-  if (!value.flat || height * width === 1) return value;
-  const known = state.layers.find(({ kind, inputs }) => kind === 'flatten' && inputs[0] === value.layer);
-  const name = known?.name ?? freeName(state, [`${value.layer}.flatten`]);
-  if (!known) state.layers.push({ kind: 'flatten', name, inputs: [value.layer] });
-  state.shapes.set(name, [1, 1, 1, height * width * channels]);
-  return { ...value, layer: name };
+/** Makes an output of the node, the first one unless told, a value. */
+export function setOutput(state: ImportState, { proto }: Node, value: Value, index = 0): void {
+  const name = proto.output[index] ?? '';
+  if (name !== '') state.values.set(name, value);
 }
 
-/** Makes the node's first output a value. */
-export function setOutput(state: ImportState, node: Node, value: Value): void {
-  state.values.set(node.proto.output[0]!, value);
+/** Makes an output of the node a layer's, as the graph sees it. */
+export function setActivation(state: ImportState, node: Node, layer: string, view: View, index = 0): void {
+  setOutput(state, node, { kind: 'activation', layer, view }, index);
 }
 
-/** More than any tensor has: Concat doubles lists. */
-const longestSizes = 64;
-
-/** Sizes that a node makes: a list, or with rank 0 a single one. */
-export function setSizes(state: ImportState, node: Node, sizes: readonly Size[], rank = 1): void {
-  if (sizes.length > longestSizes) throw unsupported(node.place, `at most ${longestSizes} sizes`, `${sizes.length}`);
-  setOutput(state, node, { kind: 'sizes', sizes, rank });
-}
-
-/** A constant that a node makes. */
-export function setConstant(state: ImportState, node: Node, tensor: TensorProto): void {
-  setOutput(state, node, { kind: 'constant', tensor });
-}
-
-/** A tensor of 64-bit integers. */
-export function integerTensor(dims: readonly number[], values: readonly number[]): TensorProto {
-  const dataType = TensorProto_DataType.INT64;
-  return create(TensorProtoSchema, { dataType, dims: dims.map(BigInt), int64Data: values.map(BigInt) });
-}
-
-/** A tensor of float32. */
-export function floatTensor(dims: readonly number[], values: readonly number[]): TensorProto {
-  const dataType = TensorProto_DataType.FLOAT;
-  return create(TensorProtoSchema, { dataType, dims: dims.map(BigInt), floatData: [...values] });
+/** Makes an output of the node numbers. */
+export function setArray(state: ImportState, node: Node, array: NumberArray, index = 0): void {
+  if (dependsOnBatch(array)) setOutput(state, node, { kind: 'sizes', array }, index);
+  else setOutput(state, node, { kind: 'constant', tensor: tensorOf(array) }, index);
 }

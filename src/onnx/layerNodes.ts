@@ -1,4 +1,4 @@
-import { ShapeError, UnsupportedError } from '../errors.js';
+import { ShapeError } from '../errors.js';
 import {
   type BatchNormLayer,
   type ConvolutionLayer,
@@ -8,29 +8,11 @@ import {
   type PoolLayer,
   type ReluLayer,
 } from '../graph/network.js';
-import type { Shape } from '../graph/shapes.js';
 import { sidesOf } from '../ops/windows.js';
-import { float, type GraphBuilder, integer, integers } from './graphBuilder.js';
+import { float, integer, integers } from './graphBuilder.js';
 import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
-
-/** The output of a layer in the ONNX graph. */
-export interface Tensor {
-  readonly name: string;
-  /** NHWC, as in the network. */
-  readonly shape: Shape;
-  /** Whether it is [N, C], as behind a dense layer; [N, C, H, W] otherwise. */
-  readonly flat: boolean;
-}
-
-/** A layer, what it reads and what it is to make. */
-interface LayerContext<Kind extends Layer> {
-  readonly builder: GraphBuilder;
-  readonly layer: Kind;
-  readonly inputs: readonly Tensor[];
-  /** The output's name in the graph, and its shape in the network. */
-  readonly output: string;
-  readonly shape: Shape;
-}
+import { addLoadedLayer } from './loadedLayerNodes.js';
+import { alike, asImage, asRow, type LayerContext, type Tensor } from './nodeTensors.js';
 
 /** Adds the nodes of a layer. Parameters are there as initialisers of their own names. */
 export function addLayer(context: LayerContext<Layer>): Tensor {
@@ -56,12 +38,7 @@ export function addLayer(context: LayerContext<Layer>): Tensor {
     case 'softmax':
       return addSame(context, 'Softmax', [], { axis: integer(1) });
     default:
-      throw new UnsupportedError({
-        operation: 'encodeOnnx',
-        parameter: layer.name,
-        expected: 'a layer that ONNX files are written of',
-        got: layer.kind,
-      });
+      return addLoadedLayer({ ...context, layer });
   }
 }
 
@@ -155,26 +132,4 @@ function addDense({ builder, layer, inputs, output, shape }: LayerContext<DenseL
   builder.node({ type: 'Gemm', inputs: operands, attributes: { transB: integer(1) } }, z, isIC ? z : name);
   if (isIC) addICDense(builder, layer, row, z, output);
   return { name: output, shape, flat: true };
-}
-
-/** The tensor as [N, C, H, W], for a layer. */
-function asImage(builder: GraphBuilder, { name, flat }: Tensor, layer: string): string {
-  if (!flat) return name;
-  const axes = builder.constant('axes.2-3', [2], BigInt64Array.of(2n, 3n));
-  return builder.node({ type: 'Unsqueeze', inputs: [name, axes] }, builder.claim(`${layer}/Unsqueeze`));
-}
-
-/** The tensor as [N, C H W], for a layer. */
-function asRow(builder: GraphBuilder, { name, flat }: Tensor, layer: string): string {
-  if (flat) return name;
-  return builder.node(
-    { type: 'Flatten', inputs: [name], attributes: { axis: integer(1) } },
-    builder.claim(`${layer}/Flatten`),
-  );
-}
-
-/** Tensors that are joined, all as rows where one of them is: it is of one pixel, and so are the others. */
-function alike(builder: GraphBuilder, inputs: readonly Tensor[], layer: string) {
-  const flat = inputs.some((input) => input.flat);
-  return { flat, names: inputs.map((input) => (flat ? asRow(builder, input, layer) : input.name)) };
 }

@@ -12,8 +12,8 @@ export interface ModelFile {
   readonly opset: number;
 }
 
-/** Below, a node says by itself whether it broadcasts; above, nobody knows yet what nodes mean. */
-const opsets = { oldest: 7, newest: 25 };
+/** Below, nodes mean other things; above, nobody knows yet what they mean. */
+const opsets = { oldest: 6, newest: 25 };
 const standardDomains = ['', 'ai.onnx'];
 
 /**

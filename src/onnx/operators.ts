@@ -1,222 +1,164 @@
 import type { TensorProto } from 'onnx-buf';
-import type { Layer } from '../graph/network.js';
 import {
-  axesFrom,
-  floatAttribute,
-  floatsAttribute,
-  integerAttribute,
-  integersAttribute,
-  tensorAttribute,
-} from './attributes.js';
+  addFunction,
+  importClip,
+  importExtreme,
+  importFunction,
+  importGelu,
+  importHardSigmoid,
+  importLeakyRelu,
+  importPRelu,
+  importRelu,
+} from './activationOperators.js';
+import { floatAttribute, floatsAttribute, integerAttribute, integersAttribute, tensorAttribute } from './attributes.js';
 import {
-  importBatchNormalization,
-  importConv,
-  importGlobalPool,
-  importPad,
-  importPool,
-  importReduceMean,
-} from './convolutionOperators.js';
+  importConcat,
+  importGather,
+  importLogSoftmax,
+  importLRN,
+  importSlice,
+  importSoftmax,
+  importSplit,
+} from './channelOperators.js';
+import { importBatchNormalization, importConv, importConvTranspose } from './convolutionOperators.js';
+import { importGemm, importMatMul } from './denseOperators.js';
+import { addAffine, fill, importArithmetic, importSum } from './elementwise.js';
+import { foldNode } from './fold.js';
+import { noteFormulas, recognise } from './formulas.js';
+import { importICUnit } from './icPattern.js';
 import {
   type Activation,
   activationOf,
-  addLayer,
   constantOf,
-  floatsInput,
-  floatTensor,
+  described,
   hasInput,
   type ImportState,
-  imageSize,
   inputOf,
-  integerTensor,
-  layerName,
-  misfit,
-  numberInput,
-  rowOf,
-  type Size,
-  setConstant,
+  setActivation,
   setOutput,
-  sizesOf,
-  sizesText,
+  shapeOf,
+  tensorValue,
 } from './importState.js';
 import { malformed, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { importFlatten, importReshape, importSqueeze, importUnsqueeze } from './reshapes.js';
+import { tensorOf } from './numberArrays.js';
+import { importPad } from './padOperator.js';
+import { importGlobalPool, importPool, importReduction } from './poolOperators.js';
+import {
+  importCast,
+  importFlatten,
+  importReshape,
+  importShape,
+  importSqueeze,
+  importTranspose,
+  importUnsqueeze,
+} from './reshapes.js';
+import { importResize } from './resizeOperator.js';
 import { type OperatorName, operatorOf } from './signatures.js';
-import { concatSizes, importGather, importShape } from './sizeOperators.js';
-import { booleanOf } from './tensorValues.js';
+import { truthsOf } from './tensorValues.js';
 
 /** Adds a layer, or knows the output as a constant or as another tensor. */
 type Import = (state: ImportState, node: Node) => void;
 
 const imports: Readonly<Record<OperatorName, Import>> = {
-  Add: importAdd,
+  Abs: importUnknown,
+  Add: importArithmetic,
   AveragePool: importPool,
   BatchNormalization: importBatchNormalization,
+  Cast: importCast,
+  Ceil: importUnknown,
   Clip: importClip,
   Concat: importConcat,
   Constant: importConstant,
+  ConstantOfShape: importUnknown,
   Conv: importConv,
+  ConvTranspose: importConvTranspose,
+  Div: importArithmetic,
   Dropout: importDropout,
+  Equal: importUnknown,
+  Erf: importUnknown,
+  Exp: importUnknown,
+  Expand: importUnknown,
   Flatten: importFlatten,
+  Floor: importUnknown,
   Gather: importGather,
+  Gelu: importGelu,
   Gemm: importGemm,
   GlobalAveragePool: importGlobalPool,
   GlobalMaxPool: importGlobalPool,
+  Greater: importUnknown,
+  HardSigmoid: importHardSigmoid,
+  HardSwish: importFunction('hardSwish'),
   Identity: importIdentity,
+  LRN: importLRN,
+  LeakyRelu: importLeakyRelu,
+  Less: importUnknown,
+  Log: importUnknown,
+  LogSoftmax: importLogSoftmax,
+  MatMul: importMatMul,
+  Max: importExtreme,
   MaxPool: importPool,
+  Min: importExtreme,
+  Mul: importArithmetic,
+  Neg: importNeg,
+  PRelu: importPRelu,
   Pad: importPad,
-  ReduceMean: importReduceMean,
+  Pow: importUnknown,
+  Range: importUnknown,
+  Reciprocal: importUnknown,
+  ReduceMax: importReduction,
+  ReduceMean: importReduction,
   Relu: importRelu,
   Reshape: importReshape,
+  Resize: importResize,
   Shape: importShape,
+  Sigmoid: importFunction('sigmoid'),
+  Slice: importSlice,
   Softmax: importSoftmax,
+  Softplus: importUnknown,
+  Split: importSplit,
+  Sqrt: importUnknown,
   Squeeze: importSqueeze,
+  Sub: importArithmetic,
+  Sum: importSum,
+  Tanh: importFunction('tanh'),
+  Tile: importUnknown,
+  Transpose: importTranspose,
   Unsqueeze: importUnsqueeze,
+  Upsample: importResize,
+  Where: importUnknown,
 };
 
 /**
- * Does what a node says.
+ * Does what a node says: computes it where it does not depend on the images, else as part of a function that is written out, else
+ * by itself.
  *
  * @throws UnsupportedError for operators and combinations that there is no layer for, FormatError for a node that
  *   contradicts its operator
  */
 export function importNode(state: ImportState, node: Node): void {
-  imports[operatorOf(node, state.opset)](state, node);
+  const operator = operatorOf(node, state.opset);
+  if (operator === 'Add' && importICUnit(state, node)) return;
+  noteFormulas(state, node);
+  if (!importFormula(state, node) && !foldNode(state, node, operator)) imports[operator](state, node);
 }
 
-function importRelu(state: ImportState, node: Node): void {
-  addSame(state, node, (name, input) => ({ kind: 'relu', name, inputs: [input.layer] }));
+/** Adds the layer of a function that ends here and is written out in several nodes. Returns whether it was one. */
+function importFormula(state: ImportState, node: Node): boolean {
+  const known = recognise(state, node);
+  if (!known) return false;
+  const { source, ...fields } = known;
+  addFunction(state, node, tensorValue(state, source, node.place) as Activation, fields);
+  return true;
 }
 
-/** A layer that leaves the shape as it is. */
-function addSame(state: ImportState, node: Node, layer: (name: string, input: Activation) => Layer): void {
-  const input = activationOf(state, node, 0);
-  addLayer(state, node, layer(layerName(state, node), input), input.flat);
-}
-
-function importClip(state: ImportState, node: Node): void {
-  const bound = (index: number, name: string, usual: number): number =>
-    hasInput(node, index) ? numberInput(state, node, index) : floatAttribute(node, name, usual);
-  const minimum = bound(1, 'min', Number.NEGATIVE_INFINITY);
-  const maximum = bound(2, 'max', Number.POSITIVE_INFINITY);
-  // What exporters write for no bound is the largest float32.
-  const isBound = maximum < 3.4e38;
-  if (minimum < -3.4e38 && !isBound) {
-    importIdentity(state, node);
-    return;
-  }
-  if (minimum !== 0 || !(maximum > 0)) {
-    throw unsupported(`${node.place}, min and max`, '0 and a positive number', `${minimum} and ${maximum}`);
-  }
-  addSame(state, node, (name, input) => ({ kind: 'relu', name, inputs: [input.layer], ...(isBound && { maximum }) }));
-}
-
-function importAdd(state: ImportState, node: Node): void {
-  const [left, right] = [0, 1].map((index) => activationOf(state, node, index)) as [Activation, Activation];
-  requireAlike(state, node, left, right);
-  // Rows that were images of one shape are added as they lie.
-  const isOrdered = !left.flat || state.shapes.get(left.layer)!.join() === state.shapes.get(right.layer)!.join();
-  const inputs = [left, right].map((value) => (isOrdered ? value : rowOf(state, value)).layer);
-  addLayer(state, node, { kind: 'add', name: layerName(state, node), inputs }, left.flat);
-}
-
-/** Refuses a sum of tensors of several shapes. */
-function requireAlike(state: ImportState, node: Node, left: Activation, right: Activation): void {
-  const [first, second] = [left, right].map((value) => sizesOf(state, value)) as [readonly Size[], readonly Size[]];
-  if (first.join() === second.join()) return;
-  const [expected, got] = [`tensors of one shape, the first is [${first.join(', ')}]`, `[${second.join(', ')}]`];
-  const others = second.toReversed();
-  const spreads = first.toReversed().every((size, axis) => {
-    const other = others[axis] ?? 1;
-    return size === other || [size, other].some((one) => one === 1 || one === 'batch');
-  });
-  if (spreads) throw unsupported(`${node.place}, inputs`, expected, got);
-  throw misfit(state, `${node.place}, inputs`, expected, got);
-}
-
-/** Of activations or, ahead of a Reshape, of sizes. */
-function importConcat(state: ImportState, node: Node): void {
-  const axis = integerAttribute(node, 'axis');
-  if (axis === undefined) throw malformed(`${node.place}, axis`, 'an axis', 'none');
-  const values = node.proto.input.map((_, index) => inputOf(state, node, index));
-  if (values.every(({ kind }) => kind !== 'activation')) {
-    concatSizes(state, node, axis);
-    return;
-  }
-  const inputs = values.map((_, index) => activationOf(state, node, index));
-  const { flat } = inputs[0]!;
-  const other = inputs.find((input) => input.flat !== flat);
-  if (other)
-    throw malformed(`${node.place}, inputs`, `tensors like ${sizesText(state, inputs[0]!)}`, sizesText(state, other));
-  if (axesFrom(`${node.place}, axis`, [axis], flat ? 2 : 4)[0] !== 1) {
-    throw unsupported(`${node.place}, axis`, '1, the channels', `${axis} of ${sizesText(state, inputs[0]!)}`);
-  }
-  const layers = inputs.map((input) => rowOf(state, input).layer);
-  addLayer(state, node, { kind: 'concat', name: layerName(state, node), inputs: layers }, flat);
-}
-
-/** A dense layer. */
-function importGemm(state: ImportState, node: Node): void {
-  const alpha = floatAttribute(node, 'alpha', 1);
-  const beta = hasInput(node, 2) ? floatAttribute(node, 'beta', 1) : 1;
-  if (alpha !== 1 || beta !== 1) throw unsupported(`${node.place}, alpha and beta`, '1', `${alpha} and ${beta}`);
-  const turned = integerAttribute(node, 'transA', 0);
-  if (turned !== 0) throw unsupported(`${node.place}, transA`, '0', `${turned}`);
-  const input = activationOf(state, node, 0);
-  const { shape, values, place } = floatsInput(state, node, 1);
-  const { height, width, channels } = imageSize(state, input);
-  const features = height * width * channels;
-  const isTransposed = integerAttribute(node, 'transB', 0) !== 0;
-  const [rows = 0, columns = 0] = isTransposed ? shape : shape.toReversed();
-  const [expected, got] = [
-    `a matrix of ${features} inputs to each output`,
-    `[${shape}] for ${sizesText(state, input)}`,
-  ];
-  if (!input.flat || shape.length !== 2) throw malformed(place, expected, got);
-  if (columns !== features) throw misfit(state, place, expected, got);
-  const name = layerName(state, node, node.proto.input[1]);
-  const bias = hasInput(node, 2) ? spread(state, node, 2, rows) : undefined;
-  addLayer(
-    state,
-    node,
-    { kind: 'dense', name, inputs: [input.layer], outFeatures: rows, bias: bias !== undefined },
-    true,
+/** What is done to constants alone, or is part of functions that are written out. */
+function importUnknown(state: ImportState, node: Node): void {
+  const dependent = node.proto.input.findIndex(
+    (_, index) => hasInput(node, index) && inputOf(state, node, index).kind === 'activation',
   );
-  state.parameters.set(`${name}.weight`, isTransposed ? values : transposed(values, columns, rows));
-  if (bias) state.parameters.set(`${name}.bias`, bias);
-}
-
-/** One number for each output; a single one is for all. */
-function spread(state: ImportState, node: Node, index: number, length: number): Float32Array {
-  const { shape, values, place } = floatsInput(state, node, index);
-  const [images, outputs] = [1, 1, ...shape].slice(-2) as [number, number];
-  if (shape.length > 2 || (outputs !== 1 && outputs !== length)) throw malformed(place, `[${length}]`, `[${shape}]`);
-  if (images !== 1) throw unsupported(`${node.place}, input ${index}`, `[${length}] for all images`, `[${shape}]`);
-  return outputs === length ? values : new Float32Array(length).fill(values[0]!);
-}
-
-/** [rows, columns] -> [columns, rows] */
-function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
-  }
-  return result;
-}
-
-function importSoftmax(state: ImportState, node: Node): void {
-  const input = activationOf(state, node, 0);
-  const { height, width } = imageSize(state, input);
-  // Before version 13 everything from the axis on was one.
-  const isOld = state.opset < 13;
-  const axis = integerAttribute(node, 'axis', isOld ? 1 : -1);
-  const [from] = axesFrom(`${node.place}, axis`, [axis], input.flat ? 2 : 4);
-  if (from !== 1 || (isOld && !input.flat && height * width > 1)) {
-    const got = `axis ${axis} of ${sizesText(state, input)} in version ${state.opset}`;
-    throw unsupported(`${node.place}, axis`, 'a softmax of channels', got);
-  }
-  const row = rowOf(state, input);
-  addLayer(state, node, { kind: 'softmax', name: layerName(state, node), inputs: [row.layer] }, input.flat);
+  const expected = 'a constant, or a part of an activation that there is as a layer';
+  throw unsupported(`${node.place}, input ${Math.max(0, dependent)}`, expected, described.activation);
 }
 
 function importIdentity(state: ImportState, node: Node): void {
@@ -226,9 +168,21 @@ function importIdentity(state: ImportState, node: Node): void {
 function importDropout(state: ImportState, node: Node): void {
   if (hasInput(node, 2)) {
     const { tensor, place } = constantOf(state, node, 2);
-    if (booleanOf(tensor, place)) throw unsupported(`${node.place}, training_mode`, 'false', 'true');
+    const [training, ...others] = truthsOf(tensor, place);
+    if (training === undefined || others.length > 0) throw malformed(place, 'one BOOL', `${others.length}`);
+    if (training !== 0) throw unsupported(`${node.place}, training_mode`, 'false', 'true');
+  }
+  // The first version had an attribute for it.
+  if (state.opset < 7 && integerAttribute(node, 'is_test', 0) === 0) {
+    throw unsupported(`${node.place}, is_test`, '1', '0, as in training');
   }
   setOutput(state, node, inputOf(state, node, 0));
+}
+
+function importNeg(state: ImportState, node: Node): void {
+  const input = activationOf(state, node, 0);
+  const channels = shapeOf(state, input)[3];
+  setActivation(state, node, addAffine(state, node, input, fill(channels, -1), fill(channels, 0)), input.view);
 }
 
 function importConstant(state: ImportState, node: Node): void {
@@ -236,7 +190,7 @@ function importConstant(state: ImportState, node: Node): void {
   if (!attribute || more.length > 0) throw malformed(node.place, 'one value', `${node.proto.attribute.length}`);
   const tensor = constantValue(node, attribute.name);
   if (!tensor) throw unsupported(node.place, 'numbers', quoted(attribute.name));
-  setConstant(state, node, tensor);
+  setOutput(state, node, { kind: 'constant', tensor });
 }
 
 /** The value of a Constant as a tensor, where it is of numbers. */
@@ -245,16 +199,16 @@ function constantValue(node: Node, name: string): TensorProto | undefined {
     case 'value':
       return tensorAttribute(node, name);
     case 'value_float':
-      return floatTensor([], [floatAttribute(node, name, 0)]);
+      return tensorOf({ type: 'float', dims: [], values: [floatAttribute(node, name, 0)] });
     case 'value_floats': {
       const values = floatsAttribute(node, name)!;
-      return floatTensor([values.length], values);
+      return tensorOf({ type: 'float', dims: [values.length], values });
     }
     case 'value_int':
-      return integerTensor([], [integerAttribute(node, name, 0)]);
+      return tensorOf({ type: 'integer', dims: [], values: [integerAttribute(node, name, 0)] });
     case 'value_ints': {
       const values = integersAttribute(node, name)!;
-      return integerTensor([values.length], values);
+      return tensorOf({ type: 'integer', dims: [values.length], values });
     }
     default:
       return undefined;

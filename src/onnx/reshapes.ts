@@ -1,173 +1,145 @@
-import { axesFrom, integerAttribute, integersAttribute } from './attributes.js';
+import { TensorProto_DataType } from 'onnx-buf';
+import { elementCount } from '../graph/parameters.js';
+import { integerAttribute } from './attributes.js';
+import { castType, permutation } from './foldStructure.js';
 import {
+  type Activation,
   activationOf,
-  described,
   hasInput,
   type ImportState,
-  imageSize,
-  inputOf,
   integersInput,
   misfit,
-  rowOf,
-  type Size,
-  setConstant,
+  setArray,
   setOutput,
-  setSizes,
+  sizesInput,
   sizesOf,
   sizesText,
-  type Value,
 } from './importState.js';
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { placeOfTensor, tensorShape } from './tensorValues.js';
+import { listOf, type Size } from './numberArrays.js';
+import { flattenAxis, squeezedAxes, unsqueezedAxes } from './reshapeSizes.js';
+import { elementsOf, hasBatch, reshapedView, shortest, type View } from './views.js';
+
+/*
+ * Operators that leave every element as it is and give it another place, which is a matter of the view.
+ */
+
+export function importTranspose(state: ImportState, node: Node): void {
+  const input = activationOf(state, node, 0);
+  const order = permutation(node, input.view.length);
+  setOutput(state, node, { ...input, view: order.map((axis) => input.view[axis]!) });
+}
 
 export function importFlatten(state: ImportState, node: Node): void {
   const input = activationOf(state, node, 0);
-  const axis = integerAttribute(node, 'axis', 1);
-  const rank = input.flat ? 2 : 4;
-  // Negative ones came with version 11.
-  const least = state.opset < 11 ? 0 : -rank;
-  if (!(axis >= least && axis <= rank)) throw malformed(`${node.place}, axis`, `${least} to ${rank}`, `${axis}`);
-  if ((axis < 0 ? axis + rank : axis) !== 1) {
-    throw unsupported(`${node.place}, axis`, '1, a row an image', `${axis} of ${sizesText(state, input)}`);
-  }
-  setOutput(state, node, { ...input, flat: true });
+  const { view } = input;
+  const axis = flattenAxis(node, view.length, state.opset < 11);
+  setOutput(state, node, { ...input, view: [view.slice(0, axis).flat(), view.slice(axis).flat()] });
 }
 
-/** Into a row an image, or back into an image. */
 export function importReshape(state: ImportState, node: Node): void {
-  if (inputOf(state, node, 0).kind !== 'activation') {
-    reshapeKnown(state, node);
-    return;
-  }
   const value = activationOf(state, node, 0);
-  const { height, width, channels } = imageSize(state, value);
-  const whole = [channels, height, width];
-  const elements = productOf(whole);
-  const shape = imageShape(state, node, sizesOf(state, value), elements);
-  if (shape.length === 1) setOutput(state, node, { ...value, flat: true });
-  else if (shape.join() === whole.join()) setOutput(state, node, { ...value, flat: false });
-  else if (shape.join() === `${elements},1,1`) {
-    setOutput(state, node, { ...rowOf(state, { ...value, flat: true }), flat: false });
-  } else {
-    const expected = `[N, ${elements}], [N, ${elements}, 1, 1] or [N, ${whole.join(', ')}]`;
-    throw unsupported(`${node.place}, shape`, expected, `[N, ${shape.slice(0, 8).join(', ')}]`);
-  }
-}
-
-/** The sizes that are asked for behind the first axis, which must remain that of the images. */
-function imageShape(state: ImportState, node: Node, own: readonly Size[], elements: number): readonly number[] {
   const where = `${node.place}, shape`;
-  const target = targetSizes(state, node, own);
+  const target = targetSizes(state, node, value);
   const got = `[${target.slice(0, 8).join(', ')}]`;
   if (target.filter((size) => size === -1).length > 1) throw malformed(where, 'one size of -1', got);
-  const [first, ...rest] = target;
-  const sizes = rest.filter((size) => size !== 'batch');
-  const known = productOf(sizes.filter((size) => size !== -1));
-  const isOpen = first === -1;
-  const isApart = isOpen ? known === elements : first === 'batch' || first === state.batch;
-  if (!isApart || sizes.length < rest.length)
-    throw unsupported(where, `${elements} elements of every image apart`, got);
-  const missing = sizes.includes(-1) ? elements / known : 1;
-  if (!(known > 0 && Number.isSafeInteger(missing) && known * missing === elements)) {
-    throw misfit(state, where, `${elements} elements an image`, got);
+  const view = viewOfSizes(state, where, value, target);
+  if (view) {
+    setOutput(state, node, { ...value, view });
+    return;
   }
-  return sizes.map((size) => (size === -1 ? missing : size));
+  throw unsupported(where, `axes of ${sizesText(state, value)} cut up or joined in their order, images first`, got);
 }
 
 /** The sizes that a Reshape asks for, with those that it takes over. */
-function targetSizes(state: ImportState, node: Node, own: readonly Size[]): readonly Size[] {
-  const shape = inputOf(state, node, 1);
-  const target = shape.kind === 'sizes' ? shape.sizes : integersInput(state, node, 1);
+function targetSizes(state: ImportState, node: Node, value: Activation): readonly Size[] {
+  const own = sizesOf(state, value);
   const copies = integerAttribute(node, 'allowzero', 0) === 0;
-  return target.map((size, axis) => (size === 0 && copies ? (own[axis] ?? size) : size));
+  return sizesInput(state, node, 1).map((size, axis) => (size === 0 && copies ? (own[axis] ?? size) : size));
 }
 
-function productOf(sizes: readonly number[]): number {
-  return sizes.reduce((product, size) => product * size, 1);
-}
-
-/** A constant of other sizes, or of the same with ones between them; sizes as a list or alone. */
-function reshapeKnown(state: ImportState, node: Node): void {
-  const own = knownShape(state, node);
-  const target = targetSizes(state, node, own).filter((size) => size !== 'batch');
-  const known = productOf(target.filter((size) => size !== -1));
-  const missing = target.includes(-1) ? productOf(own) / known : 1;
-  const sizes = target.map((size) => (size === -1 ? missing : size));
-  if (productOf(sizes) !== productOf(own) || !sizes.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw malformed(`${node.place}, shape`, `${productOf(own)} elements`, `[${target.slice(0, 8)}]`);
+/** The view that has sizes, the images first; nothing where it is none. */
+function viewOfSizes(
+  state: ImportState,
+  where: string,
+  value: Activation,
+  [images, ...rest]: readonly Size[],
+): View | undefined {
+  const elements = elementCount(value.view.map(elementsOf));
+  const others = rest.filter((size): size is number => size !== 'batch');
+  if (images === undefined || others.length < rest.length) return undefined;
+  const known = elementCount(others.filter((size) => size !== -1));
+  const got = `[${[images, ...rest].slice(0, 8).join(', ')}]`;
+  if (!(known > 0) || elements % known !== 0) {
+    // Elements of several images may be joined.
+    if (images === -1 && known > 0 && !state.isResized) return undefined;
+    throw misfit(state, where, `${elements} elements an image`, got);
   }
-  setKnown(state, node, sizes);
+  if (others.includes(-1)) {
+    const apart = images === 'batch' || images === state.batch;
+    return apart
+      ? reshapedView(value.view, [1, ...others.map((size) => (size === -1 ? elements / known : size))])
+      : undefined;
+  }
+  const joined = elements / known;
+  const isJoined = images === -1 || (images === 'batch' && joined === 1) || images === (state.batch ?? 0) * joined;
+  if (!isJoined && (images === 'batch' || images === state.batch)) {
+    throw misfit(state, where, `${elements} elements an image`, got);
+  }
+  return isJoined ? reshapedView(value.view, [joined, ...others]) : undefined;
 }
 
-/** The sizes of a first input that does not depend on the images. */
-function knownShape(state: ImportState, node: Node): readonly number[] {
-  const value = inputOf(state, node, 0);
-  if (value.kind === 'sizes') return value.rank === 0 ? [] : [value.sizes.length];
-  if (value.kind === 'constant') return tensorShape(value.tensor, placeOfTensor(state.file, node.proto.input[0]!));
-  throw unsupported(`${node.place}, input 0`, described.constant, described[value.kind]);
-}
-
-/** Makes the node's output its first input, which does not depend on the images, with other sizes. */
-function setKnown(state: ImportState, node: Node, dims: readonly number[]): void {
-  const value = inputOf(state, node, 0) as Extract<Value, { kind: 'constant' | 'sizes' }>;
-  if (value.kind === 'constant') setConstant(state, node, { ...value.tensor, dims: dims.map(BigInt) });
-  else if (dims.length > 1) throw unsupported(node.place, 'a list of sizes', `sizes [${dims}]`);
-  else setSizes(state, node, value.sizes, dims.length);
-}
-
-/** Of one pixel, into a row; of constants and sizes. */
 export function importSqueeze(state: ImportState, node: Node): void {
-  const axes = axesInput(state, node);
-  const where = `${node.place}, axes`;
-  if (inputOf(state, node, 0).kind !== 'activation') {
-    const own = knownShape(state, node);
-    const gone = axes ? axesFrom(where, axes, own.length) : own.flatMap((size, axis) => (size === 1 ? [axis] : []));
-    if (gone.some((axis) => own[axis] !== 1)) throw malformed(where, `axes of size 1 of [${own}]`, `[${axes}]`);
-    setKnown(
-      state,
-      node,
-      own.filter((_, axis) => !gone.includes(axis)),
-    );
-    return;
-  }
   const input = activationOf(state, node, 0);
-  const { height, width } = imageSize(state, input);
-  const asked = axesFrom(where, axes ?? [], input.flat ? 2 : 4);
-  if (asked.join() !== '2,3') {
-    const got = `${axes ? `[${axes}]` : 'none'} of ${sizesText(state, input)}`;
-    throw unsupported(where, '[2, 3] of [N, C, 1, 1]', got);
+  const { view } = input;
+  const where = `${node.place}, axes`;
+  const axes = squeezedAxes(node, view, axesInput(state, node));
+  if (!axes) {
+    const got = `none of ${sizesText(state, input)}`;
+    throw unsupported(where, 'the axes that go, since the images may be one', got);
   }
-  if (height * width !== 1) throw misfit(state, where, 'axes of size 1', `[${axes}] of ${sizesText(state, input)}`);
-  setOutput(state, node, { ...input, flat: true });
+  if (axes.some((axis) => hasBatch(view[axis]!))) {
+    throw unsupported(where, 'other axes than that of the images', `[${axes}] of ${sizesText(state, input)}`);
+  }
+  if (axes.some((axis) => shortest(view[axis]!).length > 0)) {
+    throw misfit(state, where, 'axes of size 1', `[${axes}] of ${sizesText(state, input)}`);
+  }
+  setOutput(state, node, { ...input, view: view.filter((_, axis) => !axes.includes(axis)) });
 }
 
-/** Of a row, into one pixel; of constants and sizes. */
 export function importUnsqueeze(state: ImportState, node: Node): void {
-  const where = `${node.place}, axes`;
-  const axes = axesInput(state, node);
-  if (!axes) throw malformed(where, 'a list of axes', 'none');
-  if (inputOf(state, node, 0).kind !== 'activation') {
-    const own = knownShape(state, node);
-    const sizes = own.values();
-    const added = axesFrom(where, axes, own.length + axes.length);
-    if (added.length < axes.length) throw malformed(where, 'every axis once', `[${axes.slice(0, 8)}]`);
-    setKnown(
-      state,
-      node,
-      Array.from({ length: own.length + axes.length }, (_, axis) => (added.includes(axis) ? 1 : sizes.next().value!)),
-    );
-    return;
-  }
   const input = activationOf(state, node, 0);
-  const asked = axesFrom(where, axes, (input.flat ? 2 : 4) + axes.length);
-  if (!input.flat || asked.join() !== '2,3') {
-    throw unsupported(where, '[2, 3] of [N, C]', `[${axes}] of ${sizesText(state, input)}`);
-  }
-  setOutput(state, node, { ...rowOf(state, input), flat: false });
+  const added = unsqueezedAxes(node, input.view.length, axesInput(state, node));
+  const own = input.view.values();
+  const view = Array.from({ length: input.view.length + added.length }, (_, axis) =>
+    added.includes(axis) ? [] : own.next().value!,
+  );
+  setOutput(state, node, { ...input, view });
 }
 
-/** The axes of a node, which older versions have as an attribute. */
-function axesInput(state: ImportState, node: Node): readonly number[] | undefined {
-  return hasInput(node, 1) ? integersInput(state, node, 1) : integersAttribute(node, 'axes');
+function axesInput(state: ImportState, node: Node) {
+  return hasInput(node, 1) ? listOf(integersInput(state, node, 1)) : undefined;
+}
+
+/** The sizes of a tensor that depends on the images. */
+export function importShape(state: ImportState, node: Node): void {
+  const input = activationOf(state, node, 0);
+  const sizes = sizesOf(state, input);
+  const taken = sizes.slice(integerAttribute(node, 'start', 0), integerAttribute(node, 'end', sizes.length));
+  if (taken.includes(undefined)) {
+    throw unsupported(node.place, 'the number of images as a size of its own', sizesText(state, input));
+  }
+  setArray(state, node, listOf(taken as readonly Size[]));
+}
+
+/** To the type that activations have anyway. */
+export function importCast(state: ImportState, node: Node): void {
+  const input = activationOf(state, node, 0);
+  const to = integerAttribute(node, 'to', TensorProto_DataType.UNDEFINED);
+  castType(node);
+  if (to !== TensorProto_DataType.FLOAT && to !== TensorProto_DataType.DOUBLE) {
+    throw unsupported(`${node.place}, to`, 'FLOAT', TensorProto_DataType[to] ?? `${to}`);
+  }
+  setOutput(state, node, input);
 }

@@ -1,6 +1,6 @@
 import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType } from 'onnx-buf';
 import type { ICError } from '../errors.js';
-import { decodeFloats } from '../io/floats.js';
+import { decodeFloats, isFloatType } from '../io/floats.js';
 import type { SafetensorsType } from '../io/safetensorsHeader.js';
 import { malformed, quoted, unsupported } from './modelFile.js';
 
@@ -18,6 +18,7 @@ const storages = new Map<number, Storage>([
   [TensorProto_DataType.BFLOAT16, { type: 'BF16', bytes: 2, field: 'int32Data' }],
   [TensorProto_DataType.INT32, { type: 'I32', bytes: 4, field: 'int32Data' }],
   [TensorProto_DataType.INT64, { type: 'I64', bytes: 8, field: 'int64Data' }],
+  [TensorProto_DataType.BOOL, { type: 'BOOL', bytes: 1, field: 'int32Data' }],
 ]);
 /** Weights that many nodes share are decoded once. */
 const decoded = new WeakMap<TensorProto, Float32Array>();
@@ -46,7 +47,9 @@ export function tensorShape(tensor: TensorProto, where: string): readonly number
 
 function requireOwnData({ dataLocation, externalData }: TensorProto, where: string): void {
   if (dataLocation !== TensorProto_DataLocation.EXTERNAL && externalData.length === 0) return;
-  throw unsupported(where, 'data in the file itself', 'data in a file beside it');
+  const location = externalData.find(({ key }) => key === 'location')?.value;
+  const got = `data in ${location === undefined ? 'another file' : quoted(location)}, which was not given`;
+  throw unsupported(where, 'data in the file itself or in `files`', got);
 }
 
 /**
@@ -70,7 +73,7 @@ export function floatsOf(tensor: TensorProto, where: string): Float32Array {
 export function numbersOf(tensor: TensorProto, where: string): Float32Array {
   tensorShape(tensor, where);
   const { type, field } = storageOf(tensor, where);
-  if (integerTypes.includes(type)) throw malformed(where, 'floating-point numbers', type);
+  if (!isFloatType(type)) throw malformed(where, 'floating-point numbers', type);
   return tensor.rawData.length > 0 ? decodeFloats(type, tensor.rawData) : decodeField(tensor, field, type);
 }
 
@@ -103,17 +106,22 @@ export function isOfIntegers({ dataType }: TensorProto): boolean {
   return dataType === TensorProto_DataType.INT32 || dataType === TensorProto_DataType.INT64;
 }
 
+/** Whether the elements are truth values. */
+export function isOfTruths({ dataType }: TensorProto): boolean {
+  return dataType === TensorProto_DataType.BOOL;
+}
+
 /**
- * The one element of a tensor of truth values.
+ * The elements of a tensor of truth values, as 0 and 1.
  *
- * @throws UnsupportedError for data in another file, FormatError for another type or number of elements
+ * @throws UnsupportedError and FormatError as {@link tensorShape} does, FormatError for other types
  */
-export function booleanOf(tensor: TensorProto, where: string): boolean {
-  requireOwnData(tensor, where);
-  const { dataType, rawData, int32Data } = tensor;
-  const values = rawData.length > 0 ? rawData : int32Data;
-  if (dataType === TensorProto_DataType.BOOL && values.length === 1) return values[0] !== 0;
-  throw malformed(where, 'one BOOL', `${values.length} of type ${TensorProto_DataType[dataType] ?? dataType}`);
+export function truthsOf(tensor: TensorProto, where: string): readonly number[] {
+  tensorShape(tensor, where);
+  const { type } = storageOf(tensor, where);
+  if (type !== 'BOOL') throw malformed(where, 'BOOL', type);
+  const { rawData, int32Data } = tensor;
+  return Array.from(rawData.length > 0 ? rawData : int32Data, (value) => (value === 0 ? 0 : 1));
 }
 
 function storageOf({ dataType }: TensorProto, where: string): Storage {

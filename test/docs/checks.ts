@@ -137,10 +137,14 @@ export const checks: Readonly<Record<string, Check>> = {
 
   'docs/embedding.md 6': (printed) => {
     const { source, texts, bindings } = JSON.parse(printed);
-    expect(bindings.map(({ name }: { name: string }) => name)).toEqual(['input', 'output']);
+    expect(bindings.map(({ name }: { name: string }) => name)).toEqual(['input', 'output', 'status']);
     expect(source).toContain('@compute @workgroup_size(64)');
     expect(texts.join()).toContain('fn workgroup_index');
     expect(texts).toHaveLength(kernels.activation!.shared.length);
+  },
+
+  'docs/operations/activations.md 1': (printed) => {
+    expect(printed.match(/\w+/g)).toEqual(expect.arrayContaining(['input', 'filter', 'bias', 'output']));
   },
 
   'docs/ic-unit.md 1': (printed) => {

@@ -6,6 +6,7 @@ import {
   fuseLayers,
   isBatchNorm,
   isConvolution,
+  isScale,
 } from '../../src/graph/fusion.js';
 import type { Layer } from '../../src/graph/network.js';
 import { cifarResNet } from '../../src/models/resnet.js';
@@ -77,6 +78,28 @@ describe('fuseLayers', () => {
   it('joins a sum to its first input, and has the second ready by then', () => {
     expect(groups(conv('c'), conv('d'), add('a', 'c', 'd'), relu('r', 'a'))).toEqual(['d', 'c a r + d']);
     expect(groups(conv('c'), conv('d'), add('a', 'd', 'c'), relu('r', 'a'))).toEqual(['c', 'd a r + c']);
+  });
+
+  it('takes an affine layer behind a convolution or its batch norm, and makes one a head', () => {
+    const affine = (name: string, input: string): Layer => ({ kind: 'affine', name, inputs: [input] });
+    const all = (layer: Layer): boolean => heads(layer) || isScale(layer);
+    const members = (...layers: Layer[]): string[] =>
+      fuseLayers(networkOf(...layers), all).map(({ head, norm, affine, relu }) =>
+        [head, norm, affine, relu].flatMap((layer) => layer?.name ?? []).join(' '),
+      );
+    expect(members(conv('c'), affine('a', 'c'), relu('r', 'a'))).toEqual(['c a r']);
+    expect(members(conv('c'), norm('n', 'c'), affine('a', 'n'))).toEqual(['c n a']);
+    expect(members(conv('c'), affine('a', 'c'), norm('n', 'a'), relu('r', 'n'))).toEqual(['c a', 'n r']);
+    expect(members(affine('a', 'input'), relu('r', 'a'))).toEqual(['a r']);
+  });
+
+  it('lets nothing behind a layer that is kept join its group', () => {
+    const layers = [conv('c'), norm('n', 'c'), add('a', 'n', 'input'), relu('r', 'a')];
+    const fused = (...kept: string[]) => fuseLayers(networkOf(...layers), heads, { kept: new Set(kept) }).map(namesOf);
+    expect(fused('r')).toEqual(['c n a r + input']);
+    expect(fused('a')).toEqual(['c n a + input', 'r']);
+    expect(fused('n')).toEqual(['c n', 'a r']);
+    expect(fused('c')).toEqual(['c', 'n a r + input']);
   });
 
   it('ends in another activation where that is allowed', () => {

@@ -91,7 +91,8 @@ describe('dispatches of inference', () => {
       conv('reduce', 'squeeze', true),
       { kind: 'relu', name: 'relu', inputs: ['reduce'] },
       conv('expand', 'relu', true),
-      { kind: 'multiply', name: 'excite', inputs: ['conv', 'expand'] },
+      { kind: 'activation', name: 'gate', inputs: ['expand'], function: 'hardSigmoid' },
+      { kind: 'multiply', name: 'excite', inputs: ['conv', 'gate'] },
     ];
     expect(dispatches(...layers)).toEqual(['conv', 'squeeze', 'reduce', 'expand', 'excite']);
   });

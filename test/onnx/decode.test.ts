@@ -37,7 +37,9 @@ describe.each(exportedNetworks.map((network, index) => ({ name: network.name, ne
     const decoded = decodeOnnx(encodeOnnx(network, values));
     const images = imagesOf(network, 2, seed);
     const run = (n: Network, v: ReadonlyMap<string, Float32Array>) => networkForward(n, v, images, { training: false });
-    expect(run(decoded.network, decoded.values).logits).toEqual(run(network, values).logits);
+    // Sums of channels that have been cut and joined may go another way round.
+    const [again, before] = [run(decoded.network, decoded.values).logits, run(network, values).logits];
+    expect(relativeError(again, before)).toBeLessThan(1e-12);
     // Branches that lead nowhere do not come back, and pools of one pixel to itself are nothing to ONNX.
     const kinds = (n: Network) =>
       n.layers.map((layer) => ({

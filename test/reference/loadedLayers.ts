@@ -1,6 +1,8 @@
 import type {
   ActivationLayer,
   AffineLayer,
+  ConcatLayer,
+  FlattenLayer,
   LoadedLayer,
   MultiplyLayer,
   PreluLayer,
@@ -19,7 +21,11 @@ import { upsampleBackwardReference, upsampleReference } from './upsample.js';
 import type { ImageShape } from './window.js';
 
 /** A layer of those that are loaded, in float64. */
-export function loadedLayerForward(layer: LoadedLayer, inputs: readonly Activation[], values: Parameters): LayerPass {
+export function loadedLayerForward(
+  layer: Exclude<LoadedLayer, ConcatLayer | FlattenLayer>,
+  inputs: readonly Activation[],
+  values: Parameters,
+): LayerPass {
   const input = inputs[0]!;
   const [batch, height, width, channels] = input.shape;
   switch (layer.kind) {

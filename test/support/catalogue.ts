@@ -4,7 +4,6 @@ import * as operations from '../../src/operations.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';
-import { planConcatGradient } from '../../src/ops/concat.js';
 import { planConvert } from '../../src/ops/convert.js';
 import { planConvolutionFilterGradient } from '../../src/ops/convolution/filterGradient.js';
 import { planIcUnitGradient } from '../../src/ops/convolution/icUnitGradient.js';
@@ -33,7 +32,6 @@ const {
   planAdd,
   planBatchNormFold,
   planBatchNormInference,
-  planConcat,
   planConvolution,
   planDense,
   planImageToTensor,
@@ -42,7 +40,6 @@ const {
   planRelu,
   planSoftmax,
   planTensorToImage,
-  planTranspose,
 } = operations;
 const {
   activationOf,
@@ -51,6 +48,8 @@ const {
   planAffine,
   planAffineFold,
   planAffineGradient,
+  planConcat,
+  planConcatGradient,
   planGateGradient,
   planLocalResponseNorm,
   planLocalResponseNormGradient,
@@ -60,6 +59,7 @@ const {
   planPreluSlopeGradient,
   planSlice,
   planSliceGradient,
+  planTranspose,
   planUpsample,
   planUpsampleGradient,
 } = layers;
@@ -266,7 +266,7 @@ export const planFunctionsOf: Readonly<Record<string, readonly string[]>> = {
     ...plansAmong(optimisers),
     ...plansAmong({ planBatchNormGradient, planBatchNormTraining, planChannelSums, planIcActivity }),
     ...plansAmong({ planConvert, planConvolutionFilterGradient, planDenseWeightGradient }),
-    ...plansAmong({ planAddGradient, planConcatGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
+    ...plansAmong({ planAddGradient, planMaxPoolGradient, planMeanPoolGradient, planReluGradient }),
     ...plansAmong({ planConvolutionInputGradient, planDenseInputGradient, planIcUnitGradient }),
     ...plansAmong({ planLogitDistillation, planLossScale, planTableRows }),
     ...plansAmong({ planTransposedConvolution }),

@@ -1,4 +1,4 @@
-import { endsInference, type FusedLayers, fuseLayers, isBatchNorm, isConvolution } from '../../graph/fusion.js';
+import { endsInference, type FusedLayers, fuseLayers, isConvolution, isScale } from '../../graph/fusion.js';
 import { planInference } from '../../graph/inferencePlan.js';
 import { loadLayerPlans } from '../../graph/layerPlans.js';
 import { isICUnit, type Network } from '../../graph/network.js';
@@ -40,12 +40,12 @@ export async function drawDiagram(name: ModelName): Promise<Diagram> {
 
 function boxesOf(network: Network): Omit<Box, 'dispatches'>[] {
   const layers = new Map(summarise(network).layers.map((layer) => [layer.name, layer]));
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isBatchNorm(layer) || layer.kind === 'add', {
+  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isScale(layer) || layer.kind === 'add', {
     endsIn: endsInference,
   });
   const makers = new Map(groups.map((group) => [group.output, group.head.name]));
   return groups.map((group) => {
-    const members = [group.head, group.norm, group.add, group.relu, group.ending].filter(
+    const members = [group.head, group.norm, group.affine, group.add, group.relu, group.ending].filter(
       (layer) => layer !== undefined,
     );
     const sum = (of: 'parameters' | 'multiplyAdds'): number =>

@@ -1,6 +1,8 @@
 import type { LayerPlans } from '../layerPlans.js';
 import { activation } from './activation.js';
 import { affine } from './affine.js';
+import { concat } from './concat.js';
+import { flatten } from './flatten.js';
 import { localResponseNorm } from './localResponseNorm.js';
 import { multiply } from './multiply.js';
 import { prelu } from './prelu.js';
@@ -15,6 +17,8 @@ export const layerPlans: LayerPlans = {
   prelu,
   multiply,
   affine,
+  concat,
+  flatten,
   slice,
   shuffle,
   upsample,

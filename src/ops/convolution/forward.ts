@@ -61,10 +61,9 @@ function keyWords(constantFilter: boolean, { scratch }: DeviceTraits): string {
  * residual and activation, in one pass over the output; with `offset` y = z + relu(z - adjust * S + offset).
  *
  * Operands: input [N, H, W, C], filter [R, S, C / groups, K], output [N, P, Q, K]; with the options, bias [K], adjust
- * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], slopes [K], residual [N, P, Q, K] and
- * windowSums [N, P, Q, groups].
- * All float32; with `precision` float16 input, filter, output and residual are that, and there is status, unless both `storeSums`
- * and `residual` are asked for.
+ * [K] or [C] (with `offset`, offsets [K] behind), scaleShift [2, K], slopes [K], residual [N, P, Q, K] and windowSums
+ * [N, P, Q, groups]. All float32; with `precision` float16 input, filter, output and residual are that, and there is status, unless
+ * both `storeSums` and `residual` are asked for.
  *
  * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit, or `slopes` with one; UnsupportedError for a family that
  *   the shape or the device does not allow.

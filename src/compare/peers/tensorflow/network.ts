@@ -78,6 +78,7 @@ function inferenceStep(
   });
   switch (head.kind) {
     case 'convolution':
+      if (group.affine) throw new Error(`${group.affine.name}: an affine layer, of no network of the bench`);
       return convolutionStep(group, head, parameters, shapes.get(head.inputs[0]!)![3]);
     case 'add':
       return step([], (left, right) => {
