@@ -5,7 +5,7 @@ import type { ImageFolder } from '../../src/io/folder.js';
 import { summarise } from '../../src/models/summary.js';
 import type { RunKey } from './records.js';
 import type { StudySettings } from './settings.js';
-import { mainVariants, networkOf, type Variant } from './variants.js';
+import { mainVariants, networkOf, teachingOf, type Variant } from './variants.js';
 
 /** A data set cut to the study's size. */
 export interface StudyData {
@@ -23,15 +23,17 @@ export interface Job {
   readonly variant: Variant;
 }
 
-/** A study's part of a data set. */
-export function cutData({ train, test }: ImageFolder, { images, watched, tested }: StudySettings): StudyData {
+/** A study's part of a data set. Where something is to be chosen, the test set is not looked at. */
+export function cutData({ train, test }: ImageFolder, settings: StudySettings): StudyData {
+  const { images, validation, watched, tested } = settings;
   const front = (whole: ImageDataset, count: number): ImageDataset => subset(whole, 0, Math.min(count, whole.count));
   const used = front(train, images);
+  const held = validation > 0 ? subset(train, used.count, Math.min(validation, train.count - used.count)) : test;
   return {
     name: train.name,
     train: used,
-    watched: front(test, watched),
-    tested: front(test, tested),
+    watched: front(held, watched),
+    tested: front(held, tested),
     normalisation: channelStatistics(used),
   };
 }
@@ -56,7 +58,7 @@ export function costOf({ variant, data }: Job, settings: StudySettings): { param
 export function workOf(job: Job, settings: StudySettings): number {
   const { steps, batch, looks } = settings;
   const { watched, tested } = job.data;
-  const taught = job.variant.teaching ? job.variant.teaching.end * steps * batch : 0;
+  const taught = (teachingOf(job.variant, settings)?.end ?? 0) * steps * batch;
   const images = 3 * steps * batch + looks * watched.count + tested.count + taught;
   return images * costOf(job, settings).multiplyAdds;
 }

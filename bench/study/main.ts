@@ -5,8 +5,8 @@ import { choice, withShortErrors } from '../../src/terminal/options.js';
 import { createOutput } from '../../src/terminal/output.js';
 import { writeReports } from './report.js';
 import { runStudy } from './run.js';
-import { presets, type StudySettings } from './settings.js';
-import { allVariants, mainVariants } from './variants.js';
+import { choosingSettings, presets, type StudySettings } from './settings.js';
+import { allVariants, choosingVariants, mainVariants } from './variants.js';
 
 interface Flags {
   readonly preset: keyof typeof presets;
@@ -16,6 +16,10 @@ interface Flags {
   readonly variants: readonly string[];
   readonly adapter: string;
   readonly output?: string;
+  readonly firstSeed: number;
+  readonly hours?: number;
+  readonly merge: readonly string[];
+  readonly choose: boolean;
 }
 
 function count(text: string): number {
@@ -29,9 +33,9 @@ function settingsOf({ preset, set }: Flags): StudySettings {
   const changes = set.map((text) => {
     const [name, value] = text.split('=') as [string, string | undefined];
     const number = Number(value);
-    if (Object.hasOwn(presets[preset], name) && number > 0) return [name, number];
+    if (Object.hasOwn(presets[preset], name) && number >= 0) return [name, number];
     const names = Object.keys(presets[preset]).join(', ');
-    throw new InvalidArgumentError(`Expected NAME=NUMBER with a number above 0 and a name of ${names}; got ${text}.`);
+    throw new InvalidArgumentError(`Expected NAME=NUMBER with a number from 0 up and a name of ${names}; got ${text}.`);
   });
   return { ...presets[preset], ...Object.fromEntries(changes) };
 }
@@ -42,7 +46,20 @@ const program = new Command('study')
   )
   .addOption(choice('--preset <name>', 'the size', Object.keys(presets)).default('quick'))
   .option('--data <source...>', 'mnist, or folders of IDX files or CIFAR binaries', ['mnist'])
-  .option('--seeds <count>', 'trainings of each network', count, 3)
+  .option(
+    '--seeds <count>',
+    'trainings of each network at most; from 8 on a comparison ends once it is decided',
+    count,
+    8,
+  )
+  .option('--first-seed <number>', 'where several processes or machines share the seeds', count, 1)
+  .option('--hours <number>', 'begins no training after so many hours', Number)
+  .option('--merge <folder...>', 'takes over what was recorded there of the same study', [])
+  .option(
+    '--choose',
+    'tries starts and rates of adjust and what the teacher weighs, on training images that are held back; --set takes what came out',
+    false,
+  )
   .option('--set <setting...>', 'NAME=NUMBER in place of a setting of the preset, such as steps=500', [])
   .addOption(
     choice(
@@ -56,13 +73,29 @@ const program = new Command('study')
 withShortErrors(program, 'npm run study --');
 
 async function main(flags: Flags): Promise<void> {
-  const { data, seeds, adapter } = flags;
-  const settings = settingsOf(flags);
-  const folder = flags.output ?? join('runs', `study-${flags.preset}`);
-  const variants = allVariants.filter(({ name }) => flags.variants.includes(name));
+  const { data, seeds, adapter, choose, merge, hours } = flags;
+  const settings = choose ? choosingSettings(settingsOf(flags)) : settingsOf(flags);
+  const folder = flags.output ?? join('runs', `study-${flags.preset}${choose ? '-choice' : ''}`);
+  const variants = choose ? choosingVariants : allVariants.filter(({ name }) => flags.variants.includes(name));
+  // Other trainings than those that the study itself looks at.
+  const firstSeed = choose ? flags.firstSeed + 100 : flags.firstSeed;
   const command = ['npm run study --', ...process.argv.slice(2)].join(' ');
   const output = createOutput(false);
-  const records = await runStudy({ settings, data, seeds, variants, adapter, folder, command }, output);
+  const records = await runStudy(
+    {
+      settings,
+      data,
+      seeds,
+      firstSeed,
+      variants,
+      adapter,
+      folder,
+      command,
+      merge,
+      ...(hours !== undefined && { hours }),
+    },
+    output,
+  );
   for (const path of await writeReports(records, folder)) output.say(path);
 }
 

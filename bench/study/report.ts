@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { fileName } from '../../src/io/fileName.js';
 import { writeAtomically } from '../../src/io/writeAtomically.js';
+import type { DifferenceEstimate } from '../../src/measure/pairedDifference.js';
 import { grouped } from '../../src/terminal/output.js';
 import { escaped, htmlPage, htmlTable } from '../report/html.js';
-import { drawCurves, drawErrors } from './charts.js';
+import { drawCost, drawCurves, drawErrors } from './charts.js';
 import type { StartRecord, StudyRecord } from './records.js';
 import { resultsOf, type Spread, type VariantResult } from './results.js';
 import type { StudySettings } from './settings.js';
@@ -23,7 +24,10 @@ const header = [
   'Multiply-adds',
   'Test error %',
   'Less plain',
+  'By resampling',
+  'Below, above plain',
   'Test loss',
+  'Less plain',
   "Steps to plain's error",
   'To twice that',
   'Step',
@@ -58,28 +62,46 @@ function sectionOf(results: readonly VariantResult[], { steps }: StudySettings):
     charts: new Map([
       [`study-${name}-curves.svg`, drawCurves(results)],
       [`study-${name}-errors.svg`, drawErrors(results)],
+      [`study-${name}-cost.svg`, drawCost(results)],
     ]),
   };
 }
 
 function rowOf(result: VariantResult, steps: number): string[] {
-  const { label, seeds, parameters, multiplyAdds, error, difference, loss, stepsToPlain, stepsToTwice, step } = result;
+  const { label, seeds, parameters, multiplyAdds, error, loss, stepsToPlain, stepsToTwice, step } = result;
+  const { errorBesidePlain, lossBesidePlain } = result;
   const percent = ({ mean, deviation }: Spread): string =>
     `${(mean * 100).toFixed(2)} ± ${(deviation * 100).toFixed(2)}`;
-  const signed = difference && `${difference.mean > 0 ? '+' : ''}${percent(difference)}`;
+  const signs = errorBesidePlain?.signs;
   return [
     label,
     String(seeds.length),
     grouped(parameters),
     grouped(multiplyAdds),
     percent(error),
-    signed ?? '',
+    errorBesidePlain ? estimate(errorBesidePlain.estimate, 100, 2) : '',
+    errorBesidePlain ? interval(errorBesidePlain.bootstrap, 100, 2) : '',
+    signs ? `${signs.below}, ${signs.above} (p ${signs.p.toFixed(3)})` : '',
     `${loss.mean.toFixed(4)} ± ${loss.deviation.toFixed(4)}`,
+    lossBesidePlain ? estimate(lossBesidePlain.estimate, 1, 4) : '',
     ...[stepsToPlain, stepsToTwice].map((all) =>
       all.map((reached) => (reached === undefined ? `> ${steps}` : String(reached))).join(', '),
     ),
     step ? `${step.milliseconds.toFixed(0)} ms (${step.ratio.toFixed(2)})` : '',
   ];
+}
+
+/** A mean difference with its interval. */
+function estimate(of: DifferenceEstimate, unit: number, digits: number): string {
+  return `${signed(of.mean * unit, digits)} (${interval(of, unit, digits)})`;
+}
+
+function interval({ low, high }: { low: number; high: number }, unit: number, digits: number): string {
+  return `${signed(low * unit, digits)} to ${signed(high * unit, digits)}`;
+}
+
+function signed(value: number, digits: number): string {
+  return `${value > 0 ? '+' : ''}${value.toFixed(digits)}`;
 }
 
 /** What was run, on what. */
@@ -99,7 +121,7 @@ function factsOf({ command, adapter, versions, commit, date, settings }: StartRe
 }
 
 const notes = [
-  'Test errors are of the images named `tested`, mean and sample deviation over the seeds. Less plain: the difference from the plain network with the same seed.',
+  "Test errors are of the images named `tested`, mean and sample deviation over the seeds. Less plain: the mean difference from the plain network with the same seed and its 95 % interval, by Student's t and by resampling; below, above: seeds with a smaller and a larger error than the plain network's, and how likely signs so uneven are by chance.",
   "Steps to plain's error: seed by seed, the first look at the `watched` images whose error is not above the plain network's at its end, and not above twice that.",
   "Step: median time on the first data set, taken in turn with the other networks', and the median ratio to the plain network's; with its teacher where there is one.",
 ];

@@ -1,4 +1,5 @@
 import { median } from '../../src/measure/statistics.js';
+import { type Comparison, compare } from './comparison.js';
 import { type EndRecord, type RunKey, type StretchRecord, type StudyRecord, sameRun } from './records.js';
 import type { StudySettings } from './settings.js';
 import { allVariants, mainVariants } from './variants.js';
@@ -29,8 +30,9 @@ export interface VariantResult {
   readonly error: Spread;
   /** Cross entropy on the test images. */
   readonly loss: Spread;
-  /** Test error less that of the plain network with the same seed. */
-  readonly difference?: Spread;
+  /** Test error and loss beside those of the plain network with the same seeds; of two seeds and more. */
+  readonly errorBesidePlain?: Comparison;
+  readonly lossBesidePlain?: Comparison;
   /** Looks at the watched images, means over the seeds. */
   readonly looks: readonly Look[];
   /** Step by step the training's cross entropy, mean over the seeds. */
@@ -78,12 +80,15 @@ function variantResult(
   const { data, variant, parameters, multiplyAdds } = own[0]!;
   const error = ({ tested }: EndRecord): number => 1 - tested.accuracy;
   const plainOf = (key: RunKey): RunKey => ({ ...key, variant: mainVariants[0]!.name });
-  const differences = own.flatMap((end) => {
-    const plain = ends.find((other) => sameRun(other, plainOf(end)));
-    return plain ? [error(end) - error(plain)] : [];
-  });
+  const plains = own.map((end) => ends.find((other) => sameRun(other, plainOf(end))));
+  const pairs = own.flatMap((end, index) => (plains[index] ? [{ end, plain: plains[index] }] : []));
+  const beside = (value: (end: EndRecord) => number): Comparison =>
+    compare(
+      pairs.map(({ end }) => value(end)),
+      pairs.map(({ plain }) => value(plain)),
+    );
   const stretches = own.map((end) => stretchesOf(records, end));
-  const paired = differences.length === own.length && variant !== mainVariants[0]!.name;
+  const paired = pairs.length > 1 && variant !== mainVariants[0]!.name;
   const step = stepTime(records, variant);
   return {
     data,
@@ -95,7 +100,7 @@ function variantResult(
     errors: own.map(error),
     error: spreadOf(own.map(error)),
     loss: spreadOf(own.map(({ tested }) => tested.loss)),
-    ...(paired && { difference: spreadOf(differences) }),
+    ...(paired && { errorBesidePlain: beside(error), lossBesidePlain: beside(({ tested }) => tested.loss) }),
     looks: meanLooks(stretches),
     losses: meanOf(stretches.map((run) => run.flatMap(({ losses }) => losses))),
     stepsToPlain: own.map((end, index) => stepsTo(stretches[index]!, stretchesOf(records, plainOf(end)), 1)),

@@ -6,6 +6,8 @@ import { loadKnownData } from '../../src/terminal/data.js';
 import { interruptSignal } from '../../src/terminal/interrupt.js';
 import type { Output } from '../../src/terminal/output.js';
 import { currentCommit, versionsOf } from '../provenance.js';
+import { isDecided } from './comparison.js';
+import { costLines } from './costs.js';
 import { cutData, type Job, type StudyData, workOf } from './jobs.js';
 import { type RunKey, readRecords, type StudyRecord, sameRun, writeRecords } from './records.js';
 import { remaining } from './remaining.js';
@@ -18,8 +20,14 @@ export interface StudyOptions {
   readonly settings: StudySettings;
   /** As `--data` of the command line takes them. */
   readonly data: readonly string[];
-  /** Trainings of each network, with seeds 1, 2, ... */
+  /** Trainings of each network at most. */
   readonly seeds: number;
+  /** The first of their seeds; others are left to other processes or machines. 1 where left out. */
+  readonly firstSeed?: number;
+  /** Begins no training after so many hours; any number where left out. */
+  readonly hours?: number;
+  /** Folders of the same study, whose records are taken over. */
+  readonly merge?: readonly string[];
   readonly variants: readonly Variant[];
   readonly adapter: string;
   /** For records, checkpoints and reports. */
@@ -28,15 +36,18 @@ export interface StudyOptions {
   readonly command: string;
 }
 
+const recordsName = 'records.jsonl';
+
 /**
  * Trains what has not been trained yet and returns all records, or those so far where it was interrupted.
  *
  * @throws UnsupportedError where the folder holds a study of another size; what data sets, devices and trainings throw.
  */
 export async function runStudy(options: StudyOptions, output: Output): Promise<readonly StudyRecord[]> {
-  const { settings, folder, variants, command } = options;
-  const file = join(folder, 'records.jsonl');
+  const { settings, folder, variants, command, seeds, firstSeed = 1, hours = Number.POSITIVE_INFINITY } = options;
+  const file = join(folder, recordsName);
   const records = await readRecords(file);
+  for (const other of options.merge ?? []) records.push(...(await readRecords(join(other, recordsName))));
   checkSettings(records, settings, folder);
   const data = await Promise.all(
     options.data.map(async (source) => cutData(await loadKnownData(source, output), settings)),
@@ -58,16 +69,23 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
       commit: currentCommit(),
       date: new Date().toISOString(),
     });
-    const jobs = jobsOf(data, variants, options.seeds).filter(({ key }) => !isFinished(records, key));
+    await takeTimes({ device, settings, data: data[0]!, variants, records, keep });
+    const jobs = jobsOf(data, variants, firstSeed, seeds).filter(({ key }) => !isFinished(records, key));
+    for (const line of costLines(jobs, settings, records)) output.say(line);
     const left = (job: Job): number => workOf(job, settings) * (1 - stepsDone(records, job.key) / settings.steps);
     const clock = remaining(jobs.reduce((sum, job) => sum + left(job), 0));
+    const started = performance.now();
     for (const [index, job] of jobs.entries()) {
       if (interrupt.signal.aborted) break;
+      if (performance.now() - started > hours * 3_600_000) {
+        output.say(`${hours} hours are used up; the same command goes on from here.`);
+        break;
+      }
+      if (isSettled(records, job.key, firstSeed + seeds - 1)) continue;
       const title = `${index + 1} of ${jobs.length}: ${job.key.data}, ${job.variant.label(settings)}, seed ${job.key.seed}`;
       const say = (words: string): void => output.say(`${title}: ${words}`);
       await trainOne({ device, settings, folder, job, keep, say, clock, signal: interrupt.signal });
     }
-    if (!interrupt.signal.aborted) await takeTimes({ device, settings, data: data[0]!, variants, records, keep });
     return records;
   } finally {
     interrupt.release();
@@ -88,12 +106,32 @@ function checkSettings(records: readonly StudyRecord[], settings: StudySettings,
   });
 }
 
+/** Whether a variant need not be trained with a seed: what its earlier seeds say of it is decided. */
+function isSettled(records: readonly StudyRecord[], { data, variant, seed }: RunKey, most: number): boolean {
+  const plain = mainVariants[0]!.name;
+  if (variant === plain) return false;
+  const errorsOf = (name: string): Map<number, number> =>
+    new Map(
+      records
+        .filter((record) => record.kind === 'end')
+        .filter((end) => end.data === data && end.variant === name && end.seed < seed)
+        .map((end) => [end.seed, 1 - end.tested.accuracy]),
+    );
+  const [own, other] = [errorsOf(variant), errorsOf(plain)];
+  const paired = [...own.keys()].filter((one) => other.has(one)).sort((one, two) => one - two);
+  return paired.some((_, index) => {
+    const first = paired.slice(0, index + 1);
+    const valuesOf = (errors: ReadonlyMap<number, number>): number[] => first.map((one) => errors.get(one)!);
+    return isDecided(valuesOf(own), valuesOf(other), most);
+  });
+}
+
 /** Seed by seed, so that what there is after some time is a whole study of fewer seeds. */
-function jobsOf(data: readonly StudyData[], variants: readonly Variant[], seeds: number): Job[] {
+function jobsOf(data: readonly StudyData[], variants: readonly Variant[], firstSeed: number, seeds: number): Job[] {
   const teacher = mainVariants.filter(({ name }) => name === 'plain');
   const taught = variants.some(({ teaching }) => teaching) && !variants.some(({ name }) => name === 'plain');
   const all = taught ? [...teacher, ...variants] : variants;
-  return Array.from({ length: seeds }, (_, index) => index + 1).flatMap((seed) =>
+  return Array.from({ length: seeds }, (_, index) => firstSeed + index).flatMap((seed) =>
     data.flatMap((one) =>
       all.map((variant) => ({ key: { data: one.name, variant: variant.name, seed }, data: one, variant })),
     ),

@@ -9,6 +9,8 @@ export interface StudySettings {
   readonly stemStride: number;
   /** Images to train on, from the front of the training set. */
   readonly images: number;
+  /** Training images behind these that take the place of all test images where something is chosen by them; 0 for none. */
+  readonly validation: number;
   /** Test images looked at during training, from the front of the test set. */
   readonly watched: number;
   /** Test images looked at in the end. */
@@ -19,36 +21,50 @@ export interface StudySettings {
   readonly looks: number;
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** Pixels of the border out of which training images are cropped at random. */
+  readonly crop: number;
+  /** Whether every other image or so is mirrored, 1 for yes; digits never are, which then are others. */
+  readonly flip: number;
+  /** Where `adjust` starts, times 1 / (filter elements). */
+  readonly adjustStart: number;
+  /** Its factor of the learning rate. */
+  readonly adjustRate: number;
+  /** What the teacher's logits weigh at first. */
+  readonly teacherWeight: number;
+  readonly teacherTemperature: number;
+  /** Share of the steps with the teacher. */
+  readonly teacherEnd: number;
 }
 
-/** `quick` shows that everything works; `full` is what the documentation quotes. */
+const common = {
+  depth: 8,
+  deeperDepth: 14,
+  width: 8,
+  stemStride: 2,
+  validation: 0,
+  learningRate: 0.1,
+  weightDecay: 5e-4,
+  adjustStart: 1,
+  adjustRate: 0.01,
+  teacherWeight: 1,
+  teacherTemperature: 4,
+  teacherEnd: 0.5,
+};
+
+/** `quick` shows that everything works; `full` is five epochs of 60,000 images. */
 export const presets: Readonly<Record<'quick' | 'full', StudySettings>> = {
   quick: {
-    depth: 8,
-    deeperDepth: 14,
-    width: 8,
-    stemStride: 2,
-    images: 2000,
-    watched: 500,
-    tested: 2000,
-    steps: 120,
-    batch: 32,
-    looks: 8,
-    learningRate: 0.1,
-    weightDecay: 5e-4,
+    ...common,
+    ...{ images: 2000, watched: 500, tested: 2000, steps: 120, batch: 32, looks: 8, crop: 0, flip: 0 },
   },
   full: {
-    depth: 8,
-    deeperDepth: 14,
-    width: 8,
-    stemStride: 2,
-    images: 15_000,
-    watched: 1000,
-    tested: 10_000,
-    steps: 900,
-    batch: 32,
-    looks: 15,
-    learningRate: 0.1,
-    weightDecay: 5e-4,
+    ...common,
+    ...{ images: 60_000, watched: 1000, tested: 10_000, steps: 4688, batch: 64, looks: 16, crop: 2, flip: 1 },
   },
 };
+
+/** A preset for choosing by images that are neither trained on nor tested with: the last sixth of the training set. */
+export function choosingSettings(settings: StudySettings): StudySettings {
+  const validation = Math.floor(settings.images / 6);
+  return { ...settings, validation, images: settings.images - validation };
+}

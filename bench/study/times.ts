@@ -3,7 +3,7 @@ import type { Job, StudyData } from './jobs.js';
 import type { StudyRecord } from './records.js';
 import type { StudySettings } from './settings.js';
 import { freshState, teachingOptions, trainerOptions } from './training.js';
-import { mainVariants, type Variant } from './variants.js';
+import { mainVariants, teachingOf, type Variant } from './variants.js';
 
 const rounds = 9;
 const stepsInARound = 3;
@@ -29,6 +29,7 @@ export async function takeTimes({
 }): Promise<void> {
   const timed = (variant: Variant): boolean =>
     records.some((record) => record.kind === 'times' && record.variant === variant.name);
+  // Choosing tries many of one network, which take the same time.
   const wanted = variants.filter((variant) => mainVariants.includes(variant));
   if (wanted.every(timed)) return;
   const trainers: Trainer[] = [];
@@ -36,7 +37,8 @@ export async function takeTimes({
   try {
     for (const variant of wanted) {
       const job = jobOf(variant, data);
-      const lasting = variant.teaching && teachingOptions({ ...variant.teaching, end: 1 }, teacher, settings);
+      const teaching = teachingOf(variant, settings);
+      const lasting = teaching && teachingOptions({ ...teaching, end: 1 }, teacher, settings);
       const options = { ...trainerOptions(settings, job, lasting), steps: (rounds + 1) * stepsInARound };
       trainers.push(await createTrainer(freshState(device, settings, job), options));
     }

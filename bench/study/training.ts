@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { createState, type NetworkState, writeState } from '../../src/graph/state.js';
+import { createState, type NetworkState, readState, writeState } from '../../src/graph/state.js';
 import type { ImageDataset } from '../../src/io/dataset.js';
 import { writeAtomically } from '../../src/io/writeAtomically.js';
 import { percent } from '../../src/terminal/output.js';
@@ -13,7 +13,7 @@ import { checkpointPath, costOf, type Job, teacherOf, workOf } from './jobs.js';
 import type { StudyRecord, Test } from './records.js';
 import type { Remaining } from './remaining.js';
 import type { StudySettings } from './settings.js';
-import { networkOf, startOf, type Teaching } from './variants.js';
+import { networkOf, startOf, type Teaching, teachingOf } from './variants.js';
 
 /** What a training of the study needs around it. */
 export interface TrainingContext {
@@ -44,9 +44,11 @@ export async function trainOne(context: TrainingContext): Promise<void> {
     return one;
   };
   try {
-    const state = hold(checkpoint ? restoreState(device, checkpoint) : freshState(device, settings, job));
-    const teacher = variant.teaching && hold(await loadTeacher(context));
-    const distillation = variant.teaching && teacher && teachingOptions(variant.teaching, teacher, settings);
+    const teaching = teachingOf(variant, settings);
+    const teacher = teaching && hold(await loadTeacher(context));
+    const begun = variant.inherits && teacher ? learnedValues(await readState(teacher)) : undefined;
+    const state = hold(checkpoint ? restoreState(device, checkpoint) : freshState(device, settings, job, begun));
+    const distillation = teaching && teacher && teachingOptions(teaching, teacher, settings);
     const options = trainerOptions(settings, job, distillation);
     const trainer = hold(await createTrainer(state, options));
     if (checkpoint) restoreTrainer(trainer, checkpoint);
@@ -70,17 +72,31 @@ export async function trainOne(context: TrainingContext): Promise<void> {
   }
 }
 
-/** The state that a variant starts from. */
-export function freshState(device: GPUDevice, settings: StudySettings, { key, data, variant }: Job): NetworkState {
+/**
+ * The state that a variant starts from.
+ *
+ * @param inherited - what it takes over from another network
+ */
+export function freshState(
+  device: GPUDevice,
+  settings: StudySettings,
+  { key, data, variant }: Job,
+  inherited?: ReadonlyMap<string, Float32Array>,
+): NetworkState {
   const network = networkOf(variant, settings, data.train);
   const state = createState(device, network);
-  writeState(state, startOf(variant, network, key.seed));
+  writeState(state, startOf(variant, network, key.seed, settings, inherited));
   return state;
+}
+
+/** What a network has learned, without the statistics of the batches it learned from. */
+function learnedValues(values: ReadonlyMap<string, Float32Array>): Map<string, Float32Array> {
+  return new Map([...values].filter(([name]) => !/running_|num_batches/.test(name)));
 }
 
 /** How a job's network is trained. */
 export function trainerOptions(
-  { batch, steps, learningRate, weightDecay }: StudySettings,
+  { batch, steps, learningRate, weightDecay, adjustRate, crop, flip }: StudySettings,
   { key, data, variant }: Job,
   distillation?: DistillationOptions,
 ): TrainerOptions {
@@ -95,8 +111,10 @@ export function trainerOptions(
       learningRate,
       nesterov: true,
       weightDecay,
-      groups: defaultGroups(variant.adjustRate),
+      groups: defaultGroups(variant.adjustRate ?? adjustRate),
     },
+    // A mirrored digit is none.
+    augmentation: { padding: crop, flip: flip > 0 && data.name !== 'MNIST' },
     schedule: { kind: 'cosine', warmUp: Math.floor(steps / 20) },
     ...(distillation && { distillation }),
   };

@@ -10,7 +10,9 @@ import type {
   ReluLayer,
 } from './network.js';
 
-/** Layers that run as one: a convolution, batch norm or affine layer with what stands behind it, or a single other layer. */
+/**
+ * Layers that run as one: a convolution, batch norm, affine or dense layer with what stands behind it, or a single other layer.
+ */
 export interface FusedLayers {
   readonly head: Layer;
   readonly norm?: BatchNormLayer;
@@ -27,9 +29,9 @@ export interface FusedLayers {
 }
 
 /**
- * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and the ReLU
- * that follow it, as long as nobody else reads what lies between. A sum joins its first input. Groups come in the order of
- * their last layers, so that what a sum adds is there before it.
+ * Groups the layers of a network: a head (chosen by `isHead`) takes in the batch norm, the affine layer, the sum and
+ * the ReLU that follow it, a dense layer the last of these alone, as long as nobody else reads what lies between. A sum joins its
+ * first input. Groups come in the order of their last layers, so that what a sum adds is there before it.
  */
 export function fuseLayers(
   network: Network,
@@ -90,7 +92,7 @@ function growGroup(
   };
   const norm = head.kind === 'convolution' ? next('batchNorm') : undefined;
   const affine = head.kind === 'convolution' ? next('affine') : undefined;
-  const add = head.kind === 'add' ? undefined : next('add');
+  const add = head.kind === 'add' || head.kind === 'dense' ? undefined : next('add');
   const relu = next('relu');
   const group = { head, ...(add && { add }) };
   const fits = (layer: ActivationLayer | PreluLayer): boolean => endsIn(layer, group);

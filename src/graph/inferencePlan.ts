@@ -122,7 +122,8 @@ export function planInference(
   const forward = operationList();
   const last = network.layers.at(-1)!.name;
   const kept = new Set(outputs ?? [last]);
-  const isHead = (layer: Layer): boolean => isConvolution(layer) || isScale(layer) || layer.kind === 'add';
+  const isHead = (layer: Layer): boolean =>
+    isConvolution(layer) || isScale(layer) || layer.kind === 'add' || layer.kind === 'dense';
   const groups = fuseLayers(network, isHead, { endsIn: endsInference, kept });
   for (const { head, norm, affine = head } of groups) {
     if (affine.kind !== 'affine') continue;
@@ -198,10 +199,10 @@ export function planInference(
         break;
       case 'dense': {
         const { name } = group.head;
-        const traits = traitsBeside([group.head.inputs[0]!, name]);
+        const traits = traitsBeside([group.head.inputs[0]!, group.output]);
         const filter = filterOf(name);
         besides?.(group.head, { tensor: from, shape: input, filter }, traits, forward);
-        const options = { ...unitOptions(group.head), precision, outputPrecision };
+        const options = { ...unitOptions(group.head), ...activation, precision, outputPrecision };
         const plan = planDense(denseShape(group.head, input), options, traits);
         append(plan, { ...unitParameters(name), filter });
         break;

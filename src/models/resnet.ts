@@ -21,6 +21,10 @@ import { inEights } from './widths.js';
 export interface CifarOptions extends NetworkOptions {
   /** Channels of the stem and the first stage, 16 unless told; doubled for each of the next two stages. */
   readonly width?: number;
+  /** Channels of each stage, where they are not doubled; the stem has as many as the first one. */
+  readonly widths?: readonly [number, number, number];
+  /** Whether a squeeze-and-excitation recalibrates what each block adds; not where left out. */
+  readonly squeezeExcitation?: boolean;
   /** Stride of the stem, 1 unless told. */
   readonly stemStride?: number;
 }
@@ -110,7 +114,9 @@ const imageNetForms: Readonly<Record<ImageNetDepth, { kind: BlockKind; blocks: r
  * @throws ShapeError where the depth is not 6n + 2, or a size does not make a network (named by the layer it reaches)
  */
 export function cifarResNet(options: CifarResNetOptions): Network {
-  const { depth, width = 16, stemStride = 1, classes = 10 } = options;
+  const { depth, width: first = 16, stemStride = 1, classes = 10, squeezeExcitation = false } = options;
+  const widths = options.widths ?? [first, 2 * first, 4 * first];
+  const [width] = widths;
   if (!isCifarDepth(depth)) {
     throw new ShapeError({
       operation: 'cifarResNet',
@@ -125,15 +131,11 @@ export function cifarResNet(options: CifarResNetOptions): Network {
     batchNorm('bn1', 'conv1'),
     relu('relu', 'bn1'),
   ];
-  const stages: Stage[] = [
-    { blocks, width, stride: 1 },
-    { blocks, width: 2 * width, stride: 2 },
-    { blocks, width: 4 * width, stride: 2 },
-  ];
-  const body = residualStages(nameOfLast(stem), width, stages, basicBlocks);
+  const stages = widths.map((channels, i): Stage => ({ blocks, width: channels, stride: i === 0 ? 1 : 2 }));
+  const body = residualStages(nameOfLast(stem), width, stages, { ...basicBlocks, squeezeExcitation });
   return finished(options, {
     // A depth that both forms have belongs to the ImageNet form unless the name says otherwise.
-    name: `${isImageNetDepth(depth) ? 'cifar-' : ''}resnet${depth}`,
+    name: `${isImageNetDepth(depth) ? 'cifar-' : ''}${squeezeExcitation ? 'se' : ''}resnet${depth}`,
     input: options.input ?? { height: 32, width: 32, channels: 3 },
     layers: [...stem, ...body, ...head(nameOfLast(body), classes)],
   });

@@ -1,3 +1,4 @@
+import type { ActivationOptions } from './activation.js';
 import { planConvolution } from './convolution/forward.js';
 import type { ConvolutionShape, UnitOptions } from './convolution/shape.js';
 import { checkShape } from './fields.js';
@@ -16,7 +17,7 @@ export interface DenseShape {
 }
 
 /** What a fully connected layer does besides multiplying. */
-export interface DenseOptions extends UnitOptions, PrecisionOptions {
+export interface DenseOptions extends UnitOptions, ActivationOptions, PrecisionOptions {
   /** Adds the operand `bias`. */
   readonly bias: boolean;
   /** Of an IC unit: also stores the sum of each row [N], which the backward pass reads. */
@@ -26,8 +27,9 @@ export interface DenseOptions extends UnitOptions, PrecisionOptions {
 }
 
 /**
- * output = input x weight + bias. Operands: input [N, in], filter [in, out], output [N, out], bias [out] with `bias`; status in
- * float16. With `adjust` a fully connected IC unit: z + relu(z - adjust S + offset) of that, S the sum of an input's row; adjust, also
+ * output = input x weight + bias, and the activation of that where there is one. Operands: input [N, in], filter [in, out],
+ * output [N, out], bias [out] with `bias`; status in float16. With `adjust` a fully connected IC unit: z + relu(z - adjust S + offset)
+ * of that, S the sum of an input's row; adjust, also
  * with `offset`, and windowSums [N] are as of `planConvolution`.
  *
  * @throws ShapeError for a shape that does not fit, or `storeSums` or `offset` without an IC unit.

@@ -2,6 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compare, isDecided } from '../../bench/study/comparison.js';
+import { costLines } from '../../bench/study/costs.js';
+import { cutData } from '../../bench/study/jobs.js';
 import {
   type EndRecord,
   readRecords,
@@ -12,8 +15,15 @@ import {
 import { remaining } from '../../bench/study/remaining.js';
 import { writeReports } from '../../bench/study/report.js';
 import { resultsOf, spreadOf } from '../../bench/study/results.js';
-import { presets } from '../../bench/study/settings.js';
-import { allVariants, mainVariants, networkOf, startOf } from '../../bench/study/variants.js';
+import { choosingSettings, presets } from '../../bench/study/settings.js';
+import {
+  allVariants,
+  choosingVariants,
+  mainVariants,
+  networkOf,
+  startOf,
+  teachingOf,
+} from '../../bench/study/variants.js';
 import { FormatError } from '../../src/errors.js';
 import { summarise } from '../../src/models/summary.js';
 import { stripes } from '../train/smallTraining.js';
@@ -73,9 +83,15 @@ describe('the results of a study', () => {
     expect(plain).toMatchObject({ variant: 'plain', seeds: [1, 2], parameters: 1000, label: 'ResNet-8' });
     expect(plain!.error.mean).toBeCloseTo(0.1, 12);
     expect(plain!.error.deviation).toBeCloseTo(Math.SQRT2 / 100, 12);
-    expect(plain!.difference).toBeUndefined();
-    expect(ic!.difference!.mean).toBeCloseTo(0, 12);
-    expect(ic!.difference!.deviation).toBeCloseTo(Math.SQRT2 / 100, 12);
+    expect(plain!.errorBesidePlain).toBeUndefined();
+    const { estimate, bootstrap, signs } = ic!.errorBesidePlain!;
+    expect(estimate.mean).toBeCloseTo(0, 12);
+    // Differences of one below and one above: t is 12.706 for one degree of freedom.
+    expect(estimate.high).toBeCloseTo((12.706 * Math.SQRT2) / 100 / Math.SQRT2, 4);
+    expect(bootstrap.low).toBeCloseTo(-0.01, 12);
+    expect(bootstrap.high).toBeCloseTo(0.01, 12);
+    expect(signs).toEqual({ below: 1, above: 1, p: 1 });
+    expect(ic!.lossBesidePlain!.estimate.mean).toBeCloseTo(0, 12);
     expect(ic!.looks.map(({ step }) => step)).toEqual([10, 20, 30, 40]);
     expect(ic!.looks[1]!.error).toBeCloseTo(0.16, 12);
     expect(ic!.losses).toHaveLength(40);
@@ -114,6 +130,7 @@ describe('the report of a study', () => {
     expect(files.map((file) => file.slice(folder.length + 1)).sort()).toEqual([
       'report.html',
       'report.md',
+      'study-digits-cost.svg',
       'study-digits-curves.svg',
       'study-digits-errors.svg',
     ]);
@@ -125,7 +142,8 @@ describe('the report of a study', () => {
     expect(markdown).toContain('![study-digits-curves.svg](study-digits-curves.svg)');
     const page = await readFile(join(folder, 'report.html'), 'utf8');
     expect(page).toContain('npm run study -- --set &lt;x&gt;');
-    expect(page.match(/<svg/g)).toHaveLength(2);
+    expect(page.match(/<svg/g)).toHaveLength(3);
+    expect(markdown).toContain('0.00 (-12.71 to +12.71) | -1.00 to +1.00 | 1, 1 (p 1.000)');
     expect(page).not.toMatch(/<(?:img|link|script)/);
   });
 
@@ -177,16 +195,81 @@ describe('the variants', () => {
     expect(cost('ic')).toBeLessThan(1.1);
     expect(cost('deeper')).toBeGreaterThan(1.9);
     expect(cost('deeper')).toBeLessThan(2.3);
+    expect(cost('wider') / cost('ic')).toBeGreaterThan(0.98);
+    expect(cost('wider') / cost('ic')).toBeLessThan(1.02);
+    expect(cost('se')).toBeLessThan(1.05);
   });
 
   it('start alike but for adjust', () => {
     const at = (name: string) => {
       const variant = allVariants.find((one) => one.name === name)!;
-      return startOf(variant, network(name), 1);
+      return startOf(variant, network(name), 1, presets.full);
     };
     const [plain, ic, third] = [at('plain'), at('ic'), at('ic-start-3')];
     for (const [parameter, values] of plain) expect(ic.get(parameter), parameter).toEqual(values);
     const name = 'layer1.0.conv1.adjust';
     expect(third.get(name)![0]).toBeCloseTo(3 * ic.get(name)![0]!, 6);
+  });
+});
+
+describe('a comparison', () => {
+  const plain = Array<number>(16).fill(0.1);
+  const own = (shift: number): number[] => plain.map((error, seed) => error + shift + (seed % 2 === 0 ? 0.01 : -0.01));
+
+  it('is decided once its interval excludes 0, at the looks alone', () => {
+    const clear = own(-0.03);
+    expect(isDecided(clear.slice(0, 7), plain.slice(0, 7), 16)).toBe(false);
+    expect(isDecided(clear.slice(0, 8), plain.slice(0, 8), 16)).toBe(true);
+    expect(isDecided(clear.slice(0, 9), plain.slice(0, 9), 16)).toBe(false);
+    expect(isDecided(own(0), plain, 16)).toBe(false);
+  });
+
+  it('asks for more where it is looked at more often', () => {
+    // Its interval of 95 % excludes 0, that of 99 % and more does not.
+    const close = own(-0.0105).slice(0, 8);
+    expect(compare(close, plain.slice(0, 8)).estimate.high).toBeLessThan(0);
+    expect(isDecided(close, plain.slice(0, 8), 8)).toBe(true);
+    expect(isDecided(close, plain.slice(0, 8), 24)).toBe(false);
+  });
+});
+
+describe('choosing', () => {
+  it('looks at training images that are held back, and never at the test set', () => {
+    const [train, test] = [stripes(60), stripes(30, { name: 'others' })];
+    const choosing = choosingSettings({ ...presets.quick, images: 60, watched: 5, tested: 1000 });
+    const data = cutData({ train, test }, choosing);
+    expect(choosing).toMatchObject({ images: 50, validation: 10 });
+    expect(data.train.count).toBe(50);
+    expect(data.tested.count).toBe(10);
+    expect(data.tested.images).toEqual(train.images.subarray(50 * 64, 60 * 64));
+    expect(data.watched.images).toEqual(train.images.subarray(50 * 64, 55 * 64));
+  });
+
+  it('changes one thing at a time', () => {
+    const taught = choosingVariants.filter(({ teaching }) => teaching);
+    for (const variant of taught) {
+      const teaching = teachingOf(variant, presets.full)!;
+      const usual = teachingOf({ ...variant, teaching: {} }, presets.full)!;
+      const changed = Object.keys(usual).filter((name) => teaching[name as 'weight'] !== usual[name as 'weight']);
+      expect(changed.filter((name) => name !== 'schedule').length, variant.name).toBe(
+        variant.name === 'ic-wld' ? 0 : 1,
+      );
+    }
+  });
+});
+
+describe('what trainings take', () => {
+  it('is said network by network', () => {
+    const data = cutData({ train: stripes(60), test: stripes(30) }, { ...settings, images: 60 });
+    const jobs = [1, 2].map((seed) => ({
+      key: { data: 'digits', variant: 'plain', seed },
+      data,
+      variant: mainVariants[0]!,
+    }));
+    const [line, ...more] = costLines(jobs, { ...settings, images: 60 }, records);
+    expect(more).toEqual([]);
+    expect(line).toMatch(
+      /^digits, ResNet-8: [\d.]+ million multiply-adds an image, [\d.]+ trillion a training, 0\.0 min each, 2 to do$/,
+    );
   });
 });

@@ -7,7 +7,7 @@ import { isICUnit } from '../../src/graph/network.js';
 import { createState, writeState } from '../../src/graph/state.js';
 import { decodeCheckpoint, restoreState } from '../../src/train/checkpoint.js';
 import { randomState } from '../graph/networks.js';
-import { smallNetworks } from '../networks/smallNetworks.js';
+import { offsetNetworks } from '../networks/smallNetworks.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
 
@@ -60,7 +60,7 @@ it('takes the first IC convolution apart: y = z + relu(z - a S)', async () => {
 
 it('takes units with offsets apart, of every form and fully connected: y = z + relu(z - a S + o)', async () => {
   const { device } = await testDevice();
-  const network = smallNetworks.find(({ name }) => name.startsWith('offsets'))!;
+  const network = offsetNetworks[0]!;
   const { height, width, channels } = network.input;
   const state = createState(device, network);
   writeState(state, randomState(network, 5));

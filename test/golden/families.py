@@ -12,12 +12,14 @@ import json
 import math
 import os
 import re
+import types
 
 import numpy
 import torch
 import torchvision
 from torch import nn
-from torchvision import models
+from torchvision import models, ops
+from torchvision.models.googlenet import BasicConv2d, Inception
 
 from uniform import uniform
 
@@ -136,13 +138,102 @@ def small_densenet():
     return models.DenseNet(growth_rate=8, block_config=(2, 3, 2), num_init_features=12, num_classes=CLASSES)
 
 
+def small_senet():
+    net = models.ResNet(models.resnet.Bottleneck, [1, 1, 1, 1], num_classes=CLASSES)
+    for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
+        block = stage[0]
+        channels = block.conv3.out_channels
+        # timm's names: the state has it ahead of the shortcut's convolution.
+        shortcut = block.downsample
+        del block.downsample
+        block.se = ops.SqueezeExcitation(channels, channels // 16)
+        block.downsample = shortcut
+        block.forward = types.MethodType(recalibrated_bottleneck, block)
+    return net
+
+
+def recalibrated_bottleneck(self, x):
+    y = self.relu(self.bn1(self.conv1(x)))
+    y = self.relu(self.bn2(self.conv2(y)))
+    return self.relu(self.se(self.bn3(self.conv3(y))) + self.downsample(x))
+
+
+def small_mobilenet_v3():
+    config = models.mobilenetv3.InvertedResidualConfig
+    net = models.MobileNetV3([
+        config(16, 3, 16, 16, True, 'RE', 1, 1, 1),
+        config(16, 3, 40, 24, False, 'RE', 2, 1, 1),
+        config(24, 5, 72, 24, True, 'HS', 1, 1, 1),
+        config(24, 5, 48, 32, True, 'HS', 2, 1, 1),
+    ], 40, num_classes=CLASSES)
+    net.classifier[2] = nn.Identity()
+    return net
+
+
+def small_efficientnet():
+    config = models.efficientnet.MBConvConfig
+    return models.EfficientNet([
+        config(1, 3, 1, 8, 8, 1, 1, 1),
+        config(6, 3, 2, 8, 16, 2, 1, 1),
+        config(4, 5, 2, 16, 24, 2, 1, 1),
+    ], dropout=0, stochastic_depth_prob=0, num_classes=CLASSES)
+
+
+def small_mnasnet():
+    return models.MNASNet(0.25, num_classes=CLASSES, dropout=0)
+
+
+def small_shufflenet():
+    return models.ShuffleNetV2([2, 3, 1], [24, 16, 32, 48, 40], num_classes=CLASSES)
+
+
+def small_regnet(se_ratio, group_width):
+    params = models.regnet.BlockParams([1, 2, 1], [16, 24, 40], [group_width] * 3, [1, 1, 1], [2, 2, 2], se_ratio)
+    return models.RegNet(params, num_classes=CLASSES)
+
+
+def small_squeezenet():
+    net = models.SqueezeNet('1_1', num_classes=CLASSES, dropout=0)
+    fire = models.squeezenet.Fire
+    net.features = nn.Sequential(
+        nn.Conv2d(3, 12, 5, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True),
+        fire(12, 4, 16, 16), fire(32, 6, 24, 24), nn.MaxPool2d(3, 2, ceil_mode=True), fire(48, 8, 32, 32),
+    )
+    net.classifier[1] = nn.Conv2d(64, CLASSES, 1)
+    return net
+
+
+def small_googlenet():
+    net = models.GoogLeNet(CLASSES, aux_logits=False, init_weights=False, dropout=0)
+    net.conv1, net.conv2 = BasicConv2d(3, 8, kernel_size=7, stride=2, padding=3), BasicConv2d(8, 8, kernel_size=1)
+    net.conv3 = BasicConv2d(8, 12, kernel_size=3, padding=1)
+    net.inception3a, net.inception3b = Inception(12, 6, 4, 8, 2, 4, 4), Inception(22, 8, 6, 8, 4, 8, 4)
+    net.inception4a, net.inception4b = Inception(28, 8, 4, 8, 4, 6, 6), nn.Identity()
+    net.inception4c, net.inception4d, net.inception4e = nn.Identity(), nn.Identity(), nn.Identity()
+    net.inception5a, net.inception5b = Inception(28, 8, 6, 12, 4, 8, 4), nn.Identity()
+    net.fc = nn.Linear(32, CLASSES)
+    return net
+
+
 small = {
     'vgg': (small_vgg, [3, 3, 64, 32], lambda name: name.startswith('features.') and name != 'features.0'),
     'resnext': (small_resnext, [2, 3, 40, 48], lambda name: name.startswith('layer') and 'downsample' not in name),
     'mobilenet': (small_mobilenet, [3, 3, 64, 48], lambda name: '.conv.' in name),
     'densenet': (small_densenet, [3, 3, 40, 33], lambda name: 'denseblock' in name),
+    'seresnet': (small_senet, [2, 3, 33, 34],
+                 lambda name: name.startswith('layer') and 'downsample' not in name and '.se.' not in name),
+    'mobilenet-v3': (small_mobilenet_v3, [3, 3, 33, 28], lambda name: re.search(r'\.block\.\d\.0$', name)),
+    'efficientnet': (small_efficientnet, [3, 3, 33, 28], lambda name: re.search(r'\.block\.\d\.0$', name)),
+    'mnasnet': (small_mnasnet, [3, 3, 48, 40], lambda name: '.layers.' in name),
+    'shufflenet': (small_shufflenet, [3, 3, 64, 48], lambda name: name.startswith('stage')),
+    'regnet-x': (lambda: small_regnet(None, 8), [3, 3, 40, 33], lambda name: '.f.' in name),
+    'regnet-y': (lambda: small_regnet(0.25, 4), [3, 3, 40, 33], lambda name: re.search(r'\.f\.[abc]\.', name)),
+    'squeezenet': (small_squeezenet, [3, 3, 42, 35], lambda name: 'squeeze' in name or 'expand' in name),
+    'googlenet': (small_googlenet, [3, 3, 67, 58], lambda name: name.startswith('inception')),
 }
-published = ['vgg16', 'vgg16_bn', 'resnext50_32x4d', 'wide_resnet50_2', 'mobilenet_v2', 'densenet121']
+published = ['vgg16', 'vgg16_bn', 'resnext50_32x4d', 'wide_resnet50_2', 'mobilenet_v2', 'densenet121', 'mobilenet_v3_small',
+             'mobilenet_v3_large', 'efficientnet_b0', 'mnasnet0_75', 'mnasnet1_0', 'shufflenet_v2_x0_5', 'shufflenet_v2_x1_5',
+             'regnet_x_400mf', 'regnet_y_400mf', 'squeezenet1_0', 'squeezenet1_1', 'googlenet']
 
 runs = {}
 for family, (make, input_shape, is_block) in small.items():
@@ -153,7 +244,8 @@ for family, (make, input_shape, is_block) in small.items():
 
 states = {}
 for name in published:
-    state = getattr(models, name)(weights=None).state_dict()
+    options = {'aux_logits': False, 'init_weights': False} if name == 'googlenet' else {}
+    state = getattr(models, name)(weights=None, **options).state_dict()
     states[name] = [f'{key} {"x".join(map(str, value.shape))}'.strip() for key, value in state.items()]
 
 with open(os.path.join(os.path.dirname(__file__), 'families.json'), 'w') as file:

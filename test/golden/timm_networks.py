@@ -43,11 +43,13 @@ def run(name, input_shape):
 
 
 states = {}
-for name in ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnet18d', 'resnet34d', 'resnet50d', 'resnet101d']:
+for name in ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnet18d', 'resnet34d', 'resnet50d', 'resnet101d',
+             'seresnet50']:
     state = timm.create_model(name).state_dict()
     states[name] = [f'{key} {"x".join(map(str, value.shape))}'.strip() for key, value in state.items()]
 
-runs = {'resnet18d': run('resnet18d', [2, 3, 64, 32]), 'resnet50d': run('resnet50d', [1, 3, 32, 64])}
+runs = {'resnet18d': run('resnet18d', [2, 3, 64, 32]), 'resnet50d': run('resnet50d', [1, 3, 32, 64]),
+        'seresnet50': run('seresnet50', [1, 3, 32, 64])}
 with open(os.path.join(os.path.dirname(__file__), 'timm.json'), 'w') as file:
     json.dump({'timm': timm.__version__, 'torch': torch.__version__, 'runs': runs, 'states': states}, file,
               separators=(',', ':'))

@@ -25,6 +25,7 @@ import { randomArray } from '../support/random.js';
 import { halfDisturbed, roundingBound } from '../support/rounding.js';
 import { expectClose } from '../support/tolerance.js';
 import { deviceFamilies } from './familyNetworks.js';
+import { offsetNetworks } from './smallNetworks.js';
 import { tensorNetworks } from './tensorNetworks.js';
 import { windowNetworks } from './windowNetworks.js';
 
@@ -70,7 +71,7 @@ const batch = 2;
 const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
   [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
 );
-const others = [...tensorNetworks, ...windowNetworks].map((network, index) => ({
+const others = [...tensorNetworks, ...windowNetworks, ...offsetNetworks].map((network, index) => ({
   name: network.name,
   network,
   seed: 51 + index,

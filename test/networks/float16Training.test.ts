@@ -12,6 +12,7 @@ import { randomArray, randomIntegers } from '../support/random.js';
 import { halfDisturbed } from '../support/rounding.js';
 import { readRange, submit } from './deviceRun.js';
 import { deviceFamilies } from './familyNetworks.js';
+import { offsetNetworks } from './smallNetworks.js';
 import { tensorNetworks } from './tensorNetworks.js';
 import { windowNetworks } from './windowNetworks.js';
 
@@ -37,7 +38,7 @@ const scale = 256;
 const networks = Object.entries(deviceFamilies).flatMap(([family, make], index) =>
   [false, true].map((ic) => ({ name: `${ic ? 'ic-' : ''}${family}`, network: make(ic), seed: 2 * index + 1 })),
 );
-const others = [...tensorNetworks, ...windowNetworks].map((network, index) => ({
+const others = [...tensorNetworks, ...windowNetworks, ...offsetNetworks].map((network, index) => ({
   name: network.name,
   network,
   seed: 51 + index,

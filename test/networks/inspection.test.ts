@@ -14,7 +14,7 @@ import { networkForward } from '../reference/network.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { randomArray } from '../support/random.js';
 import { disturbance, halfDisturbed, roundingBound } from '../support/rounding.js';
-import { smallNetworks } from './smallNetworks.js';
+import { offsetNetworks, smallNetworks } from './smallNetworks.js';
 
 let device: GPUDevice;
 let precisions: readonly Precision[];
@@ -100,7 +100,7 @@ function expectShares(
 
 const networks = [
   ...smallNetworks.slice(0, 4),
-  ...smallNetworks.filter(({ name }) => name.startsWith('offsets')),
+  ...offsetNetworks,
   cifarResNet({ depth: 8, ic: true, width: 4, input: { height: 9, width: 7, channels: 1 }, icConvolutions: 'all' }),
 ].map((network, index) => ({ name: network.name, network, seed: index + 1 }));
 

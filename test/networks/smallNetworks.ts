@@ -232,3 +232,6 @@ export const smallNetworks: readonly Network[] = [
     layers: [norm('norm', 'input'), add('residual', 'norm', 'input'), relu('relu', 'residual'), dense('relu')],
   },
 ];
+
+/** Of these, what has IC units with offsets, and fully connected ones. */
+export const offsetNetworks = smallNetworks.filter(({ name }) => name.startsWith('offsets'));

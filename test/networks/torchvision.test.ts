@@ -15,6 +15,10 @@ describe.each(Object.entries(familyRuns))('%s', (name, run) => {
   const ic = name.startsWith('ic-');
   const [batch, channels, height, width] = run.input;
   const network = goldenFamilies[name.replace('ic-', '')]!({ ic, classes, input: { height, width, channels } });
+  // The slope of a hard sigmoid, 1 / 6, is a float32 number here, and in PyTorch on the way back.
+  const tolerance = network.layers.some((layer) => 'function' in layer && layer.function === 'hardSigmoid')
+    ? 1e-7
+    : 1e-9;
   const specs = networkParameters(network);
   const shapes = new Map(specs.map((spec) => [spec.name, spec.shape]));
   const parameters = goldenParameters(run.parameters, (parameter) => shapes.get(parameter)!);
@@ -27,7 +31,7 @@ describe.each(Object.entries(familyRuns))('%s', (name, run) => {
   it('infers the same logits', () => {
     const { logits } = networkForward(network, parameters, images, { training: false });
     const largest = Math.max(...run.logits.map(Math.abs));
-    expectClose(logits, run.logits, 1e-9 * largest, `${name} logits`);
+    expectClose(logits, run.logits, tolerance * largest, `${name} logits`);
   });
 
   it('has the same loss and gradients of a training step', () => {
@@ -37,10 +41,10 @@ describe.each(Object.entries(familyRuns))('%s', (name, run) => {
     expectClose(
       pass.logits,
       run.trainLogits,
-      1e-9 * Math.max(...run.trainLogits.map(Math.abs)),
+      tolerance * Math.max(...run.trainLogits.map(Math.abs)),
       `${name} train logits`,
     );
-    expectClose([loss], [run.loss], 1e-9 * run.loss, `${name} loss`);
+    expectClose([loss], [run.loss], tolerance * run.loss, `${name} loss`);
     expect(Object.keys(run.gradientSums)).toHaveLength(specs.filter(({ trainable }) => trainable).length);
     for (const [parameter, expected] of Object.entries(run.gradientSums)) {
       const gradient = gradients.get(parameter)!;
@@ -48,7 +52,7 @@ describe.each(Object.entries(familyRuns))('%s', (name, run) => {
       const sum = gradient.reduce((total, value, i) => total + value * factors[i]!, 0);
       const magnitude = gradient.reduce((total, value, i) => total + Math.abs(value * factors[i]!), 0);
       // A bias ahead of a batch norm changes nothing: its gradient is rounding errors.
-      expectClose([sum], [expected], 1e-8 * magnitude + 1e-13, `${name} gradient of ${parameter}`);
+      expectClose([sum], [expected], 10 * tolerance * magnitude + 1e-13, `${name} gradient of ${parameter}`);
     }
   });
 });

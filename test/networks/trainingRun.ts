@@ -116,12 +116,13 @@ export interface Crossing {
   readonly excess: number;
 }
 
-/** Where branches differ from those that a float64 run would take by itself. */
+/** Where branches differ from those that a float64 run would take by itself, in layers that show theirs. */
 export function crossings(reference: TrainingRun, taken: readonly Branches[]): Crossing[] {
   const found: Crossing[] = [];
   reference.branches.forEach((layers, step) => {
     for (const [layer, excesses] of layers) {
-      const other = taken[step]!.get(layer)!;
+      const other = taken[step]!.get(layer);
+      if (other === undefined) continue;
       for (let index = 0; index < excesses.length; index++) {
         const excess = excesses[index]!;
         if (other[index]! > 0 !== excess > 0) found.push({ step, layer, index, excess });

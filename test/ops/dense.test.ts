@@ -67,6 +67,9 @@ it.each([
     const result = await runPlan(device, planDense(shape, { bias: withBias }, traits), { input, filter, ...given });
     const bound = summationBound(inFeatures + 1, denseReference(positive));
     expectClose(result.floats('output'), denseReference(chosen), bound, 'dense');
+    const plan = planDense(shape, { bias: withBias, relu: true, maximum: 0.5 }, traits);
+    const rectified = denseReference(chosen).map((value) => Math.min(Math.max(value, 0), 0.5));
+    expectClose((await runPlan(device, plan, { input, filter, ...given })).floats('output'), rectified, bound, 'relu');
   }
   const toInput = await runPlan(device, planDenseInputGradient(shape, {}, traits), { gradient, filter });
   expectClose(toInput.floats('output'), dx, summationBound(outFeatures, magnitude.dx), 'dense input gradient');

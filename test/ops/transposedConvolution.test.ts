@@ -7,6 +7,7 @@ import {
   planTransposedConvolutionFilterGradient,
   planTransposedConvolutionInputGradient,
 } from '../../src/ops/convolution/transposed.js';
+import type { Form, FormRequest } from '../../src/ops/forms.js';
 import { deviceTraits } from '../../src/ops/traits.js';
 import { expectError } from '../models/errors.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
@@ -67,6 +68,28 @@ describe.each(Object.entries(transposedShapes))('%s', (name, shape) => {
       expectClose(result.floats('output'), exact.dFilter, bound, `${name} filter gradient ${form}`);
     }
   });
+});
+
+it.each([false, true])('a GPU turns filters round ahead, where they are constant once: %s', async (constantFilter) => {
+  const shape = transposedShapes['a decoder that doubles the image']!;
+  const one = transposedCase(shape, 32);
+  const { exact, magnitude } = transposedExpected(one);
+  const smallest = ({ forms }: FormRequest): Form => {
+    const own = forms.filter(({ family }) => family === 'subgroup').sort((a, b) => a.body - b.body);
+    return own[0] ?? forms.find(({ family }) => family === 'tiled')!;
+  };
+  const { subgroup, pinned } = deviceTraits(device);
+  const traits = { software: false, choose: smallest, ...(subgroup && { subgroup }), ...(pinned && { pinned }) };
+  const plan = planTransposedConvolution(shape, { bias: true, constantFilter }, traits);
+  if (subgroup) {
+    const turning = constantFilter ? plan.prepare! : plan.steps;
+    expect(turning[0]!.kernel.name).toBe('filter_transpose');
+    expect(plan.operands.turnedFilter!.use).toBe(constantFilter ? 'prepared' : 'scratch');
+  }
+  const { input, filter, bias } = one;
+  const result = await runPlan(device, plan, { input, filter, bias }, { times: 2 });
+  const bound = summationBound(tapsOf(shape) * shape.inChannels + 2, magnitude.y);
+  expectClose(result.floats('output'), exact.y, bound, 'turned round ahead');
 });
 
 interface Axis {

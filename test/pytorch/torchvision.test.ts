@@ -19,6 +19,8 @@ const names = [
   'googlenet',
   'squeezenet1_0',
   'squeezenet1_1',
+  'mobilenet_v3_small',
+  'mobilenet_v3_large',
   'mnasnet0_5',
   'mnasnet0_75',
   'mnasnet1_0',
@@ -28,6 +30,8 @@ const names = [
   'shufflenet_v2_x1_5',
   'shufflenet_v2_x2_0',
   'regnet_x_400mf',
+  'regnet_y_400mf',
+  'efficientnet_b0',
 ];
 
 describe('the networks of torchvision', { timeout: 400_000 }, () => {

@@ -1,5 +1,6 @@
 import * as jax from '@jax-js/jax';
 import {
+  type ActivationLayer,
   type BatchNormLayer,
   type ConvolutionLayer,
   type DenseLayer,
@@ -50,8 +51,12 @@ export function forward(network: Network, parameters: Tensors, images: jax.Array
       case 'relu':
         if (layer.maximum === undefined) return jax.nn.relu(x);
         return jax.numpy.clip(x, 0, layer.maximum);
+      case 'activation':
+        return activate(layer, x);
       case 'add':
         return x.add(other);
+      case 'multiply':
+        return x.mul(other);
       case 'concat':
         return jax.numpy.concatenate(inputs, 1);
       case 'softmax':
@@ -76,8 +81,10 @@ export function perChannel(vector: jax.Array): jax.Array {
 
 function icConvolution(layer: ConvolutionLayer, x: jax.Array, parameters: Tensors): jax.Array {
   const { name, adjust, offset, bias } = layer;
-  if (bias || offset || adjust === 'input') throw new Error(`${name}: of no network of the bench`);
+  if (offset || adjust === 'input' || (bias && adjust !== 'none'))
+    throw new Error(`${name}: of no network of the bench`);
   const filter = parameters[`${name}.weight`]!.ref;
+  if (bias) return convolution(x, filter, layer).add(perChannel(parameters[`${name}.bias`]!.ref));
   if (adjust === 'none') return convolution(x, filter, layer);
   const inhibition = inhibitionOf(layer, x.ref, parameters[`${name}.adjust`]!.ref);
   const z = convolution(x, filter, layer);
@@ -93,6 +100,18 @@ function inhibitionOf(layer: ConvolutionLayer, x: jax.Array, adjust: jax.Array):
   const summed = layer.groups > 1 ? x : x.sum(1, { keepdims: true });
   const taps = adjust.reshape([-1, 1, 1, 1]).mul(jax.numpy.ones([1, 1, ...layer.kernel]));
   return convolution(summed, taps, layer);
+}
+
+function activate(layer: ActivationLayer, x: jax.Array): jax.Array {
+  switch (layer.function) {
+    case 'sigmoid':
+    case 'silu':
+    case 'hardSigmoid':
+    case 'hardSwish':
+      return jax.nn[layer.function](x);
+    default:
+      throw new Error(`${layer.name}: ${layer.function} is of no network of the bench`);
+  }
 }
 
 function pool(layer: PoolLayer, x: jax.Array, source: Layer | undefined): jax.Array {

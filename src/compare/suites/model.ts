@@ -10,11 +10,18 @@ import type { Row } from '../rows.js';
 import { type Bench, fullCounterpart, inFloat32, rowOf, type Task } from '../tasks.js';
 import { seededState, uniformValues, type Values } from '../values.js';
 
+const networks = [
+  'resnet50',
+  'ic-resnet50',
+  'mobilenet-v2',
+  'ic-mobilenet-v2',
+  'mobilenet-v3-large',
+  'efficientnet-b0',
+];
+
 /** Inference of whole networks, beside the same networks in another library. */
 export function modelTasks(): Task[] {
-  return ['resnet50', 'ic-resnet50', 'mobilenet-v2', 'ic-mobilenet-v2'].map((name) =>
-    modelTask(networkByName(name), 1),
-  );
+  return networks.map((name) => modelTask(networkByName(name), 1));
 }
 
 function modelTask(network: Network, batch: number): Task {

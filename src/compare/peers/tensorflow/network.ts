@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type FusedLayers, fuseLayers, isConvolution } from '../../../graph/fusion.js';
+import { type EndsIn, type FusedLayers, fuseLayers, isConvolution } from '../../../graph/fusion.js';
 import {
+  type ActivationLayer,
   type BatchNormLayer,
   type ConvolutionLayer,
   type DenseLayer,
@@ -47,7 +48,7 @@ export function makeInference(
 ): PeerOperation {
   const shapes = inferShapes(network, batch);
   const given = networkTensors(network, state);
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || layer.kind === 'add');
+  const groups = fuseLayers(network, (layer) => isConvolution(layer) || layer.kind === 'add', { endsIn: fusesSigmoid });
   const steps = groups.map((group) => inferenceStep(group, shapes, given));
   tf.dispose([...given.values()]);
   const input = tf.tensor4d(images, [...shapes.get('input')!]);
@@ -58,6 +59,14 @@ export function makeInference(
   };
   return backendOperation(backend, [input, ...steps.flatMap(({ tensors }) => tensors)], run);
 }
+
+/** Of the activations besides ReLUs it fuses a sigmoid with a convolution. */
+const fusesSigmoid: EndsIn = (layer, { head, add }) =>
+  layer.kind === 'activation' &&
+  layer.function === 'sigmoid' &&
+  head.kind === 'convolution' &&
+  head.adjust === 'none' &&
+  add === undefined;
 
 interface InferenceStep {
   readonly tensors: readonly tf.Tensor[];
@@ -85,6 +94,13 @@ function inferenceStep(
         const sum = tf.add(left!, right!);
         return group.relu ? rectify(sum, group.relu) : sum;
       });
+    case 'multiply':
+      return step([], (left, right) => tf.mul(left!, right!));
+    case 'activation': {
+      const [three, sixth] = [tf.scalar(3), tf.scalar(1 / 6)];
+      const hardSigmoid = (x: tf.Tensor): tf.Tensor => tf.mul(tf.relu6(tf.add(x, three)), sixth);
+      return step([three, sixth], (x) => activate(x!, head, hardSigmoid));
+    }
     case 'concat':
       return step([], (...inputs) => tf.concat(inputs, -1));
     case 'flatten':
@@ -129,8 +145,9 @@ function convolutionStep(
       const y = tf.add(residual ? tf.addN([z, excess, residual]) : tf.add(z, excess), shift);
       return group.relu ? rectify(y, group.relu) : y;
     }
-    const fusedRelu = group.relu && !residual ? { activation: activationName(group.relu) } : {};
-    const fused = { x, filter, strides, bias: shift, ...fusedRelu };
+    const ending = group.ending && ({ activation: 'sigmoid' } as const);
+    const end = group.relu && !residual ? { activation: activationName(group.relu) } : ending;
+    const fused = { x, filter, strides, bias: shift, ...end };
     // Its type wants one number for all sides.
     const y = depthwise
       ? tf.fused.depthwiseConv2d({ ...fused, pad: layer.padding[0] })
@@ -154,17 +171,21 @@ interface FoldedConvolution {
   readonly adjust?: tf.Tensor1D;
 }
 
-/** Filter, recalibration weights and bias with the batch norm behind them taken in. */
+/** Filter, recalibration weights and bias, with the batch norm behind them taken in where there is one. */
 function foldedConvolution(
   norm: BatchNormLayer | undefined,
   layer: ConvolutionLayer,
   parameters: ReadonlyMap<string, tf.Tensor>,
   depthwise: boolean,
 ): FoldedConvolution {
-  if (!norm || layer.bias || layer.adjust === 'input') {
-    throw new Error(`${layer.name}: only convolutions with a batch norm and without a bias are built here`);
-  }
   const of = (name: string): tf.Tensor => parameters.get(name)!;
+  if (!norm && layer.bias && layer.adjust === 'none' && !depthwise) {
+    const [filter, shift] = [tf.clone(of(`${layer.name}.weight`)), tf.clone(of(`${layer.name}.bias`))];
+    return { filter: filter as tf.Tensor4D, shift: shift as tf.Tensor1D };
+  }
+  if (!norm || layer.bias || layer.adjust === 'input') {
+    throw new Error(`${layer.name}: only convolutions with either a batch norm or a bias are built here`);
+  }
   return tf.tidy(() => {
     const deviation = tf.sqrt(tf.add(of(`${norm.name}.running_var`), norm.epsilon));
     const scale = tf.div(of(`${norm.name}.weight`), deviation);
@@ -197,6 +218,22 @@ export function rectify(x: tf.Tensor, layer: ReluLayer): tf.Tensor {
 function activationName({ name, maximum }: ReluLayer): 'relu' | 'relu6' {
   if (maximum !== undefined && maximum !== 6) throw new Error(`${name}: TensorFlow.js fuses no bound but 6`);
   return maximum === undefined ? 'relu' : 'relu6';
+}
+
+/** The activations of MobileNetV3 and EfficientNet, as TensorFlow.js' operations make them. */
+function activate(x: tf.Tensor, layer: ActivationLayer, hardSigmoid: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
+  switch (layer.function) {
+    case 'sigmoid':
+      return tf.sigmoid(x);
+    case 'silu':
+      return tf.mul(x, tf.sigmoid(x));
+    case 'hardSigmoid':
+      return hardSigmoid(x);
+    case 'hardSwish':
+      return tf.mul(x, hardSigmoid(x));
+    default:
+      throw new Error(`${layer.name}: ${layer.function} is of no network of the bench`);
+  }
 }
 
 export function pool(layer: PoolLayer, x: tf.Tensor4D, [, height, width]: Shape): tf.Tensor4D {
