@@ -1,7 +1,7 @@
 import type { ActivationFunction, Layer } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import { floatAttribute, textAttribute } from './attributes.js';
-import { addAffine, channelValues, fill } from './elementwise.js';
+import { addAffine, channelValues, fill } from './channelConstants.js';
 import type { Recognised } from './formulas.js';
 import {
   type Activation,

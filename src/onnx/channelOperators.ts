@@ -17,7 +17,7 @@ import {
 import { asImage, imageOf, orderText, rowOf } from './materialise.js';
 import { malformed, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { sliceExtent, sliceRanges, splitSizes } from './slices.js';
+import { requirePieces, sliceExtent, sliceRanges, splitSizes } from './slices.js';
 import { channelAxis, elementsOf, imageView, isSameView, isWhole, movedView, shortest } from './views.js';
 
 /*
@@ -53,6 +53,7 @@ export function importConcat(state: ImportState, node: Node): void {
 }
 
 export function importSplit(state: ImportState, node: Node): void {
+  requirePieces(node, state.opset);
   const given = activationOf(state, node, 0);
   const [axis] = axesFrom(`${node.place}, axis`, [integerAttribute(node, 'axis', 0)], given.view.length);
   const input = alongChannels(state, node, given, axis!);

@@ -20,6 +20,7 @@ import type { Node } from './node.js';
 import { arrayOf, listOf, type NumberArray } from './numberArrays.js';
 import { flattenedSizes, squeezedSizes, unsqueezedSizes } from './reshapeSizes.js';
 import type { OperatorName } from './signatures.js';
+import { requirePieces } from './slices.js';
 import { placeOfTensor } from './tensorValues.js';
 
 /** Makes an operator's outputs of its inputs, those that are left out undefined. */
@@ -79,6 +80,7 @@ export function foldNode(state: ImportState, node: Node, operator: OperatorName)
   const fold = folds[operator];
   const values = node.proto.input.map((_, index) => (hasInput(node, index) ? inputOf(state, node, index) : undefined));
   if (!fold || !values[0] || values.some((value) => value?.kind === 'activation')) return false;
+  if (operator === 'Split') requirePieces(node, state.opset);
   if (operator === 'Identity') {
     setOutput(state, node, values[0]);
     return true;

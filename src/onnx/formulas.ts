@@ -25,8 +25,9 @@ const points = Float64Array.from([
   ...Array.from({ length: 97 }, (_, index) => (index - 48) / 4),
   ...[-1e6, -1000, -50, -20, -0.01, 0.01, 20, 50, 1000, 1e6],
 ]);
-/** Formulas through more nodes are not followed. */
+/** Formulas through more nodes are not followed, nor those of more tensors than networks have. */
 const mostSteps = 12;
+const mostTensors = 10_000;
 
 /** A function of networks, by its layer's fields. */
 export type Recognised =
@@ -65,7 +66,7 @@ export function noteFormulas(state: ImportState, node: Node): void {
   const [output = ''] = node.proto.output;
   const combine = functionOf(state, node);
   const count = node.proto.input.length;
-  if (!combine || output === '' || count === 0 || count > 3) return;
+  if (!combine || output === '' || count === 0 || count > 3 || state.formulas.size >= mostTensors) return;
   const operands = node.proto.input.map((_, index) => operandOf(state, node, index));
   if (operands.some((operand) => operand === undefined)) return;
   const known = operands as readonly (number | readonly Formula[])[];

@@ -8,11 +8,11 @@ import {
   type PoolLayer,
   type ReluLayer,
 } from '../graph/network.js';
-import { sidesOf } from '../ops/windows.js';
-import { float, integer, integers } from './graphBuilder.js';
+import { float, integer } from './graphBuilder.js';
 import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
 import { addLoadedLayer } from './loadedLayerNodes.js';
 import { alike, asImage, asRow, type LayerContext, type Tensor } from './nodeTensors.js';
+import { poolAttributes } from './poolNodes.js';
 
 /** Adds the nodes of a layer. Parameters are there as initialisers of their own names. */
 export function addLayer(context: LayerContext<Layer>): Tensor {
@@ -101,24 +101,14 @@ function addJoint(
 }
 
 function addPool({ builder, layer, inputs, output, shape }: LayerContext<PoolLayer>): Tensor {
-  const { kind, name, kernel, stride, padding, ceilMode = false, countPadding = true } = layer;
+  const { kind, name, kernel } = layer;
   const input = asImage(builder, inputs[0]!, name);
+  const isMax = kind === 'maxPool';
   if (kernel === 'global') {
-    builder.node(
-      { type: kind === 'maxPool' ? 'GlobalMaxPool' : 'GlobalAveragePool', inputs: [input] },
-      output,
-      layer.name,
-    );
+    builder.node({ type: isMax ? 'GlobalMaxPool' : 'GlobalAveragePool', inputs: [input] }, output, name);
   } else {
-    const attributes = {
-      kernel_shape: integers(kernel),
-      strides: integers(stride),
-      pads: integers(sidesOf(padding)),
-      ...(ceilMode && { ceil_mode: integer(1) }),
-    };
-    const counting = { ...attributes, count_include_pad: integer(countPadding ? 1 : 0) };
-    if (kind === 'maxPool') builder.node({ type: 'MaxPool', inputs: [input], attributes }, output, layer.name);
-    else builder.node({ type: 'AveragePool', inputs: [input], attributes: counting }, output, layer.name);
+    const attributes = poolAttributes({ ...layer, kernel }, inputs[0]!.shape, shape);
+    builder.node({ type: isMax ? 'MaxPool' : 'AveragePool', inputs: [input], attributes }, output, name);
   }
   return { name: output, shape, flat: false };
 }

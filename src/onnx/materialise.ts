@@ -12,7 +12,7 @@ import {
 } from './importState.js';
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { imageView, isSameView, isWhole, rowView, shortest, shuffledGroups, viewOf } from './views.js';
+import { imageView, isSameView, isWhole, rowView, shortest, shuffledGroups } from './views.js';
 
 /*
  * Layers that bring the elements of a tensor into the order in which the graph sees them.
@@ -124,9 +124,4 @@ export function orderText(state: ImportState, value: Activation): string {
         .join(' ') || '1',
   );
   return `${sizesText(state, value)}, which is [${order.join(', ')}] of images`;
-}
-
-/** A view of pixels in another order of axes: [N, H, W, C]. */
-export function channelsLast(state: ImportState, layer: string): Activation['view'] {
-  return viewOf(state.shapes.get(layer)!, ['batch', 'height', 'width', 'channels']);
 }

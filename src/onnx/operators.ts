@@ -10,7 +10,9 @@ import {
   importPRelu,
   importRelu,
 } from './activationOperators.js';
+import { importArithmetic, importSum } from './arithmetic.js';
 import { floatAttribute, floatsAttribute, integerAttribute, integersAttribute, tensorAttribute } from './attributes.js';
+import { addAffine, fill } from './channelConstants.js';
 import {
   importConcat,
   importGather,
@@ -22,7 +24,6 @@ import {
 } from './channelOperators.js';
 import { importBatchNormalization, importConv, importConvTranspose } from './convolutionOperators.js';
 import { importGemm, importMatMul } from './denseOperators.js';
-import { addAffine, fill, importArithmetic, importSum } from './elementwise.js';
 import { foldNode } from './fold.js';
 import { noteFormulas, recognise } from './formulas.js';
 import { importICUnit } from './icPattern.js';

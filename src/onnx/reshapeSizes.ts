@@ -9,7 +9,8 @@ import type { NumberArray } from './numberArrays.js';
  */
 
 /** The axes of a node, which older versions have as an attribute. */
-export function axesOf(node: Node, given: NumberArray | undefined): readonly number[] | undefined {
+function axesOf(node: Node, given: NumberArray | undefined): readonly number[] | undefined {
+  if (given && given.type !== 'integer') throw malformed(`${node.place}, axes`, 'integers', given.type);
   return given ? (Array.from(given.values) as number[]) : integersAttribute(node, 'axes');
 }
 

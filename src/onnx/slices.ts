@@ -57,6 +57,14 @@ export function sliceIndices(size: number, range?: SliceRange): readonly number[
   return upTo(count).map((index) => start + index * range.step);
 }
 
+/** From version 18 on a Split says how many pieces there are, or their sizes: not both, nor nothing. */
+export function requirePieces({ place, proto }: Node, opset: number): void {
+  const isCounted = proto.attribute.some(({ name }) => name === 'num_outputs');
+  const isSized = (proto.input[1] ?? '') !== '';
+  if (opset < 18 || isCounted !== isSized) return;
+  throw malformed(`${place}, num_outputs`, 'it or an input of sizes', isCounted ? 'both' : 'none');
+}
+
 /**
  * The sizes of the pieces of a Split.
  *

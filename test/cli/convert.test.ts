@@ -1,5 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema, StringStringEntryProtoSchema } from 'onnx-buf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Network } from '../../src/graph/network.js';
 import { networkParameters } from '../../src/graph/parameters.js';
@@ -10,6 +12,7 @@ import { cifarResNet, imageNetResNet } from '../../src/models/resnet.js';
 import { decodeOnnx } from '../../src/onnx.js';
 import { decodeCheckpoint, encodeNetwork } from '../../src/train/checkpoint.js';
 import { formulaWeights } from '../onnx/cases.js';
+import { floats, modelOf, node } from '../onnx/models.js';
 import { runOnnx } from '../onnx/runtime.js';
 import { networkForward } from '../reference/network.js';
 import { uniform } from '../support/random.js';
@@ -91,6 +94,24 @@ describe('icnet convert', () => {
     const ended = await icnet.run(['summary', 'mobile.safetensors']);
     expect(ended).toMatchObject({ ...fine, stderr: '' });
     expect(ended.stdout).toMatch(/^classifier\.1 +dense +1 x 1 x 5 +45 +40$/m);
+  });
+
+  it('ends in a tensor that is named, and reads weights beside the model', async () => {
+    const weights = floats('w', [3, 2, 3, 3]);
+    const nodes = [node('Conv', ['x', 'w'], 'stem'), node('NonMaxSuppression', ['stem', 'stem'], 'y')];
+    const model = fromBinary(ModelProtoSchema, modelOf({ nodes, constants: [weights] }));
+    const [tensor] = model.graph!.initializer;
+    tensor!.rawData = new Uint8Array();
+    tensor!.externalData = [create(StringStringEntryProtoSchema, { key: 'location', value: 'detector.data' })];
+    await writeFile(place('detector.onnx'), toBinary(ModelProtoSchema, model));
+    const convert = (...more: string[]) => icnet.run(['convert', 'detector.onnx', '--to', 'safetensors', ...more]);
+    await expectRefusal(await convert('--end', 'stem'), 'detector.data');
+    await writeFile(place('detector.data'), weights.rawData);
+    await expectRefusal(await convert(), 'NonMaxSuppression');
+    await expectRefusal(await convert('--end', 'stern'), 'stern');
+    expect(await convert('--end', 'stem')).toMatchObject(fine);
+    const { network: cut } = decodeCheckpoint(await readFile(place('detector.safetensors')));
+    expect(cut.layers.map(({ name }) => name)).toEqual(['stem']);
   });
 
   it('makes the folder that it writes into, and looks ahead whether it can', async () => {

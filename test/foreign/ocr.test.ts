@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { ocrModels } from './fetch.js';
+import { letters } from './letters.js';
 import { compareWithRuntime } from './run.js';
 
 let device: GPUDevice;
@@ -19,8 +20,9 @@ it.each([
   { name: 'ch_ppocr_mobile_v2.0_cls_infer.onnx', input: { height: 48, width: 192 } },
   // Its convolutions; what is behind them is a transformer.
   { name: 'ch_PP-OCRv4_rec_infer.onnx', input: { height: 48, width: 96 }, output: 'swish_12.tmp_0' },
-])("PaddleOCR's $name is what ONNX Runtime makes of it", async ({ name, ...options }) => {
-  const outcome = await compareWithRuntime(device, read(name), { name, ...options });
+])("PaddleOCR's $name is what ONNX Runtime makes of it", async ({ name, input, ...options }) => {
+  const images = letters(input.height, input.width, 2);
+  const outcome = await compareWithRuntime(device, read(name), { name, input, images, ...options });
   expect(outcome).toMatchObject({ kind: 'taken' });
   expect(outcome.kind === 'taken' && outcome.error).toBeLessThan(1e-4);
 });

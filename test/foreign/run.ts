@@ -23,17 +23,21 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return distance(actual, expected) / (largest || 1);
 }
 
-/** A network of a file on the device beside ONNX Runtime, on two images by chance. */
+/** A network of a file on the device beside ONNX Runtime, on two images by chance unless told. */
 export async function compareWithRuntime(
   device: GPUDevice,
   file: Uint8Array,
-  { batch = 2, ...options }: DecodeOnnxOptions & { readonly batch?: number },
+  {
+    batch = 2,
+    images: given,
+    ...options
+  }: DecodeOnnxOptions & { readonly batch?: number; readonly images?: Float32Array },
 ): Promise<Outcome> {
   const read = outcomeOf(() => decodeOnnx(file, options));
   if ('reason' in read) return { kind: 'refused', reason: read.reason };
   const { network, values, outputs } = read.value;
   const { height, width, channels } = network.input;
-  const images = uniform(batch * height * width * channels, 5);
+  const images = given ?? uniform(batch * height * width * channels, 5);
   const [name] = outputs.keys();
   const whole = endingIn(file, name!);
   const expected = await runtimeOutput(

@@ -21,6 +21,39 @@ const dense = (name: string, input: string, outFeatures: number): Layer => ({
   bias: true,
 });
 
+const activation = (name: string, input: string, fields: Omit<ActivationLayer, 'kind' | 'name' | 'inputs'>): Layer => ({
+  kind: 'activation',
+  name,
+  inputs: [input],
+  ...fields,
+});
+
+/** Every function of elements, of images and of rows. */
+const activationNetwork: Network = {
+  name: 'functions of elements',
+  input: { height: 5, width: 4, channels: 3 },
+  layers: [
+    convolution({ name: 'conv', outChannels: 6, bias: true }),
+    activation('silu', 'conv', { function: 'silu' }),
+    activation('swish', 'silu', { function: 'hardSwish' }),
+    activation('tanh', 'conv', { function: 'tanh' }),
+    { kind: 'prelu', name: 'prelu', inputs: ['tanh'] },
+    { kind: 'add', name: 'sum', inputs: ['swish', 'prelu'] },
+    activation('leaky', 'sum', { function: 'leakyRelu' }),
+    activation('leakier', 'leaky', { function: 'leakyRelu', slope: 0.2 }),
+    pool({ kind: 'meanPool', name: 'mean', inputs: ['leakier'], kernel: 'global', stride: [1, 1] }),
+    dense('squeeze', 'mean', 6),
+    activation('gate', 'squeeze', { function: 'hardSigmoid' }),
+    { kind: 'multiply', name: 'gated', inputs: ['leakier', 'gate'] },
+    dense('hidden', 'gated', 7),
+    activation('gelu', 'hidden', { function: 'gelu' }),
+    { kind: 'prelu', name: 'prelu of rows', inputs: ['gelu'] },
+    activation('steep', 'prelu of rows', { function: 'hardSigmoid', slope: 0.3 }),
+    dense('last', 'steep', 5),
+    activation('sigmoid', 'last', { function: 'sigmoid' }),
+  ],
+};
+
 /** The same with response norms of odd sizes, which come back from ONNX. */
 function withOddNorms(network: Network): Network {
   const layers = network.layers.map((layer) =>
@@ -34,6 +67,7 @@ export const exportedNetworks: readonly Network[] = [
   ...smallNetworks,
   ...tensorNetworks.map(withOddNorms),
   ...windowNetworks,
+  activationNetwork,
   {
     name: 'rows behind dense layers, an image out of a row',
     input: { height: 5, width: 4, channels: 3 },
@@ -69,39 +103,6 @@ export const exportedNetworks: readonly Network[] = [
     ],
   },
 ];
-
-const activation = (name: string, input: string, fields: Omit<ActivationLayer, 'kind' | 'name' | 'inputs'>): Layer => ({
-  kind: 'activation',
-  name,
-  inputs: [input],
-  ...fields,
-});
-
-/** Every function of elements, of images and of rows. */
-export const activationNetwork: Network = {
-  name: 'functions of elements',
-  input: { height: 5, width: 4, channels: 3 },
-  layers: [
-    convolution({ name: 'conv', outChannels: 6, bias: true }),
-    activation('silu', 'conv', { function: 'silu' }),
-    activation('swish', 'silu', { function: 'hardSwish' }),
-    activation('tanh', 'conv', { function: 'tanh' }),
-    { kind: 'prelu', name: 'prelu', inputs: ['tanh'] },
-    { kind: 'add', name: 'sum', inputs: ['swish', 'prelu'] },
-    activation('leaky', 'sum', { function: 'leakyRelu' }),
-    activation('leakier', 'leaky', { function: 'leakyRelu', slope: 0.2 }),
-    pool({ kind: 'meanPool', name: 'mean', inputs: ['leakier'], kernel: 'global', stride: [1, 1] }),
-    dense('squeeze', 'mean', 6),
-    activation('gate', 'squeeze', { function: 'hardSigmoid' }),
-    { kind: 'multiply', name: 'gated', inputs: ['leakier', 'gate'] },
-    dense('hidden', 'gated', 7),
-    activation('gelu', 'hidden', { function: 'gelu' }),
-    { kind: 'prelu', name: 'prelu of rows', inputs: ['gelu'] },
-    activation('steep', 'prelu of rows', { function: 'hardSigmoid', slope: 0.3 }),
-    dense('last', 'steep', 5),
-    activation('sigmoid', 'last', { function: 'sigmoid' }),
-  ],
-};
 
 /** The formula-made weights of the golden files for a network; see goldenParameters. */
 export function formulaWeights(network: Network): Map<string, Float32Array<ArrayBuffer>> {

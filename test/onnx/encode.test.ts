@@ -9,6 +9,7 @@ import { encodeOnnx } from '../../src/onnx.js';
 import { goldenBatch, loadGolden } from '../golden/load.js';
 import { randomState } from '../graph/networks.js';
 import { inferOnDevice } from '../networks/deviceRun.js';
+import { tensorNetworks } from '../networks/tensorNetworks.js';
 import { networkForward } from '../reference/network.js';
 import { closeTestDevice, testDevice } from '../support/device.js';
 import { uniform } from '../support/random.js';
@@ -47,6 +48,16 @@ describe.each(exportedNetworks.map((network, index) => ({ name: network.name, ne
     expect(dims[0]).toBe(batch);
     expect(relativeError(got, exact)).toBeLessThan(1e-5);
   });
+});
+
+it('writes response norms of an even number of channels out', async () => {
+  const network = tensorNetworks.find(({ layers }) => layers.some((layer) => 'size' in layer && layer.size === 4))!;
+  const values = randomState(network, 9);
+  const { height, width, channels } = network.input;
+  const images = uniform(2 * height * width * channels, 9);
+  const exact = networkForward(network, values, images, { training: false }).logits;
+  const { values: got } = await runOnnx(encodeOnnx(network, values), network.input, images);
+  expect(relativeError(got, exact)).toBeLessThan(1e-5);
 });
 
 const imageNet = (ic: boolean): Network =>

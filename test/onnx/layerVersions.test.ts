@@ -1,5 +1,5 @@
 import type { NodeProto } from 'onnx-buf';
-import { floats, integers, node } from './models.js';
+import { floats, integers, node, tensor } from './models.js';
 import { always, from, type Row, testVerdicts, until } from './verdicts.js';
 
 /* Operators of layers that are loaded when a network has one, and those between them. */
@@ -28,8 +28,8 @@ const arithmetic = (opType: string): readonly Row[] => [
 
 const table: Readonly<Record<string, readonly Row[]>> = {
   Cast: [
-    ['to what it is', one('Cast', { to: 1 }), always('read')],
-    ['of constants', [node('Cast', ['[1]'], 'float', { to: 1 }), node('Mul', ['x', 'float'], 'y')], always('read')],
+    ['to what it is', [node('Cast', ['x'], 'same', { to: 1 }), node('Relu', ['same'], 'y')], always('read')],
+    ['of constants', [node('Cast', ['[2]'], 'float', { to: 1 }), node('Mul', ['x', 'float'], 'y')], always('read')],
   ],
   ConvTranspose: [
     ['nothing', transposed(), always('read')],
@@ -120,6 +120,16 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     ['nothing', one('HardSigmoid'), always('read')],
     ['alpha', one('HardSigmoid', { alpha: 0.3, beta: 0.5 }), always('read')],
     ['beta', one('HardSigmoid', { beta: 0.4 }), always('read')],
+    [
+      'written out behind a convolution that takes a number over',
+      [
+        node('Conv', ['x', 'filters'], 'c'),
+        node('Add', ['c', '3'], 'a'),
+        node('Clip', ['a', 'zero', '6'], 'b'),
+        node('Div', ['b', '6'], 'y'),
+      ],
+      from(11),
+    ],
   ],
   HardSwish: [
     ['nothing', one('HardSwish'), from(14)],
@@ -156,7 +166,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
   ],
   LRN: [
     ['a size', one('LRN', { size: 3 }), always('read')],
-    ['numbers', one('LRN', { size: 1, alpha: 0.3, beta: 0.5, bias: 2 }), always('read')],
+    ['numbers', one('LRN', { size: 1, alpha: 0.3, beta: 0.5, bias: { float: 2 } }), always('read')],
     ['no size', one('LRN'), always('broken')],
   ],
   LeakyRelu: [
@@ -236,7 +246,8 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['cubic', resized(['x', 'empty', 'doubled'], { mode: 'cubic' }), from(11, 'refused')],
     ['a smaller image', resized(['x', 'empty', 'halved'], {}), from(11, 'refused')],
-    ['sizes', resized(['x', '', '', '[0,2,8,10]'], {}), { 13: 'read' }],
+    ['sizes', resized(['x', '', '', '[2,2,8,10]'], {}), { 13: 'read' }, [tensor('x', [2, 2, 4, 5])]],
+    ['sizes of another number of images', resized(['x', '', '', '[2,2,8,10]'], {}), { 13: 'refused' }],
   ],
   Sigmoid: [
     ['images', one('Sigmoid'), always('read')],
@@ -255,7 +266,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     [
       'in halves',
       [outputs(node('Split', ['x'], '', { axis: 1 }), 'a', 'b'), node('Sub', ['b', 'a'], 'y')],
-      always('read'),
+      { 7: 'read', 18: 'broken' },
     ],
     [
       'sizes as attribute',
@@ -274,8 +285,8 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       'columns',
-      [outputs(node('Split', ['x'], '', { axis: 2 }), 'a', 'b'), node('Sub', ['b', 'a'], 'y')],
-      always('refused'),
+      [outputs(node('Split', ['x', '[2,2]'], '', { axis: 2 }), 'a', 'b'), node('Sub', ['b', 'a'], 'y')],
+      from(13, 'refused'),
     ],
   ],
   Sum: [
@@ -320,5 +331,7 @@ testVerdicts(table, [
   integers('[0,3,2,2,3]', [0, 3, 2, 2, 3]),
   integers('[0,6,2,3]', [0, 6, 2, 3]),
   integers('[1,0]', [1, 0]),
+  integers('[2,2]', [2, 2]),
+  integers('[2,2,8,10]', [2, 2, 8, 10]),
   integers('[40]', [40]),
 ]);

@@ -8,9 +8,7 @@ import {
   described,
   freeName,
   type ImportState,
-  inputOf,
   layerName,
-  misfit,
   setActivation,
   setOutput,
   shapeOf,
@@ -18,142 +16,31 @@ import {
   sizesText,
   type Value,
 } from './importState.js';
-import { alike, rowOf } from './materialise.js';
+import { rowOf } from './materialise.js';
 import { malformed, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
 import { arrayOf } from './numberArrays.js';
 import { placeOfTensor } from './tensorValues.js';
-import { channelAxis, elementsOf, isSameView, isWhole } from './views.js';
+import { channelAxis, elementsOf } from './views.js';
 
 /*
- * Sums, differences and products of tensors, and of tensors and constants.
+ * Sums and products of a tensor and a constant that is one number, or one a channel: a bias, or an affine layer.
  */
 
 type Constant = Extract<Value, { kind: 'constant' }>;
-
-/** Add, Sub, Mul and Div. */
-export function importArithmetic(state: ImportState, node: Node): void {
-  const values = [0, 1].map((index) => inputOf(state, node, index)) as [Value, Value];
-  const constant = values.findIndex(({ kind }) => kind === 'constant');
-  if (constant >= 0) {
-    importWithConstant(state, node, values[constant] as Constant, constant);
-    return;
-  }
-  const operands = [0, 1].map((index) => activationOf(state, node, index)) as [Activation, Activation];
-  requireBroadcast(state, node, operands);
-  switch (node.proto.opType) {
-    case 'Add':
-      importSum(state, node);
-      break;
-    case 'Sub':
-      addUp(state, node, [operands[0], negative(state, node, operands[1])]);
-      break;
-    case 'Mul':
-      importProduct(state, node, operands);
-      break;
-    default:
-      throw unsupported(`${node.place}, input 1`, described.constant, described.activation);
-  }
-}
-
-/** Add and Sum of any number of tensors. */
-export function importSum(state: ImportState, node: Node): void {
-  const values = node.proto.input.map((_, index) => activationOf(state, node, index));
-  addUp(state, node, values);
-}
-
-function addUp(state: ImportState, node: Node, given: readonly Activation[]): void {
-  for (const value of given.slice(1)) requireAlike(state, node, given[0]!, value);
-  const [first, ...others] = alike(state, node, given) as [Activation, ...Activation[]];
-  if (others.length === 0) {
-    setOutput(state, node, first);
-    return;
-  }
-  let sum = first.layer;
-  for (const [index, { layer }] of others.entries()) {
-    const own = layerName(state, node);
-    const name = index === others.length - 1 ? own : freeName(state, [`${own}.${index + 1}`]);
-    addLayer(state, node, { kind: 'add', name, inputs: [sum, layer] });
-    sum = name;
-  }
-  setActivation(state, node, sum, first.view);
-}
-
-/** Refuses a sum of tensors of several shapes. */
-function requireAlike(state: ImportState, node: Node, left: Activation, right: Activation): void {
-  const [first, second] = [left, right].map((value) => sizesOf(state, value)) as [
-    ReturnType<typeof sizesOf>,
-    ReturnType<typeof sizesOf>,
-  ];
-  if (first.join() === second.join()) return;
-  const expected = `tensors of one shape, the first is ${sizesText(state, left)}`;
-  const got = sizesText(state, right);
-  const others = second.toReversed();
-  const spreads = first.toReversed().every((size, axis) => {
-    const other = others[axis] ?? 1;
-    return size === other || [size, other].some((one) => one === 1 || one === 'batch');
-  });
-  if (spreads) throw unsupported(`${node.place}, inputs`, expected, got);
-  throw misfit(state, `${node.place}, inputs`, expected, got);
-}
-
-/** The first version of operators says by attributes whether and from which axis on the second input is repeated. */
-function requireBroadcast(state: ImportState, node: Node, [left, right]: readonly [Activation, Activation]): void {
-  if (state.opset >= 7 || integerAttribute(node, 'broadcast', 0) !== 0) return;
-  requireAlike(state, node, left, right);
-}
-
-/** Minus a tensor. */
-function negative(state: ImportState, node: Node, input: Activation): Activation {
-  const channels = shapeOf(state, input)[3];
-  const name = addAffine(state, node, input, fill(channels, -1), fill(channels, 0));
-  return { ...input, layer: name };
-}
-
-/** A product of two tensors of one shape, or of images and a gate for each channel. */
-function importProduct(state: ImportState, node: Node, operands: readonly [Activation, Activation]): void {
-  const ordered = isGate(state, operands[0], operands[1]) ? operands.toReversed() : operands;
-  const [input, gate] = ordered as [Activation, Activation];
-  if (!isGate(state, gate, input)) {
-    requireAlike(state, node, input, gate);
-    const [left, right] = alike(state, node, [input, gate]) as [Activation, Activation];
-    addProduct(state, node, left, right.layer);
-  } else addProduct(state, node, input, gate.layer);
-}
-
-function addProduct(state: ImportState, node: Node, input: Activation, by: string): void {
-  const name = layerName(state, node);
-  addLayer(state, node, { kind: 'multiply', name, inputs: [input.layer, by] });
-  setActivation(state, node, name, input.view);
-}
-
-/** Whether a tensor is one pixel with the channels of another one, on the axis that these have there. */
-function isGate(state: ImportState, gate: Activation, input: Activation): boolean {
-  const [shape, whole] = [shapeOf(state, gate), shapeOf(state, input)];
-  const axis = channelAxis(input.view, whole);
-  return (
-    axis > 0 &&
-    gate.view.length === input.view.length &&
-    shape[1] * shape[2] === 1 &&
-    whole[1] * whole[2] > 1 &&
-    shape[3] === whole[3] &&
-    isWhole(gate.view[0]!, shape, 'batch') &&
-    isWhole(input.view[0]!, whole, 'batch') &&
-    isWhole(gate.view[axis]!, shape, 'channels')
-  );
-}
 
 /** What a constant does to each channel: x becomes `scale` x + `shift`. */
 const effects: Readonly<
   Record<string, (value: number, isFirst: boolean) => readonly [scale: number, shift: number] | undefined>
 > = {
   Add: (value) => [1, value],
+  Sum: (value) => [1, value],
   Sub: (value, isFirst) => (isFirst ? [-1, value] : [1, -value]),
   Mul: (value) => [value, 0],
   Div: (value, isFirst) => (isFirst ? undefined : [1 / value, 0]),
 };
 
-function importWithConstant(state: ImportState, node: Node, { tensor }: Constant, index: number): void {
+export function importWithConstant(state: ImportState, node: Node, { tensor }: Constant, index: number): void {
   const given = activationOf(state, node, 1 - index);
   const place = placeOfTensor(state.file, node.proto.input[index]!);
   const array = arrayOf(tensor, place);
@@ -172,7 +59,7 @@ function importWithConstant(state: ImportState, node: Node, { tensor }: Constant
 }
 
 /** Makes the node's output `scale` x + `shift` for each channel: nothing, a bias, or a layer of its own. */
-export function scaleChannels(
+function scaleChannels(
   state: ImportState,
   node: Node,
   input: Activation,
@@ -208,15 +95,34 @@ function activationName(state: ImportState, node: Node): string {
 
 /** Gives a layer that has none, and that nothing else reads, a bias. Returns whether there was one. */
 function addBias(state: ImportState, node: Node, { layer }: Activation, shift: Float32Array): boolean {
-  const source = activationName(state, node);
-  const maker = state.producers.get(source)?.proto.opType ?? '';
   const index = state.layers.findLastIndex(({ name }) => name === layer);
   const made = state.layers[index];
-  const isAlone = state.uses.get(source) === 1 && ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'].includes(maker);
-  if (!isAlone || !made || !('bias' in made) || made.bias) return false;
-  state.layers[index] = { ...made, bias: true };
+  const tensors = made && 'bias' in made && !made.bias ? readOnce(state, activationName(state, node)) : undefined;
+  if (!made || !tensors) return false;
+  state.layers[index] = { ...made, bias: true } as Layer;
   state.parameters.set(`${layer}.bias`, shift);
+  // Without the bias they are no longer there, for functions that are recognised either.
+  const error = unsupported(node.place, 'its output', 'a tensor that it has taken over');
+  for (const name of tensors) state.values.set(name, { kind: 'refused', error });
   return true;
+}
+
+/** What makes the layers that have a bias, and what leaves them as they are. */
+const makers = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'];
+const passing = ['Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'];
+
+/** A layer's output and what it is seen as up to a tensor, where all of these are read once. */
+function readOnce(state: ImportState, tensor: string): readonly string[] | undefined {
+  const names: string[] = [];
+  let name = tensor;
+  while (state.uses.get(name) === 1) {
+    names.push(name);
+    const producer = state.producers.get(name)?.proto;
+    if (producer && makers.includes(producer.opType)) return names;
+    if (!producer || !passing.includes(producer.opType)) return undefined;
+    name = producer.input[0] ?? '';
+  }
+  return undefined;
 }
 
 /** Adds an affine layer, and returns its name. */
@@ -293,9 +199,4 @@ function constantRefusal(
 export function fill(channels: number, value: number): Float32Array {
   if (channels > 2 ** 26) throw unsupported('channels', `at most ${2 ** 26} of one layer`, `${channels}`);
   return new Float32Array(channels).fill(value);
-}
-
-/** Whether two activations are the same elements in the same order. */
-export function isSameActivation(one: Activation, other: Activation): boolean {
-  return one.layer === other.layer && isSameView(one.view, other.view);
 }
