@@ -104,7 +104,8 @@ describe.each([...networks, ...others])('$name', ({ name, network, seed }) => {
   it('passes float16 between its operations, and filters in it to them', () => {
     for (const traits of [{ subgroup: 32 }, { subgroup: 8, software: true, textures: true }]) {
       const { filters, forward } = planInferenceIn(network, batch, { precision: 'float16' }, traits);
-      const weights = networkParameters(network).filter(({ role }) => role === 'filter' || role === 'denseWeight');
+      const filterRoles = ['filter', 'transposedFilter', 'denseWeight'];
+      const weights = networkParameters(network).filter(({ role }) => filterRoles.includes(role));
       expect(filters.map(({ layer }) => layer).sort()).toEqual(weights.map(({ name }) => name).sort());
       for (const { plan, tensors } of forward) {
         for (const operand of ['input', 'output', 'left', 'right', 'residual', 'filter']) {
