@@ -10,7 +10,7 @@ import { type ImportState, setOutput } from './importState.js';
 import { readMetadata } from './metadata.js';
 import { type ModelFile, malformed, parseModel, quoted, unsupported } from './modelFile.js';
 import { type Node, nodeOf } from './node.js';
-import { importNode } from './operators.js';
+import { importNode } from './operators/operators.js';
 import { operatorOf } from './signatures.js';
 import { imageView, viewOf } from './views.js';
 

@@ -12,10 +12,10 @@ import { LimitError, ShapeError } from '../errors.js';
 import type { Network } from '../graph/network.js';
 import { elementCount, networkParameters, type ParameterSpec } from '../graph/parameters.js';
 import { inferShapes, type Shape } from '../graph/shapes.js';
-import { createGraphBuilder, type GraphBuilder } from './graphBuilder.js';
-import { addLayer } from './layerNodes.js';
 import { type Metadata, writeMetadata } from './metadata.js';
-import type { Tensor } from './nodeTensors.js';
+import { createGraphBuilder, type GraphBuilder } from './write/graphBuilder.js';
+import { addLayer } from './write/layerNodes.js';
+import type { Tensor } from './write/nodeTensors.js';
 
 /** What goes into the file's metadata: the normalisation of images, and the classes in the order of the logits. */
 export type EncodeOnnxOptions = Metadata;

@@ -1,9 +1,9 @@
 import type { ActivationFunction } from '../graph/network.js';
 import { floatAttribute, textAttribute } from './attributes.js';
-import { binaryOperators, erf, unaryOperators } from './foldElements.js';
+import { binaryOperators, erf, unaryOperators } from './fold/foldElements.js';
+import { arrayOf } from './fold/numberArrays.js';
 import { hasInput, type ImportState, type Value } from './importState.js';
 import type { Node } from './node.js';
-import { arrayOf } from './numberArrays.js';
 import { placeOfTensor } from './tensorValues.js';
 
 /*

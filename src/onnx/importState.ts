@@ -4,10 +4,10 @@ import type { Layer } from '../graph/network.js';
 import { elementCount } from '../graph/parameters.js';
 import { outputShape, type Shape } from '../graph/shapes.js';
 import type { Sides } from '../ops/windows.js';
+import { dependsOnBatch, type NumberArray, type Size, tensorOf } from './fold/numberArrays.js';
 import type { Formula } from './formulas.js';
 import { malformed, misfitting, quoted, unsupported } from './modelFile.js';
 import type { Node } from './node.js';
-import { dependsOnBatch, type NumberArray, type Size, tensorOf } from './numberArrays.js';
 import { decimal, floatsOf, integersOf, numbersOf, placeOfTensor, tensorShape } from './tensorValues.js';
 import { elementsOf, hasBatch, type View } from './views.js';
 

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.js';
+import { ShapeError } from '../../errors.js';
 import {
   type BatchNormLayer,
   type ConvolutionLayer,
@@ -7,7 +7,7 @@ import {
   type Layer,
   type PoolLayer,
   type ReluLayer,
-} from '../graph/network.js';
+} from '../../graph/network.js';
 import { float, integer } from './graphBuilder.js';
 import { addICConvolution, addICDense, windowAttributes } from './icConvolutionNodes.js';
 import { addLoadedLayer } from './loadedLayerNodes.js';

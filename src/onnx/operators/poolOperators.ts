@@ -1,6 +1,6 @@
-import type { Pair, PoolLayer } from '../graph/network.js';
-import { type Sides, shortestPadding } from '../ops/windows.js';
-import { axesFrom, integerAttribute, integersAttribute } from './attributes.js';
+import type { Pair, PoolLayer } from '../../graph/network.js';
+import { type Sides, shortestPadding } from '../../ops/windows.js';
+import { axesFrom, integerAttribute, integersAttribute } from '../attributes.js';
 import {
   type Activation,
   activationOf,
@@ -13,12 +13,12 @@ import {
   setOutput,
   shapeOf,
   sizesText,
-} from './importState.js';
-import { imageOf, orderText, paddedImageOf } from './materialise.js';
-import { malformed, misfitting, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
+} from '../importState.js';
+import { imageOf, orderText, paddedImageOf } from '../materialise.js';
+import { malformed, misfitting, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { imageView, movedView, pixelAxes, shortest, type View } from '../views.js';
 import { isNeverNegative } from './signs.js';
-import { imageView, movedView, pixelAxes, shortest, type View } from './views.js';
 import { isPadded, joinedPadding, paddingOf, type Windows, windowsOf } from './windows.js';
 
 /** MaxPool and AveragePool. */

@@ -1,6 +1,7 @@
-import type { Layer } from '../graph/network.js';
-import type { Shape } from '../graph/shapes.js';
-import { integerAttribute } from './attributes.js';
+import type { Layer } from '../../graph/network.js';
+import type { Shape } from '../../graph/shapes.js';
+import { integerAttribute } from '../attributes.js';
+import { arrayOf } from '../fold/numberArrays.js';
 import {
   type Activation,
   activationOf,
@@ -15,13 +16,12 @@ import {
   sizesOf,
   sizesText,
   type Value,
-} from './importState.js';
-import { rowOf } from './materialise.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { arrayOf } from './numberArrays.js';
-import { placeOfTensor } from './tensorValues.js';
-import { channelAxis, elementsOf } from './views.js';
+} from '../importState.js';
+import { rowOf } from '../materialise.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { placeOfTensor } from '../tensorValues.js';
+import { channelAxis, elementsOf } from '../views.js';
 
 /*
  * Sums and products of a tensor and a constant that is one number, or one a channel: a bias, or an affine layer.

@@ -1,32 +1,14 @@
 import type { TensorProto } from 'onnx-buf';
 import {
-  addFunction,
-  importClip,
-  importExtreme,
-  importFunction,
-  importGelu,
-  importHardSigmoid,
-  importLeakyRelu,
-  importPRelu,
-  importRelu,
-} from './activationOperators.js';
-import { importArithmetic, importSum } from './arithmetic.js';
-import { floatAttribute, floatsAttribute, integerAttribute, integersAttribute, tensorAttribute } from './attributes.js';
-import { addAffine, fill } from './channelConstants.js';
-import {
-  importConcat,
-  importGather,
-  importLogSoftmax,
-  importLRN,
-  importSlice,
-  importSoftmax,
-  importSplit,
-} from './channelOperators.js';
-import { importBatchNormalization, importConv, importConvTranspose } from './convolutionOperators.js';
-import { importGemm, importMatMul } from './denseOperators.js';
-import { foldNode } from './fold.js';
-import { noteFormulas, recognise } from './formulas.js';
-import { importICUnit } from './icPattern.js';
+  floatAttribute,
+  floatsAttribute,
+  integerAttribute,
+  integersAttribute,
+  tensorAttribute,
+} from '../attributes.js';
+import { foldNode } from '../fold/fold.js';
+import { tensorOf } from '../fold/numberArrays.js';
+import { noteFormulas, recognise } from '../formulas.js';
 import {
   type Activation,
   activationOf,
@@ -39,10 +21,36 @@ import {
   setOutput,
   shapeOf,
   tensorValue,
-} from './importState.js';
-import { malformed, quoted, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { tensorOf } from './numberArrays.js';
+} from '../importState.js';
+import { malformed, quoted, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { type OperatorName, operatorOf } from '../signatures.js';
+import { truthsOf } from '../tensorValues.js';
+import {
+  addFunction,
+  importClip,
+  importExtreme,
+  importFunction,
+  importGelu,
+  importHardSigmoid,
+  importLeakyRelu,
+  importPRelu,
+  importRelu,
+} from './activationOperators.js';
+import { importArithmetic, importSum } from './arithmetic.js';
+import { addAffine, fill } from './channelConstants.js';
+import {
+  importConcat,
+  importGather,
+  importLogSoftmax,
+  importLRN,
+  importSlice,
+  importSoftmax,
+  importSplit,
+} from './channelOperators.js';
+import { importBatchNormalization, importConv, importConvTranspose } from './convolutionOperators.js';
+import { importGemm, importMatMul } from './denseOperators.js';
+import { importICUnit } from './icPattern.js';
 import { importPad } from './padOperator.js';
 import { importGlobalPool, importPool, importReduction } from './poolOperators.js';
 import {
@@ -55,8 +63,6 @@ import {
   importUnsqueeze,
 } from './reshapes.js';
 import { importResize } from './resizeOperator.js';
-import { type OperatorName, operatorOf } from './signatures.js';
-import { truthsOf } from './tensorValues.js';
 
 /** Adds a layer, or knows the output as a constant or as another tensor. */
 type Import = (state: ImportState, node: Node) => void;

@@ -1,5 +1,5 @@
-import type { Sides } from '../ops/windows.js';
-import { axesFrom, floatAttribute, integersAttribute, textAttribute } from './attributes.js';
+import type { Sides } from '../../ops/windows.js';
+import { axesFrom, floatAttribute, integersAttribute, textAttribute } from '../attributes.js';
 import {
   type Activation,
   described,
@@ -11,10 +11,10 @@ import {
   setOutput,
   shapeOf,
   sizesText,
-} from './importState.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { axisAlong } from './views.js';
+} from '../importState.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { axisAlong } from '../views.js';
 import { isPadded, joinedPadding } from './windows.js';
 
 /** Pad with zeros around images; what reads the images takes it over. */

@@ -1,5 +1,6 @@
-import { axesFrom, floatAttribute, integerAttribute } from './attributes.js';
-import { requiredAxis } from './foldStructure.js';
+import { axesFrom, floatAttribute, integerAttribute } from '../attributes.js';
+import { requiredAxis } from '../fold/foldStructure.js';
+import { requirePieces, sliceExtent, sliceRanges, splitSizes } from '../fold/slices.js';
 import {
   type Activation,
   activationOf,
@@ -13,12 +14,11 @@ import {
   setOutput,
   shapeOf,
   sizesText,
-} from './importState.js';
-import { asImage, imageOf, orderText, rowOf } from './materialise.js';
-import { malformed, quoted, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { requirePieces, sliceExtent, sliceRanges, splitSizes } from './slices.js';
-import { channelAxis, elementsOf, imageView, isSameView, isWhole, movedView, shortest } from './views.js';
+} from '../importState.js';
+import { asImage, imageOf, orderText, rowOf } from '../materialise.js';
+import { malformed, quoted, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { channelAxis, elementsOf, imageView, isSameView, isWhole, movedView, shortest } from '../views.js';
 
 /*
  * Operators that go along the channels.

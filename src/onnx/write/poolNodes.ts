@@ -1,6 +1,6 @@
-import type { Pair, PoolLayer } from '../graph/network.js';
-import type { Shape } from '../graph/shapes.js';
-import { type Sides, sidesOf } from '../ops/windows.js';
+import type { Pair, PoolLayer } from '../../graph/network.js';
+import type { Shape } from '../../graph/shapes.js';
+import { type Sides, sidesOf } from '../../ops/windows.js';
 import { type Attribute, integer, integers } from './graphBuilder.js';
 
 /** The attributes of a pool over windows. */

@@ -1,5 +1,5 @@
-import type { ConvolutionLayer, DenseLayer, UnitLayer } from '../graph/network.js';
-import { sidesOf } from '../ops/windows.js';
+import type { ConvolutionLayer, DenseLayer, UnitLayer } from '../../graph/network.js';
+import { sidesOf } from '../../ops/windows.js';
 import { type GraphBuilder, integer, integers } from './graphBuilder.js';
 
 /** Where an IC convolution's nodes go: its layer, and the tensors and names they use. */

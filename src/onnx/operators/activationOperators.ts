@@ -1,8 +1,7 @@
-import type { ActivationFunction, Layer } from '../graph/network.js';
-import { elementCount } from '../graph/parameters.js';
-import { floatAttribute, textAttribute } from './attributes.js';
-import { addAffine, channelValues, fill } from './channelConstants.js';
-import type { Recognised } from './formulas.js';
+import type { ActivationFunction, Layer } from '../../graph/network.js';
+import { elementCount } from '../../graph/parameters.js';
+import { floatAttribute, textAttribute } from '../attributes.js';
+import type { Recognised } from '../formulas.js';
 import {
   type Activation,
   activationOf,
@@ -18,10 +17,11 @@ import {
   setActivation,
   setOutput,
   shapeOf,
-} from './importState.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { tensorShape } from './tensorValues.js';
+} from '../importState.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { tensorShape } from '../tensorValues.js';
+import { addAffine, channelValues, fill } from './channelConstants.js';
 
 /*
  * Functions of every element.

@@ -1,5 +1,10 @@
-import { elementCount } from '../graph/parameters.js';
-import { integerAttribute } from './attributes.js';
+import { elementCount } from '../../graph/parameters.js';
+import { integerAttribute } from '../attributes.js';
+import { hasInput, type ImportState, inputOf, setArray, setOutput, type Value } from '../importState.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import type { OperatorName } from '../signatures.js';
+import { placeOfTensor } from '../tensorValues.js';
 import { foldBinary, foldUnary } from './foldElements.js';
 import {
   foldCast,
@@ -14,14 +19,9 @@ import {
   foldTranspose,
   foldWhere,
 } from './foldStructure.js';
-import { hasInput, type ImportState, inputOf, setArray, setOutput, type Value } from './importState.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
 import { arrayOf, listOf, type NumberArray } from './numberArrays.js';
 import { flattenedSizes, squeezedSizes, unsqueezedSizes } from './reshapeSizes.js';
-import type { OperatorName } from './signatures.js';
 import { requirePieces } from './slices.js';
-import { placeOfTensor } from './tensorValues.js';
 
 /** Makes an operator's outputs of its inputs, those that are left out undefined. */
 type Fold = (node: Node, inputs: readonly (NumberArray | undefined)[]) => NumberArray | readonly NumberArray[];

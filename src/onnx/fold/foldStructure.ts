@@ -1,9 +1,10 @@
 import { TensorProto_DataType } from 'onnx-buf';
-import { elementCount } from '../graph/parameters.js';
-import { axesFrom, integerAttribute, integersAttribute, tensorAttribute } from './attributes.js';
+import { elementCount } from '../../graph/parameters.js';
+import { axesFrom, integerAttribute, integersAttribute, tensorAttribute } from '../attributes.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { typeRefusal } from '../tensorValues.js';
 import { spread, spreadDims } from './foldElements.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
 import {
   arrayOf,
   gather,
@@ -15,7 +16,6 @@ import {
   upTo,
 } from './numberArrays.js';
 import { sliceIndices, sliceRanges, splitSizes } from './slices.js';
-import { typeRefusal } from './tensorValues.js';
 
 /*
  * What operators make of constants and of sizes by their places: nothing is computed.

@@ -1,5 +1,4 @@
-import { integerAttribute } from './attributes.js';
-import { addAffine, fill, importWithConstant } from './channelConstants.js';
+import { integerAttribute } from '../attributes.js';
 import {
   type Activation,
   activationOf,
@@ -16,11 +15,12 @@ import {
   sizesOf,
   sizesText,
   type Value,
-} from './importState.js';
-import { alike } from './materialise.js';
-import { unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { channelAxis, isWhole } from './views.js';
+} from '../importState.js';
+import { alike } from '../materialise.js';
+import { unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { channelAxis, isWhole } from '../views.js';
+import { addAffine, fill, importWithConstant } from './channelConstants.js';
 
 /*
  * Sums, differences and products of tensors.

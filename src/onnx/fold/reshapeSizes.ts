@@ -1,7 +1,7 @@
-import { elementCount } from '../graph/parameters.js';
-import { axesFrom, integerAttribute, integersAttribute } from './attributes.js';
-import { malformed } from './modelFile.js';
-import type { Node } from './node.js';
+import { elementCount } from '../../graph/parameters.js';
+import { axesFrom, integerAttribute, integersAttribute } from '../attributes.js';
+import { malformed } from '../modelFile.js';
+import type { Node } from '../node.js';
 import type { NumberArray } from './numberArrays.js';
 
 /*

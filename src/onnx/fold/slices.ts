@@ -1,6 +1,6 @@
-import { axesFrom, integerAttribute, integersAttribute } from './attributes.js';
-import { malformed } from './modelFile.js';
-import type { Node } from './node.js';
+import { axesFrom, integerAttribute, integersAttribute } from '../attributes.js';
+import { malformed } from '../modelFile.js';
+import type { Node } from '../node.js';
 import { upTo } from './numberArrays.js';
 
 /** What a Slice takes along an axis. */

@@ -1,4 +1,4 @@
-import { floatAttribute, integerAttribute } from './attributes.js';
+import { floatAttribute, integerAttribute } from '../attributes.js';
 import {
   type Activation,
   activationOf,
@@ -12,11 +12,11 @@ import {
   setActivation,
   shapeOf,
   sizesText,
-} from './importState.js';
-import { orderText } from './materialise.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { elementsOf, isOfWholes, isWhole, movedView, rowOrder, rowView, shortest } from './views.js';
+} from '../importState.js';
+import { orderText } from '../materialise.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { elementsOf, isOfWholes, isWhole, movedView, rowOrder, rowView, shortest } from '../views.js';
 
 /** A dense layer. */
 export function importGemm(state: ImportState, node: Node): void {

@@ -9,8 +9,8 @@ import type {
   SliceLayer,
   TransposedConvolutionLayer,
   UpsampleLayer,
-} from '../graph/network.js';
-import { sidesOf } from '../ops/windows.js';
+} from '../../graph/network.js';
+import { sidesOf } from '../../ops/windows.js';
 import { type Attribute, float, integer, integers, text } from './graphBuilder.js';
 import { asImage, asRow, type LayerContext, type Tensor } from './nodeTensors.js';
 

@@ -1,8 +1,8 @@
-import type { Pair } from '../graph/network.js';
-import type { Sides } from '../ops/windows.js';
-import { integersAttribute, textAttribute } from './attributes.js';
-import { malformed, quoted } from './modelFile.js';
-import type { Node } from './node.js';
+import type { Pair } from '../../graph/network.js';
+import type { Sides } from '../../ops/windows.js';
+import { integersAttribute, textAttribute } from '../attributes.js';
+import { malformed, quoted } from '../modelFile.js';
+import type { Node } from '../node.js';
 
 /*
  * The attributes of operators that go over images in windows.

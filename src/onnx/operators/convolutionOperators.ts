@@ -1,6 +1,6 @@
-import type { BatchNormLayer, ConvolutionLayer, Pair, TransposedConvolutionLayer } from '../graph/network.js';
-import { shortestPadding } from '../ops/windows.js';
-import { floatAttribute, integerAttribute, integersAttribute } from './attributes.js';
+import type { BatchNormLayer, ConvolutionLayer, Pair, TransposedConvolutionLayer } from '../../graph/network.js';
+import { shortestPadding } from '../../ops/windows.js';
+import { floatAttribute, integerAttribute, integersAttribute } from '../attributes.js';
 import {
   type Activation,
   activationOf,
@@ -12,11 +12,11 @@ import {
   setActivation,
   shapeOf,
   vectorInput,
-} from './importState.js';
-import { imageOf, paddedImageOf, rowOf } from './materialise.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { channelAxis, imageView } from './views.js';
+} from '../importState.js';
+import { imageOf, paddedImageOf, rowOf } from '../materialise.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { channelAxis, imageView } from '../views.js';
 import {
   automaticPadding,
   givenPadding,

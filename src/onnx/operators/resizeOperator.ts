@@ -1,5 +1,6 @@
-import type { Layer, Pair, UpsampleLayer } from '../graph/network.js';
-import { axesFrom, floatsAttribute, integersAttribute, textAttribute } from './attributes.js';
+import type { Layer, Pair, UpsampleLayer } from '../../graph/network.js';
+import { axesFrom, floatsAttribute, integersAttribute, textAttribute } from '../attributes.js';
+import type { Size } from '../fold/numberArrays.js';
 import {
   type Activation,
   activationOf,
@@ -14,11 +15,10 @@ import {
   sizesInput,
   sizesOf,
   sizesText,
-} from './importState.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import type { Size } from './numberArrays.js';
-import { axisAlong, movedView } from './views.js';
+} from '../importState.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { axisAlong, movedView } from '../views.js';
 
 /** What an output pixel reads along an axis: its place in the input, which may lie between pixels. */
 interface Sampling {

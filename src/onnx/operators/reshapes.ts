@@ -1,7 +1,9 @@
 import { TensorProto_DataType } from 'onnx-buf';
-import { elementCount } from '../graph/parameters.js';
-import { integerAttribute } from './attributes.js';
-import { castType, permutation } from './foldStructure.js';
+import { elementCount } from '../../graph/parameters.js';
+import { integerAttribute } from '../attributes.js';
+import { castType, permutation } from '../fold/foldStructure.js';
+import { listOf, type Size } from '../fold/numberArrays.js';
+import { flattenAxis, squeezedAxes, unsqueezedAxes } from '../fold/reshapeSizes.js';
 import {
   type Activation,
   activationOf,
@@ -14,12 +16,10 @@ import {
   sizesInput,
   sizesOf,
   sizesText,
-} from './importState.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
-import { listOf, type Size } from './numberArrays.js';
-import { flattenAxis, squeezedAxes, unsqueezedAxes } from './reshapeSizes.js';
-import { elementsOf, hasBatch, reshapedView, shortest, type View } from './views.js';
+} from '../importState.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
+import { elementsOf, hasBatch, reshapedView, shortest, type View } from '../views.js';
 
 /*
  * Operators that leave every element as it is and give it another place, which is a matter of the view.

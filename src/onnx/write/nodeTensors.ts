@@ -1,5 +1,5 @@
-import type { Layer } from '../graph/network.js';
-import type { Shape } from '../graph/shapes.js';
+import type { Layer } from '../../graph/network.js';
+import type { Shape } from '../../graph/shapes.js';
 import { type GraphBuilder, integer } from './graphBuilder.js';
 
 /** The output of a layer in the ONNX graph. */

@@ -1,11 +1,11 @@
-import { type ConvolutionLayer, type DenseLayer, isICUnit, type UnitLayer } from '../graph/network.js';
-import type { Shape } from '../graph/shapes.js';
-import { sidesOf } from '../ops/windows.js';
-import { integerAttribute, integersAttribute } from './attributes.js';
-import { addLayer, type ImportState, layerName, setActivation } from './importState.js';
-import type { Node } from './node.js';
-import { floatsOf, integersOf, placeOfTensor, tensorShape } from './tensorValues.js';
-import { imageView, rowView } from './views.js';
+import { type ConvolutionLayer, type DenseLayer, isICUnit, type UnitLayer } from '../../graph/network.js';
+import type { Shape } from '../../graph/shapes.js';
+import { sidesOf } from '../../ops/windows.js';
+import { integerAttribute, integersAttribute } from '../attributes.js';
+import { addLayer, type ImportState, layerName, setActivation } from '../importState.js';
+import type { Node } from '../node.js';
+import { floatsOf, integersOf, placeOfTensor, tensorShape } from '../tensorValues.js';
+import { imageView, rowView } from '../views.js';
 
 /** What a recognised IC unit is made of. */
 interface Unit {

@@ -1,6 +1,6 @@
-import { elementCount } from '../graph/parameters.js';
-import { malformed, unsupported } from './modelFile.js';
-import type { Node } from './node.js';
+import { elementCount } from '../../graph/parameters.js';
+import { malformed, unsupported } from '../modelFile.js';
+import type { Node } from '../node.js';
 import { emptyValues, gather, type NumberArray, type NumberType, type Size, stridesOf } from './numberArrays.js';
 
 /*

@@ -1,4 +1,4 @@
-import type { ImportState } from './importState.js';
+import type { ImportState } from '../importState.js';
 
 /** Layers that make nothing below zero of what is not below zero. */
 const keeping = ['maxPool', 'meanPool', 'add', 'concat', 'multiply', 'slice', 'shuffle', 'upsample', 'flatten'];

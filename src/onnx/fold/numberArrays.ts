@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { type TensorProto, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
-import type { ICError } from '../errors.js';
-import { elementCount } from '../graph/parameters.js';
-import { unsupported } from './modelFile.js';
-import { integersOf, isOfIntegers, isOfTruths, numbersOf, tensorShape, truthsOf } from './tensorValues.js';
+import type { ICError } from '../../errors.js';
+import { elementCount } from '../../graph/parameters.js';
+import { unsupported } from '../modelFile.js';
+import { integersOf, isOfIntegers, isOfTruths, numbersOf, tensorShape, truthsOf } from '../tensorValues.js';
 
 /** A size of a tensor: a number, or the number of images, which is known only when the network runs. */
 export type Size = number | 'batch';
