@@ -158,7 +158,7 @@ describe('compilePlan', () => {
     });
     await expect(compilePlan(device, { ...plan, steps })).rejects.toMatchObject({
       name: 'UnsupportedError',
-      operation: 'relu',
+      operation: 'activation',
       parameter: 'kernel',
       expected: 'a kernel that this device compiles',
       got: expect.stringContaining('COUNT'),
