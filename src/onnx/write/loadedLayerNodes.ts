@@ -1,5 +1,4 @@
 import type {
-  ActivationFunction,
   ActivationLayer,
   ConcatLayer,
   FlattenLayer,
@@ -82,26 +81,29 @@ function scalar({ builder }: LayerContext<LoadedLayer>, value: number): string {
   return builder.constant(`number.${value}`, [], Float32Array.of(value));
 }
 
-/** The functions that are operators of set 17. */
-const operators: Readonly<Partial<Record<ActivationFunction, string>>> = {
-  sigmoid: 'Sigmoid',
-  hardSigmoid: 'HardSigmoid',
-  hardSwish: 'HardSwish',
-  leakyRelu: 'LeakyRelu',
-  tanh: 'Tanh',
-};
-
 function addActivation(context: LayerContext<ActivationLayer>): Tensor {
   const { layer, inputs } = context;
   const { function: name, slope } = layer;
   const input = inputs[0]!.name;
-  const operator = operators[name];
-  if (name === 'hardSigmoid') {
-    return finish(context, operator!, [input], { alpha: float(slope ?? 1 / 6), beta: float(0.5) });
+  switch (name) {
+    case 'sigmoid':
+      return finish(context, 'Sigmoid', [input]);
+    case 'tanh':
+      return finish(context, 'Tanh', [input]);
+    case 'hardSwish':
+      return finish(context, 'HardSwish', [input]);
+    case 'hardSigmoid':
+      return finish(context, 'HardSigmoid', [input], { alpha: float(slope ?? 1 / 6), beta: float(0.5) });
+    case 'leakyRelu':
+      return finish(context, 'LeakyRelu', [input], { alpha: float(slope ?? 0.01) });
+    case 'silu':
+      return finish(context, 'Mul', [input, within(context, 'Sigmoid', [input])]);
+    case 'gelu':
+      return addGelu(context, input);
   }
-  if (name === 'leakyRelu') return finish(context, operator!, [input], { alpha: float(slope ?? 0.01) });
-  if (operator) return finish(context, operator, [input]);
-  if (name === 'silu') return finish(context, 'Mul', [input, within(context, 'Sigmoid', [input])]);
+}
+
+function addGelu(context: LayerContext<ActivationLayer>, input: string): Tensor {
   const error = within(context, 'Erf', [within(context, 'Div', [input, scalar(context, Math.SQRT2)])]);
   const doubled = within(context, 'Mul', [input, within(context, 'Add', [error, scalar(context, 1)])]);
   return finish(context, 'Mul', [doubled, scalar(context, 0.5)]);
