@@ -27,8 +27,9 @@ export interface Job {
 export function cutData({ train, test }: ImageFolder, settings: StudySettings): StudyData {
   const { images, validation, watched, tested } = settings;
   const front = (whole: ImageDataset, count: number): ImageDataset => subset(whole, 0, Math.min(count, whole.count));
-  const used = front(train, images);
-  const held = validation > 0 ? subset(train, used.count, Math.min(validation, train.count - used.count)) : test;
+  const count = Math.min(images + validation, train.count);
+  const used = front(train, count - Math.floor((count * validation) / (images + validation)));
+  const held = validation > 0 ? subset(train, used.count, count - used.count) : test;
   return {
     name: train.name,
     train: used,

@@ -28,14 +28,26 @@ function count(text: string): number {
   throw new InvalidArgumentError('Expected a whole number above 0.');
 }
 
+function amount(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number above 0.');
+}
+
+/** Settings that switch something off with 0. */
+const mayBeZero = new Set(['crop', 'flip', 'weightDecay', 'adjustStart', 'adjustRate', 'teacherWeight']);
+
 /** The preset's settings with those that were given by name. */
 function settingsOf({ preset, set }: Flags): StudySettings {
   const changes = set.map((text) => {
     const [name, value] = text.split('=') as [string, string | undefined];
     const number = Number(value);
-    if (Object.hasOwn(presets[preset], name) && number >= 0) return [name, number];
+    if (Object.hasOwn(presets[preset], name) && number >= (mayBeZero.has(name) ? 0 : Number.MIN_VALUE))
+      return [name, number];
     const names = Object.keys(presets[preset]).join(', ');
-    throw new InvalidArgumentError(`Expected NAME=NUMBER with a number from 0 up and a name of ${names}; got ${text}.`);
+    throw new InvalidArgumentError(
+      `Expected NAME=NUMBER with a number above 0, or 0 where that says something, and a name of ${names}; got ${text}.`,
+    );
   });
   return { ...presets[preset], ...Object.fromEntries(changes) };
 }
@@ -53,7 +65,7 @@ const program = new Command('study')
     8,
   )
   .option('--first-seed <number>', 'where several processes or machines share the seeds', count, 1)
-  .option('--hours <number>', 'begins no training after so many hours', Number)
+  .option('--hours <number>', 'begins no training after so many hours', amount)
   .option('--merge <folder...>', 'takes over what was recorded there of the same study', [])
   .option(
     '--choose',

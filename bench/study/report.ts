@@ -121,7 +121,7 @@ function factsOf({ command, adapter, versions, commit, date, settings }: StartRe
 }
 
 const notes = [
-  "Test errors are of the images named `tested`, mean and sample deviation over the seeds. Less plain: the mean difference from the plain network with the same seed and its 95 % interval, by Student's t and by resampling; below, above: seeds with a smaller and a larger error than the plain network's, and how likely signs so uneven are by chance.",
+  "Test errors are of the images named `tested`, mean and sample deviation over the seeds. Less plain: the mean difference from the plain network with the same seed and its 95 % interval, by Student's t and by resampling; below, above: seeds with a smaller and a larger error than the plain network's, and how likely signs so uneven are by chance. A comparison that ended ahead of its last seed was held to a wider interval than these.",
   "Steps to plain's error: seed by seed, the first look at the `watched` images whose error is not above the plain network's at its end, and not above twice that.",
   "Step: median time on the first data set, taken in turn with the other networks', and the median ratio to the plain network's; with its teacher where there is one.",
 ];

@@ -47,7 +47,7 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
   const { settings, folder, variants, command, seeds, firstSeed = 1, hours = Number.POSITIVE_INFINITY } = options;
   const file = join(folder, recordsName);
   const records = await readRecords(file);
-  for (const other of options.merge ?? []) records.push(...(await readRecords(join(other, recordsName))));
+  for (const other of options.merge ?? []) await takeOver(records, other);
   checkSettings(records, settings, folder);
   const data = await Promise.all(
     options.data.map(async (source) => cutData(await loadKnownData(source, output), settings)),
@@ -81,7 +81,7 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
         output.say(`${hours} hours are used up; the same command goes on from here.`);
         break;
       }
-      if (isSettled(records, job.key, firstSeed + seeds - 1)) continue;
+      if (isSettled(records, job.key, seeds)) continue;
       const title = `${index + 1} of ${jobs.length}: ${job.key.data}, ${job.variant.label(settings)}, seed ${job.key.seed}`;
       const say = (words: string): void => output.say(`${title}: ${words}`);
       await trainOne({ device, settings, folder, job, keep, say, clock, signal: interrupt.signal });
@@ -91,6 +91,21 @@ export async function runStudy(options: StudyOptions, output: Output): Promise<r
     interrupt.release();
     close();
   }
+}
+
+/** Adds what another folder has and these records have not. */
+async function takeOver(records: StudyRecord[], folder: string): Promise<void> {
+  const others = await readRecords(join(folder, recordsName));
+  if (others.length === 0) {
+    throw new UnsupportedError({
+      operation: 'study',
+      parameter: '--merge',
+      expected: 'a folder with records',
+      got: folder,
+    });
+  }
+  const known = new Set(records.map((record) => JSON.stringify(record)));
+  records.push(...others.filter((record) => !known.has(JSON.stringify(record))));
 }
 
 function checkSettings(records: readonly StudyRecord[], settings: StudySettings, folder: string): void {

@@ -1,10 +1,10 @@
 // ReLU, bounded above by RELU_MAXIMUM where that is not 0 (6 for ReLU6). Keeps NaN.
 fn activate(value: Vector) -> Vector {
-  let positive = rectify(value);
+  var result = rectify(value);
   if (RELU_MAXIMUM > 0.0) {
-    return select(positive, splat(RELU_MAXIMUM), positive > splat(RELU_MAXIMUM));
+    result = select(result, splat(RELU_MAXIMUM), result > splat(RELU_MAXIMUM));
   }
-  return positive;
+  return result;
 }
 
 // The gradient where ReLU passed its input, which its output tells: between the bounds.

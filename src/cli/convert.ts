@@ -6,15 +6,15 @@ import type { Network } from '../graph/network.js';
 import { readWhole } from '../io/fileError.js';
 import { namingKind } from '../io/fileKind.js';
 import { fileName } from '../io/fileName.js';
-import { imageNetNormalisation } from '../io/picture.js';
 import { decodeOnnx, onnxDataFiles } from '../onnx/decode.js';
 import { encodeOnnx } from '../onnx/encode.js';
 import { grouped, type Output } from '../terminal/output.js';
 import { requireWritable, writeResult } from '../terminal/writing.js';
 import { encodeNetwork } from '../train/checkpoint.js';
+import { publishedNormalisation } from '../weights/published.js';
 import { readWeights } from '../weights/read.js';
 import { checkpointFile } from './checkpointFile.js';
-import { addressOf, isMoment, type ModelFlags, openModel } from './model.js';
+import { addressOf, type ModelFlags, openModel, unusedOf } from './model.js';
 
 /** What a network can be converted to, with the end of its files' names. */
 export const conversions = { onnx: '.onnx', safetensors: '.safetensors' } as const;
@@ -62,9 +62,9 @@ async function toOnnx(path: string, { size, end, ...flags }: ConvertFlags, outpu
   const { network: own, file, record, classNames } = await openModel(path, { ...flags, ...crop }, output);
   const network = size === undefined ? own : { ...own, input: { ...own.input, height: size, width: size } };
   try {
-    const values = await readWeights(network, file, { unused: record ? isMoment : [] });
+    const values = await readWeights(network, file, unusedOf(record));
     // Published weights are of networks that were trained on ImageNet, which say nothing of it.
-    const usual = record === undefined && network.input.channels === 3 ? imageNetNormalisation : undefined;
+    const usual = record === undefined && network.input.channels === 3 ? publishedNormalisation(network) : undefined;
     const normalisation = record?.normalisation ?? usual;
     const bytes = encodeOnnx(network, values, {
       ...(normalisation && { normalisation }),

@@ -126,7 +126,7 @@ function checkMatch(network: Network, file: WeightsFile, record: CheckpointRecor
   }
 }
 
-function unusedOf(record: CheckpointRecord | undefined): { readonly unused: Names } {
+export function unusedOf(record: CheckpointRecord | undefined): { readonly unused: Names } {
   return { unused: record ? isMoment : isAuxiliary };
 }
 

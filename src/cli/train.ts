@@ -5,7 +5,6 @@ import type { Network } from '../graph/network.js';
 import { createState, type NetworkState, writeState } from '../graph/state.js';
 import { channelStatistics, type ImageDataset, type Normalisation } from '../io/dataset.js';
 import { fileName } from '../io/fileName.js';
-import { imageNetNormalisation } from '../io/picture.js';
 import { initialParameters } from '../models/initialise.js';
 import { networkByName } from '../models/networkByName.js';
 import { adapterName, openForCommand } from '../terminal/adapter.js';
@@ -16,6 +15,7 @@ import { requireWritable, writeResult } from '../terminal/writing.js';
 import { type Checkpoint, restoreState } from '../train/checkpoint.js';
 import type { DistillationOptions } from '../train/distillation.js';
 import type { TrainerOptions } from '../train/trainer.js';
+import { isAuxiliary, publishedNormalisation } from '../weights/published.js';
 import { openWeights } from '../weights/weightsFile.js';
 import { checkpointFile, checkpointName, readCheckpoint } from './checkpointFile.js';
 import { drawCurves } from './curves.js';
@@ -48,7 +48,7 @@ export async function train(flags: TrainFlags, output: Output, guidance?: Guidan
   const opened = await openForCommand(flags.adapter, output);
   try {
     const known = resumed?.normalisation ?? guidance?.checkpoint.normalisation;
-    const normalisation = known ?? normalisationOf(data.train, flags);
+    const normalisation = known ?? normalisationOf(data.train, networkByName(flags.network), flags);
     const state = resumed
       ? restoreState(opened.device, resumed)
       : await freshState(opened.device, flags, data.train, output, guidance?.start);
@@ -106,8 +106,8 @@ function withTeacher(
 }
 
 /** Weights from elsewhere expect pictures as torchvision's networks do; a fresh network expects what its data is like. */
-function normalisationOf(dataset: ImageDataset, { weights }: TrainFlags): Normalisation {
-  return weights !== undefined && dataset.channels === 3 ? imageNetNormalisation : channelStatistics(dataset);
+function normalisationOf(dataset: ImageDataset, network: Network, { weights }: TrainFlags): Normalisation {
+  return weights !== undefined && dataset.channels === 3 ? publishedNormalisation(network) : channelStatistics(dataset);
 }
 
 async function freshState(
@@ -127,6 +127,11 @@ async function freshState(
   const { seed, replaceHead = false, freshAdjust = false } = flags;
   const file = await openWeights(await openSource(await checkpointFile(flags.weights, output)));
   const fresh = (name: string): boolean => freshAdjust && /\.(adjust|offset)$/.test(name);
-  await loadWithBar(state, file, { seed, replaceHead, fresh, unused: isMoment }, output);
+  await loadWithBar(
+    state,
+    file,
+    { seed, replaceHead, fresh, unused: (name) => isMoment(name) || isAuxiliary(name) },
+    output,
+  );
   return state;
 }

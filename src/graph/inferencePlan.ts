@@ -122,9 +122,7 @@ export function planInference(
   const forward = operationList();
   const last = network.layers.at(-1)!.name;
   const kept = new Set(outputs ?? [last]);
-  const isHead = (layer: Layer): boolean =>
-    isConvolution(layer) || isScale(layer) || layer.kind === 'add' || layer.kind === 'dense';
-  const groups = fuseLayers(network, isHead, { endsIn: endsInference, kept });
+  const groups = inferenceGroups(network, kept);
   for (const { head, norm, affine = head } of groups) {
     if (affine.kind !== 'affine') continue;
     const [, , , channels] = shapes.get(affine.name)!;
@@ -238,6 +236,17 @@ export function planInference(
     outputShape: shapes.get(last)!,
     outputs: new Map([...kept].map((layer) => [layer, outputOf(layer)])),
   };
+}
+
+/**
+ * The layers that run as one at inference.
+ *
+ * @param kept - those whose outputs are wanted
+ */
+export function inferenceGroups(network: Network, kept?: ReadonlySet<string>): FusedLayers[] {
+  const isHead = (layer: Layer): boolean =>
+    isConvolution(layer) || isScale(layer) || layer.kind === 'add' || layer.kind === 'dense';
+  return fuseLayers(network, isHead, { endsIn: endsInference, ...(kept && { kept }) });
 }
 
 /** The layers whose outputs a group reads. */

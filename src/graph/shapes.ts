@@ -147,7 +147,7 @@ function activationShape(layer: ActivationLayer, input: Shape): Shape {
   }
   if (slope === undefined) return input;
   const sloping = name === 'leakyRelu' || name === 'hardSigmoid';
-  if (!sloping || !Number.isFinite(slope)) {
+  if (!sloping || !Number.isFinite(Math.fround(slope))) {
     throw layerError(layer, 'slope', sloping ? 'a finite number' : `none of ${name}`, String(slope));
   }
   return input;
@@ -189,9 +189,13 @@ function responseNormShape(layer: LocalResponseNormLayer, input: Shape): Shape {
   const { size, alpha, beta, k } = layer;
   requireInteger(size, 1, 'size', placeOf(layer));
   for (const [name, value] of Object.entries({ alpha, beta })) {
-    if (!Number.isFinite(value) || value < 0) throw layerError(layer, name, 'a number from 0 up', String(value));
+    if (!Number.isFinite(Math.fround(value)) || value < 0) {
+      throw layerError(layer, name, 'a number of float32 from 0 up', String(value));
+    }
   }
-  if (!(k > 0 && Number.isFinite(k))) throw layerError(layer, 'k', 'a positive number', String(k));
+  if (!(Math.fround(k) > 0 && Number.isFinite(Math.fround(k)))) {
+    throw layerError(layer, 'k', 'a positive number of float32', String(k));
+  }
   return input;
 }
 

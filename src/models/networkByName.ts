@@ -123,7 +123,7 @@ export function networkByName(name: string, options: CifarOptions = {}): Network
 }
 
 function refuseCifarOptions(name: string, options: CifarOptions): void {
-  for (const parameter of ['width', 'stemStride'] as const) {
+  for (const parameter of ['width', 'widths', 'stemStride'] as const) {
     const value = options[parameter];
     if (value === undefined) continue;
     const expected = `no such option for ${name}, which is no CIFAR form`;

@@ -161,10 +161,14 @@ function functionNamed(results: Float64Array): Recognised | undefined {
       ? []
       : [[{ kind: 'activation', function: 'leakyRelu', slope: leak }, (x: number) => (x < 0 ? leak * x : x)] as const]),
   ];
-  return candidates.find(([, f]) => points.every((x, index) => isClose(results[index]!, f(x))))?.[0];
+  const largest = points.reduce(
+    (most, x, index) => (Math.abs(x) > 10 ? most : Math.max(most, Math.abs(results[index]!))),
+    0,
+  );
+  return candidates.find(([, f]) => points.every((x, index) => isClose(results[index]!, f(x), largest)))?.[0];
 }
 
-/** Constants in files are rounded to float32. */
-function isClose(got: number, expected: number): boolean {
-  return Math.abs(got - expected) <= 1e-6 * Math.max(1, Math.abs(expected));
+/** Constants in files are rounded to float32; `largest` is what the function has near 0 at most. */
+function isClose(got: number, expected: number, largest: number): boolean {
+  return Math.abs(got - expected) <= 1e-6 * Math.max(Math.min(1, largest), Math.abs(expected));
 }

@@ -47,7 +47,7 @@ export function activationOf(name: ActivationFunction, { slope }: SlopeOptions =
     throw new ShapeError({ operation, parameter: 'function', expected, got: String(name) });
   }
   const usual = slopes[name];
-  if (slope !== undefined && (usual === undefined || !Number.isFinite(slope))) {
+  if (slope !== undefined && (usual === undefined || !Number.isFinite(Math.fround(slope)))) {
     const expected = usual === undefined ? `none of ${name}` : 'a finite number';
     throw new ShapeError({ operation, parameter: 'slope', expected, got: String(slope) });
   }

@@ -100,10 +100,10 @@ function checkResponseNorm(
   checkShape(operation, shape, { pixels, channels });
   requireInteger(size, 1, 'size', { operation, prefix: '' });
   for (const [parameter, value] of Object.entries({ alpha, beta })) {
-    if (value >= 0 && Number.isFinite(value)) continue;
+    if (value >= 0 && Number.isFinite(Math.fround(value))) continue;
     throw new ShapeError({ operation, parameter, expected: 'a number from 0 up', got: String(value) });
   }
-  if (!(k > 0 && Number.isFinite(k))) {
+  if (!(Math.fround(k) > 0 && Number.isFinite(Math.fround(k)))) {
     throw new ShapeError({ operation, parameter: 'k', expected: 'a positive number', got: String(k) });
   }
   const constants = {

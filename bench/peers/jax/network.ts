@@ -117,6 +117,7 @@ function activate(layer: ActivationLayer, x: jax.Array): jax.Array {
 function pool(layer: PoolLayer, x: jax.Array, source: Layer | undefined): jax.Array {
   const { kind, kernel, padding, name } = layer;
   const over = kind === 'maxPool' ? jax.numpy.max : jax.numpy.mean;
+  if (layer.ceilMode) throw new Error(`${name}: of no network of the bench`);
   if (kernel === 'global') return over(x, [2, 3], { keepdims: true });
   // jax-js pads with zeros alone, which no maximum behind a ReLU notices.
   const zerosCount = kind === 'maxPool' ? source?.kind === 'relu' : layer.countPadding !== false;

@@ -15,9 +15,9 @@ const constants = `
   const IN_HEIGHT = ${height}u; const IN_WIDTH = ${width}u; const OUT_HEIGHT = ${height}u; const OUT_WIDTH = ${width}u;
   const FILTER_HEIGHT = 3u; const FILTER_WIDTH = 3u; const PADDING_HEIGHT = 1i; const PADDING_WIDTH = 1i;
   const STRIDE_HEIGHT = 1u; const STRIDE_WIDTH = 1u; const DILATION_HEIGHT = 1u; const DILATION_WIDTH = 1u;
-  const ADJUST = 1u; const SUMS = 1u; const ADJUST_STRIDE = 1u; const BIAS = false; const SCALE_SHIFT = false;
-  const RESIDUAL = false; const IN_PLACE = false; const ACTIVATED = false; const SLOPES = false; const RELU_MAXIMUM = 0f; const STORE_SUMS = false;
-  const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;
+  const ADJUST = 1u; const SUMS = 1u; const ADJUST_STRIDE = 1u; const OFFSETS = 0u; const BIAS = false; const SCALE_SHIFT = false;
+  const RESIDUAL = false; const IN_PLACE = false; const ACTIVATED = false; const SLOPES = false; const RELU_MAXIMUM = 0f;
+  const STORE_SUMS = false; const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;
   const CHECKED = false;`;
 
 const device = await (await navigator.gpu.requestAdapter()).requestDevice();

@@ -1,5 +1,5 @@
-import { endsInference, type FusedLayers, fuseLayers, isConvolution, isScale } from '../../graph/fusion.js';
-import { planInference } from '../../graph/inferencePlan.js';
+import type { FusedLayers } from '../../graph/fusion.js';
+import { inferenceGroups, planInference } from '../../graph/inferencePlan.js';
 import { loadLayerPlans } from '../../graph/layerPlans.js';
 import { isICUnit, type Network } from '../../graph/network.js';
 import { summarise } from '../../models/summary.js';
@@ -40,9 +40,7 @@ export async function drawDiagram(name: ModelName): Promise<Diagram> {
 
 function boxesOf(network: Network): Omit<Box, 'dispatches'>[] {
   const layers = new Map(summarise(network).layers.map((layer) => [layer.name, layer]));
-  const groups = fuseLayers(network, (layer) => isConvolution(layer) || isScale(layer) || layer.kind === 'add', {
-    endsIn: endsInference,
-  });
+  const groups = inferenceGroups(network);
   const makers = new Map(groups.map((group) => [group.output, group.head.name]));
   return groups.map((group) => {
     const members = [group.head, group.norm, group.affine, group.add, group.relu, group.ending].filter(
@@ -63,7 +61,7 @@ function boxesOf(network: Network): Omit<Box, 'dispatches'>[] {
 }
 
 /** What a box does, in words. */
-function kindOf({ head, norm, add, relu }: FusedLayers): string {
+function kindOf({ head, norm, affine, add, relu, ending }: FusedLayers): string {
   const names: Record<typeof head.kind, string> = {
     convolution: 'convolution',
     batchNorm: 'batch norm',
@@ -92,6 +90,12 @@ function kindOf({ head, norm, add, relu }: FusedLayers): string {
       : head.kind === 'convolution'
         ? `${head.kernel.join(' × ')} ${form}convolution`
         : `${form}${names[head.kind]}`;
-  const behind = [norm && 'norm', add && 'sum', relu && 'ReLU'].filter((part) => part !== undefined);
+  const behind = [
+    norm && 'norm',
+    affine && names.affine,
+    add && 'sum',
+    relu && 'ReLU',
+    ending && (ending.kind === 'activation' ? ending.function : names.prelu),
+  ].filter((part) => part !== undefined);
   return [own, ...behind].join(', ');
 }

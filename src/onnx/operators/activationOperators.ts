@@ -127,14 +127,26 @@ function clip(state: ImportState, node: Node, index: number, minimum: number, ma
   const [isBelow, isAbove] = [minimum > -3.4e38, maximum < 3.4e38];
   if (Number.isNaN(minimum) || Number.isNaN(maximum)) throw malformed(`${node.place}, min and max`, 'numbers', 'NaN');
   const input = activationOf(state, node, index);
-  if (!isBelow && !isAbove) setOutput(state, node, input);
-  else if (isBelow && isAbove && minimum >= maximum) {
+  if (!isBelow && !isAbove) {
+    setOutput(state, node, input);
+    return;
+  }
+  if (isBelow && isAbove && minimum >= maximum) {
     throw unsupported(`${node.place}, min and max`, 'a range', `${minimum} and ${maximum}`);
-  } else if (isBelow) {
+  }
+  const shift = isBelow ? minimum : maximum;
+  if (Math.abs(shift) > largestShift) {
+    const expected = `0 and a number, or a bound from -${largestShift} to ${largestShift}, by which values are shifted`;
+    throw unsupported(`${node.place}, min and max`, expected, `${minimum} and ${maximum}`);
+  }
+  if (isBelow) {
     const range = isAbove ? { maximum: maximum - minimum } : {};
     between(state, node, input, { kind: 'relu', ...range }, [1, -minimum], [1, minimum]);
   } else between(state, node, input, { kind: 'relu' }, [-1, maximum], [-1, maximum]);
 }
+
+/** A shift by it rounds values around 1 to 1.5e-5 of them. */
+const largestShift = 256;
 
 type Line = readonly [scale: number, shift: number];
 

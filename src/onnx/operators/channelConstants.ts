@@ -49,7 +49,7 @@ export function importWithConstant(state: ImportState, node: Node, { tensor }: C
   const { input, values } = channelValues(state, node, given, { dims, values: array.values as ArrayLike<number> });
   const pairs = Array.from(values, (value) => {
     const pair = effects[node.proto.opType]!(value, index === 0);
-    if (pair?.every(Number.isFinite)) return pair;
+    if (pair?.every((number) => Number.isFinite(Math.fround(number)))) return pair;
     if (!pair) throw unsupported(`${node.place}, input 1`, described.constant, described.activation);
     throw malformed(place, 'numbers that leave outputs finite', `${value}`);
   });

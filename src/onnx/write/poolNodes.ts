@@ -16,7 +16,8 @@ export function poolAttributes(
     strides: integers(stride),
     pads: integers(pads),
     ...(ceilMode && { ceil_mode: integer(1) }),
-    ...(kind === 'meanPool' && { count_include_pad: integer(countPadding ? 1 : 0) }),
+    // What lies beyond the padding counts in some readers where padding does; without padding there is nothing to count.
+    ...(kind === 'meanPool' && { count_include_pad: integer(countPadding && pads.some((side) => side > 0) ? 1 : 0) }),
   };
 }
 

@@ -241,6 +241,7 @@ export function pool(layer: PoolLayer, x: tf.Tensor4D, [, height, width]: Shape)
     if (layer.kind === 'meanPool') return tf.mean<tf.Tensor4D>(x, [1, 2], true);
     return tf.maxPool(x, [height, width], 1, 'valid');
   }
+  if (layer.ceilMode) throw new Error(`${layer.name}: TensorFlow.js rounds sizes down`);
   if (layer.kind === 'meanPool' && layer.countPadding !== false && paddingOf(layer.padding) !== 'valid') {
     throw new Error(`${layer.name}: TensorFlow.js leaves padding out of its means`);
   }
