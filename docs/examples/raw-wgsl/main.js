@@ -17,8 +17,8 @@ const constants = `
   const STRIDE_HEIGHT = 1u; const STRIDE_WIDTH = 1u; const DILATION_HEIGHT = 1u; const DILATION_WIDTH = 1u;
   const ADJUST = 1u; const SUMS = 1u; const ADJUST_STRIDE = 1u; const OFFSETS = 0u; const BIAS = false; const SCALE_SHIFT = false;
   const RESIDUAL = false; const IN_PLACE = false; const ACTIVATED = false; const SLOPES = false; const RELU_MAXIMUM = 0f;
-  const STORE_SUMS = false; const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false; const STATISTICS = false;
-  const CHECKED = false;`;
+  const STORE_SUMS = false; const ADD_SUMS = false; const GIVEN_SUMS = false; const SUMS_FACTOR = false; const ACCUMULATE = false;
+  const STATISTICS = false; const CHECKED = false;`;
 
 const device = await (await navigator.gpu.requestAdapter()).requestDevice();
 const code = [constants, ...texts].join('\n');
