@@ -35,7 +35,7 @@ const stages: readonly Stage[] = [
 /** The number of the first stage within the network. */
 const firstStage = 8;
 
-const norm: Behind = (name, input) => batchNorm(name, input, { momentum: 1 - 0.9997 });
+const norm: Behind = (name, input) => batchNorm(name, input, { momentum: 3e-4 });
 
 /**
  * MNASNet (Tan et al., 2019; the paper's B1) with torchvision's names, 224x224x3 and 1000 classes unless told. The dropout ahead
