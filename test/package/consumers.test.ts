@@ -38,7 +38,7 @@ describe('Node', () => {
 
   it('imports it on a server, where importing looks at nothing of a page', async () => {
     const { stdout } = await run(process.execPath, ['server.mjs'], { cwd: folder });
-    expect(JSON.parse(stdout)).toEqual(new Array(8).fill(true));
+    expect(JSON.parse(stdout)).toEqual(new Array(9).fill(true));
   });
 });
 
@@ -149,7 +149,7 @@ describe('In the browser, under a policy that allows scripts of this server alon
     const html = page.locator('html[data-result]');
     await html.waitFor({ state: 'attached' });
     expect(JSON.parse((await html.getAttribute('data-result'))!)).toEqual({
-      ...{ values: [0, 2, 0], kernel: 'relu', network: 'ic-resnet20', functions: new Array(4).fill('function') },
+      ...{ values: [0, 2, 0], kernel: 'activation', network: 'ic-resnet20', functions: new Array(4).fill('function') },
     });
     expect(complaints).toEqual([]);
     await page.context().close();
