@@ -125,6 +125,11 @@ function pair(branch: string, index: number, input: string, step: Step): Layer[]
 
 /** Two branches side by side, one channel of each after the other. */
 function joined(name: string, first: string, second: string): Layer[] {
-  const shuffle: ShuffleLayer = { kind: 'shuffle', name: `${name}.concat.shuffle`, inputs: [`${name}.concat`], groups: 2 };
+  const shuffle: ShuffleLayer = {
+    kind: 'shuffle',
+    name: `${name}.concat.shuffle`,
+    inputs: [`${name}.concat`],
+    groups: 2,
+  };
   return [{ kind: 'concat', name: `${name}.concat`, inputs: [first, second] }, shuffle];
 }
