@@ -1,23 +1,22 @@
 // Gradient of a scale and a shift a channel; sum_slices adds the slices of the parameters' gradients up.
 //
 //   input_gradient[i,c] = gradient[i,c] * weight[c], or added to what is there with ACCUMULATE; with GRADIENT
-//   products[slice,c]   = sum over the slice's pixels of gradient * input
-//   partials[slice,c]   = sum over the slice's pixels of gradient
+//   slices[0,slice,c]     = sum over the slice's pixels of gradient * input
+//   slices[1,slice,c]     = sum over the slice's pixels of gradient
 //
-// gradient            [PIXELS, CHANNELS], of the output
-// input               [PIXELS, CHANNELS]
-// weight              [CHANNELS], with GRADIENT
-// input_gradient      [PIXELS, CHANNELS], with GRADIENT
-// products, partials  [SLICES, CHANNELS], overwritten
-// status              [4], with CHECKED: the first becomes 1 where a value does not fit into float16
+// gradient        [PIXELS, CHANNELS], of the output
+// input           [PIXELS, CHANNELS]
+// weight          [CHANNELS], with GRADIENT
+// input_gradient  [PIXELS, CHANNELS], with GRADIENT
+// slices          [2, SLICES, CHANNELS], overwritten
+// status          [4], with CHECKED: the first becomes 1 where a value does not fit into float16
 // Grid: slices of SLICE_PIXELS pixels x blocks of LANES vectors of channels. VECTOR divides CHANNELS.
 @group(0) @binding(0) var<storage, read_write> gradient: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> input: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> weight: array<Vector>;
 @group(0) @binding(3) var<storage, read_write> input_gradient: array<Stored>;
-@group(0) @binding(4) var<storage, read_write> products: array<Vector>;
-@group(0) @binding(5) var<storage, read_write> partials: array<Vector>;
-@group(0) @binding(6) var<storage, read_write> status: array<f32>;
+@group(0) @binding(4) var<storage, read_write> slices: array<Vector>;
+@group(0) @binding(5) var<storage, read_write> status: array<f32>;
 
 const VECTORS = CHANNELS / VECTOR;
 
@@ -54,6 +53,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       store_gradient(element, incoming * weight[c]);
     }
   }
-  products[slice * VECTORS + c] = product;
-  partials[slice * VECTORS + c] = sum;
+  slices[slice * VECTORS + c] = product;
+  slices[(SLICES + slice) * VECTORS + c] = sum;
 }

@@ -1,4 +1,7 @@
-/** The operations of layers whose kernels are loaded when a network has one, forward and backward. Browser-safe. */
+/**
+ * The operations of layers whose kernels are loaded when a network has one, forward and backward, but for transposed convolutions:
+ * these are with training, which has the kernels of convolutions. Browser-safe.
+ */
 export type {} from './device/webgpu.js';
 export {
   type ActivationFunction,

@@ -1,6 +1,7 @@
 /**
- * Every operation of networks, forward: planned for a shape, compiled on the caller's device, bound to their
- * buffers. Gradients and those of losses, optimisers, sums and inspection are with training.
+ * The operations of networks of convolutions, forward: planned for a shape, compiled on the caller's device, bound to their
+ * buffers. Those of layers that are loaded when a network has one are `layers.ts`; gradients, losses, optimisers, sums,
+ * inspection and transposed convolutions are with training.
  */
 export type { MatrixConfiguration } from './device/matrixUnits.js';
 export type { Activation, ActivationOptions, ReluOptions } from './ops/activation.js';

@@ -1,4 +1,4 @@
-import type { ActivationFunction } from '../ops/activations.js';
+import type { ActivationFunction } from '../ops/activationFunctions.js';
 import type { Adjust } from '../ops/convolution/shape.js';
 import type { Padding, Pair, Sides } from '../ops/windows.js';
 
@@ -115,17 +115,6 @@ export interface SoftmaxLayer extends LayerBase {
   /** Says which layer it is. */
   readonly kind: 'softmax';
 }
-
-/** The names of functions that are activations. */
-export const activationFunctions = [
-  'sigmoid',
-  'hardSigmoid',
-  'silu',
-  'hardSwish',
-  'leakyRelu',
-  'tanh',
-  'gelu',
-] as const satisfies readonly ActivationFunction[];
 
 /** A smooth or leaky function of every element. */
 export interface ActivationLayer extends LayerBase {

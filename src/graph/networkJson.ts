@@ -1,5 +1,6 @@
 import { FormatError, LimitError } from '../errors.js';
-import { activationFunctions, type Layer, type Network } from './network.js';
+import { activationFunctions } from '../ops/activationFunctions.js';
+import type { Layer, Network } from './network.js';
 import { inferShapes } from './shapes.js';
 
 type Check = (value: unknown) => boolean;

@@ -1,11 +1,12 @@
 import { ShapeError, UnsupportedError } from '../errors.js';
+import { slopeOf } from '../ops/activationFunctions.js';
 import { tensorBytes } from '../ops/plan.js';
 import { type Precision, storedBytes } from '../ops/precision.js';
+import { checkResponseNorm } from '../ops/responseNormSettings.js';
 import { type ErrorPlace, poolOutputs, requireInteger, transposedOutputs, windowOutputs } from '../ops/windows.js';
 import {
   type ActivationLayer,
   type AddLayer,
-  activationFunctions,
   type ConcatLayer,
   type ConvolutionLayer,
   type DenseLayer,
@@ -141,15 +142,7 @@ function transposedConvolutionShape(layer: TransposedConvolutionLayer, [batch, h
 }
 
 function activationShape(layer: ActivationLayer, input: Shape): Shape {
-  const { function: name, slope } = layer;
-  if (!activationFunctions.includes(name)) {
-    throw layerError(layer, 'function', activationFunctions.join(', '), String(name));
-  }
-  if (slope === undefined) return input;
-  const sloping = name === 'leakyRelu' || name === 'hardSigmoid';
-  if (!sloping || !Number.isFinite(Math.fround(slope))) {
-    throw layerError(layer, 'slope', sloping ? 'a finite number' : `none of ${name}`, String(slope));
-  }
+  slopeOf(layer.function, layer.slope, placeOf(layer));
   return input;
 }
 
@@ -186,16 +179,7 @@ function upsampleShape(layer: UpsampleLayer, [batch, height, width, channels]: S
 }
 
 function responseNormShape(layer: LocalResponseNormLayer, input: Shape): Shape {
-  const { size, alpha, beta, k } = layer;
-  requireInteger(size, 1, 'size', placeOf(layer));
-  for (const [name, value] of Object.entries({ alpha, beta })) {
-    if (!Number.isFinite(Math.fround(value)) || value < 0) {
-      throw layerError(layer, name, 'a number of float32 from 0 up', String(value));
-    }
-  }
-  if (!(Math.fround(k) > 0 && Number.isFinite(Math.fround(k)))) {
-    throw layerError(layer, 'k', 'a positive number of float32', String(k));
-  }
+  checkResponseNorm(layer, placeOf(layer));
   return input;
 }
 

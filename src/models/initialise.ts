@@ -7,9 +7,9 @@ import { type RandomStream, randomStream } from './random.js';
 /**
  * The state a network starts training from, by name and in the layouts of `networkParameters`:
  * - filters: normal, variance 2 / (outChannels x kernel area), He's rule over the outputs
- * - dense weights and every bias: uniform within 1 / sqrt(inputs of one output)
+ * - dense weights, filters of transposed convolutions and every bias: uniform within 1 / sqrt(inputs of one output), as PyTorch's
  * - `adjust`: 1 / (filter elements of one output channel), so that the window sum enters as a mean; `offset`: 0
- * - batch norm: scale 1, shift 0, running mean 0, running variance 1, no batches tracked
+ * - affine layers and batch norm: scale 1, shift 0; slopes of PReLU: 1/4; running mean 0, running variance 1, no batches tracked
  *
  * Every parameter draws from a stream of its own, told by seed and name: networks that share a layer start it alike,
  * so a plain network and its IC form start from the same filters.

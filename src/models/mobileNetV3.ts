@@ -1,5 +1,5 @@
-import { ShapeError } from '../errors.js';
 import type { Network } from '../graph/network.js';
+import { formOf } from './forms.js';
 import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
 import { invertedResidual } from './invertedResidual.js';
 import { activation, type Behind, batchNorm, dense, globalMean, nameOfLast, normalised, relu } from './layers.js';
@@ -89,11 +89,7 @@ const norm: Behind = (name, input) => batchNorm(name, input, { epsilon: 1e-3, mo
  */
 export function mobileNetV3(options: MobileNetV3Options): Network {
   const { size } = options;
-  if (!Object.hasOwn(forms, size)) {
-    const expected = Object.keys(forms).join(', ');
-    throw new ShapeError({ operation: 'mobileNetV3', parameter: 'size', expected, got: String(size) });
-  }
-  return mobileNetV3Network({ name: `mobilenet-v3-${size}`, ...forms[size] }, options);
+  return mobileNetV3Network({ name: `mobilenet-v3-${size}`, ...formOf('mobileNetV3', 'size', forms, size) }, options);
 }
 
 /** A MobileNetV3 of any form. */

@@ -99,7 +99,7 @@ export function networkByName(name: string, options: CifarOptions = {}): Network
   const [, ahead, plain] = /^(ic)?(.*)$/s.exec(loosely(name))!;
   const family = Object.keys(families).find((candidate) => loosely(candidate) === plain);
   if (family !== undefined) {
-    refuseCifarOptions(name, options);
+    refuseOptions(name, options, ['width', 'widths', 'stemStride', 'squeezeExcitation']);
     return families[family]!({ ...options, ic: ahead !== undefined });
   }
   const match = /^(cifar|imagenet)?(ic)?resnet([1-9]\d*)(d)?$/.exec(loosely(name));
@@ -108,7 +108,7 @@ export function networkByName(name: string, options: CifarOptions = {}): Network
   const depth = Number(match?.[3]);
   const isD = match?.[4] !== undefined;
   if (isImageNetDepth(depth) && form !== 'cifar') {
-    refuseCifarOptions(name, options);
+    refuseOptions(name, options, ['width', 'widths', 'stemStride']);
     return imageNetResNet({ ...options, depth, ic, ...(isD && { variant: 'd' }) });
   }
   if (isCifarDepth(depth) && form !== 'imagenet' && !isD) return cifarResNet({ ...options, depth, ic });
@@ -122,11 +122,11 @@ export function networkByName(name: string, options: CifarOptions = {}): Network
   });
 }
 
-function refuseCifarOptions(name: string, options: CifarOptions): void {
-  for (const parameter of ['width', 'widths', 'stemStride'] as const) {
+function refuseOptions(name: string, options: CifarOptions, refused: readonly (keyof CifarOptions)[]): void {
+  for (const parameter of refused) {
     const value = options[parameter];
     if (value === undefined) continue;
-    const expected = `no such option for ${name}, which is no CIFAR form`;
+    const expected = `no such option for ${name}`;
     throw new UnsupportedError({ operation: 'networkByName', parameter, expected, got: String(value) });
   }
 }

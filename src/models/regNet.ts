@@ -1,5 +1,5 @@
-import { ShapeError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
+import { formOf } from './forms.js';
 import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
 import { activation, add, dense, globalMean, nameOfLast, normalised, relu } from './layers.js';
 import { squeezeExcitation } from './squeezeExcitation.js';
@@ -64,11 +64,7 @@ const stem = 32;
  */
 export function regNet(options: RegNetOptions): Network {
   const { variant } = options;
-  if (!Object.hasOwn(forms, variant)) {
-    const expected = Object.keys(forms).join(', ');
-    throw new ShapeError({ operation: 'regNet', parameter: 'variant', expected, got: String(variant) });
-  }
-  return regNetwork({ name: `regnet-${variant}`, ...forms[variant] }, options);
+  return regNetwork({ name: `regnet-${variant}`, ...formOf('regNet', 'variant', forms, variant) }, options);
 }
 
 /** A RegNet of any form. */

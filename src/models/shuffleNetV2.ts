@@ -1,5 +1,5 @@
-import { ShapeError } from '../errors.js';
 import type { Layer, Network, ShuffleLayer, SliceLayer } from '../graph/network.js';
+import { formOf } from './forms.js';
 import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
 import { batchNorm, convolution, dense, globalMean, nameOfLast, normalised, pool, relu, type Step } from './layers.js';
 import { hyphenated } from './widths.js';
@@ -51,11 +51,10 @@ function stagesOf(first: number, second: number, third: number): readonly Stage[
  */
 export function shuffleNetV2(options: ShuffleNetV2Options): Network {
   const { width = 1 } = options;
-  if (!Object.hasOwn(forms, width)) {
-    const expected = Object.keys(forms).join(', ');
-    throw new ShapeError({ operation: 'shuffleNetV2', parameter: 'width', expected, got: String(width) });
-  }
-  return shuffleNetwork({ name: `shufflenet-v2-x${hyphenated(width)}`, ...forms[width] }, options);
+  return shuffleNetwork(
+    { name: `shufflenet-v2-x${hyphenated(width)}`, ...formOf('shuffleNetV2', 'width', forms, width) },
+    options,
+  );
 }
 
 /** A ShuffleNetV2 of any form. */

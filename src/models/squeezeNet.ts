@@ -1,5 +1,5 @@
-import { ShapeError } from '../errors.js';
 import type { Layer, Network } from '../graph/network.js';
+import { formOf } from './forms.js';
 import { finished, imageNetInput, type NetworkOptions } from './icForm.js';
 import { convolution, globalMean, nameOfLast, pool, relu } from './layers.js';
 
@@ -46,11 +46,10 @@ const expansion = 4;
  */
 export function squeezeNet(options: SqueezeNetOptions): Network {
   const { version } = options;
-  if (!Object.hasOwn(forms, version)) {
-    const expected = Object.keys(forms).join(', ');
-    throw new ShapeError({ operation: 'squeezeNet', parameter: 'version', expected, got: String(version) });
-  }
-  return squeezeNetwork({ name: `squeezenet${version.replace('.', '-')}`, ...forms[version] }, options);
+  return squeezeNetwork(
+    { name: `squeezenet${version.replace('.', '-')}`, ...formOf('squeezeNet', 'version', forms, version) },
+    options,
+  );
 }
 
 /** A SqueezeNet of any form. */

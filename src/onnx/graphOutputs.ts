@@ -50,7 +50,8 @@ function outputLayer(state: ImportState, name: string, place: string): string {
   const given = tensorValue(state, name, place);
   const expected = 'what a layer makes of the images';
   if (given.kind !== 'activation') throw unsupported(place, expected, described[given.kind]);
-  const { layer } = given.padding ? { layer: 'input' } : inOrder(state, { proto: {} as NodeProto, place }, given);
+  if (given.padding) throw unsupported(place, expected, 'what a Pad makes, which only windows take in');
+  const { layer } = inOrder(state, { proto: {} as NodeProto, place }, given);
   if (layer === 'input') throw unsupported(place, expected, 'the images themselves');
   return layer;
 }

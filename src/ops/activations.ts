@@ -5,14 +5,13 @@ import leakyRelu from '../../kernels/shared/leaky_relu.wgsl?raw';
 import sigmoid from '../../kernels/shared/sigmoid.wgsl?raw';
 import silu from '../../kernels/shared/silu.wgsl?raw';
 import tanh from '../../kernels/shared/tanh.wgsl?raw';
-import { ShapeError } from '../errors.js';
 import type { Activation } from './activation.js';
+import { type ActivationFunction, slopeOf } from './activationFunctions.js';
 import type { OperationPlan } from './plan.js';
 import { activated, activatedGradient, type GradientOptions } from './pointwise.js';
 import type { PrecisionOptions } from './precision.js';
 
-/** Functions of every element besides ReLU; `gelu` is the exact one, by the error function. */
-export type ActivationFunction = 'sigmoid' | 'hardSigmoid' | 'silu' | 'hardSwish' | 'leakyRelu' | 'tanh' | 'gelu';
+export type { ActivationFunction };
 
 /** What else makes a function. */
 export interface SlopeOptions {
@@ -33,25 +32,14 @@ const texts: Readonly<Record<ActivationFunction, string>> = {
   gelu,
 };
 
-const slopes: Readonly<Partial<Record<ActivationFunction, number>>> = { hardSigmoid: 1 / 6, leakyRelu: 0.01 };
-
 /**
  * A function for the option `activation` of convolutions, batch norms and sums.
  *
  * @throws ShapeError for a function that is none, or a slope that is no finite number or of a function that has none.
  */
 export function activationOf(name: ActivationFunction, { slope }: SlopeOptions = {}): Activation {
-  const operation = 'activation';
-  if (!Object.hasOwn(texts, name)) {
-    const expected = Object.keys(texts).join(', ');
-    throw new ShapeError({ operation, parameter: 'function', expected, got: String(name) });
-  }
-  const usual = slopes[name];
-  if (slope !== undefined && (usual === undefined || !Number.isFinite(Math.fround(slope)))) {
-    const expected = usual === undefined ? `none of ${name}` : 'a finite number';
-    throw new ShapeError({ operation, parameter: 'slope', expected, got: String(slope) });
-  }
-  return { text: texts[name], constants: usual === undefined ? {} : { SLOPE: { f32: slope ?? usual } } };
+  const used = slopeOf(name, slope, { operation: 'activation', prefix: '' });
+  return { text: texts[name], constants: used === undefined ? {} : { SLOPE: { f32: used } } };
 }
 
 /**

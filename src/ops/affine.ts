@@ -65,7 +65,6 @@ export function planAffineGradient(
   const split = channelSlices(pixels, channels);
   const bytes = tensorBytes(channels);
   const full = storedOperand(precision, 'input', pixels, channels);
-  const scratch: Operand = { bytes: split.slices * bytes, use: 'scratch' };
   const checked = checkedStep(precision === 'float16' && !parametersOnly);
   return {
     operation,
@@ -79,8 +78,7 @@ export function planAffineGradient(
       }),
       weightGradient: { bytes, use: 'output' },
       biasGradient: { bytes, use: 'output' },
-      products: scratch,
-      partials: scratch,
+      slices: { bytes: 2 * split.slices * bytes, use: 'scratch' },
     },
     steps: [
       {
@@ -92,6 +90,7 @@ export function planAffineGradient(
         constants: {
           PIXELS: pixels,
           CHANNELS: channels,
+          SLICES: split.slices,
           GRADIENT: !parametersOnly,
           ACCUMULATE: accumulate,
           ...split.constants,
@@ -101,14 +100,13 @@ export function planAffineGradient(
         operands: {
           gradient: 'gradient',
           input: 'input',
-          products: 'products',
-          partials: 'partials',
+          slices: 'slices',
           ...(!parametersOnly && { weight: 'weight', input_gradient: 'inputGradient' }),
           ...checked.operands,
         },
       },
-      sumSlicesStep(split.slices, channels, 'weightGradient', { operand: 'products' }),
-      sumSlicesStep(split.slices, channels, 'biasGradient', { operand: 'partials' }),
+      sumSlicesStep(split.slices, channels, 'weightGradient'),
+      sumSlicesStep(split.slices, channels, 'biasGradient', split.slices * channels),
     ],
   };
 }

@@ -1,25 +1,14 @@
 import text from '../../kernels/local_response_norm.wgsl?raw';
 import gradientText from '../../kernels/local_response_norm_gradient.wgsl?raw';
 import responseText from '../../kernels/shared/response.wgsl?raw';
-import { ShapeError } from '../errors.js';
 import type { Constants } from '../wgsl/constants.js';
 import type { BatchNormShape } from './batchNorm.js';
 import { checkShape } from './fields.js';
 import { type OperationPlan, threadGroups } from './plan.js';
 import { checkedStep, type PrecisionOptions, statusOperand, storedOperand, storedTexts } from './precision.js';
-import { requireInteger } from './windows.js';
+import { checkResponseNorm, type ResponseNormOptions } from './responseNormSettings.js';
 
-/** By what a local response norm divides: `(k + alpha / size * sum of squares)^beta` over `size` channels around. */
-export interface ResponseNormOptions extends PrecisionOptions {
-  /** Channels of a neighbourhood: the channel, `size / 2` ahead of it and `(size - 1) / 2` behind, both rounded down. */
-  readonly size: number;
-  /** Factor of the mean of squares, from 0. */
-  readonly alpha: number;
-  /** The power, from 0. */
-  readonly beta: number;
-  /** Added to the mean of squares; above 0. */
-  readonly k: number;
-}
+export type { ResponseNormOptions };
 
 /**
  * Local response norm across channels (Krizhevsky et al., 2012), as PyTorch's. Operands: input, output [pixels, channels],
@@ -27,9 +16,12 @@ export interface ResponseNormOptions extends PrecisionOptions {
  *
  * @throws ShapeError for sizes that are no positive integers, alpha or beta below 0, or k that is not above 0.
  */
-export function planLocalResponseNorm(shape: BatchNormShape, options: ResponseNormOptions): OperationPlan {
+export function planLocalResponseNorm(
+  shape: BatchNormShape,
+  options: ResponseNormOptions & PrecisionOptions,
+): OperationPlan {
   const operation = 'localResponseNorm';
-  const { constants, count } = checkResponseNorm(operation, shape, options);
+  const { constants, count } = responseConstants(operation, shape, options);
   const { precision = 'float32' } = options;
   const checked = checkedStep(precision === 'float16');
   return {
@@ -62,10 +54,10 @@ export function planLocalResponseNorm(shape: BatchNormShape, options: ResponseNo
  */
 export function planLocalResponseNormGradient(
   shape: BatchNormShape,
-  options: ResponseNormOptions & { readonly accumulate?: boolean },
+  options: ResponseNormOptions & PrecisionOptions & { readonly accumulate?: boolean },
 ): OperationPlan {
   const operation = 'localResponseNormGradient';
-  const { constants, count } = checkResponseNorm(operation, shape, options);
+  const { constants, count } = responseConstants(operation, shape, options);
   const { accumulate = false, precision = 'float32' } = options;
   const checked = checkedStep(precision === 'float16');
   return {
@@ -91,21 +83,15 @@ export function planLocalResponseNormGradient(
   };
 }
 
-function checkResponseNorm(
+function responseConstants(
   operation: string,
   shape: BatchNormShape,
-  { size, alpha, beta, k }: ResponseNormOptions,
+  settings: ResponseNormOptions,
 ): { readonly constants: Constants; readonly count: number } {
   const { pixels, channels } = shape;
   checkShape(operation, shape, { pixels, channels });
-  requireInteger(size, 1, 'size', { operation, prefix: '' });
-  for (const [parameter, value] of Object.entries({ alpha, beta })) {
-    if (value >= 0 && Number.isFinite(Math.fround(value))) continue;
-    throw new ShapeError({ operation, parameter, expected: 'a number from 0 up', got: String(value) });
-  }
-  if (!(Math.fround(k) > 0 && Number.isFinite(Math.fround(k)))) {
-    throw new ShapeError({ operation, parameter: 'k', expected: 'a positive number', got: String(k) });
-  }
+  checkResponseNorm(settings, { operation, prefix: '' });
+  const { size, alpha, beta, k } = settings;
   const constants = {
     PIXELS: pixels,
     CHANNELS: channels,

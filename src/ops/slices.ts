@@ -2,26 +2,17 @@ import text from '../../kernels/sum_slices.wgsl?raw';
 import { type KernelStep, threadGroups } from './plan.js';
 import { type VectorWidth, vectorWidths } from './vectors.js';
 
-/** Where slices lie. */
-interface SlicesPlace {
-  /** The scratch operand; `slices` where left out. */
-  readonly operand?: string;
-  /** The index of its first element that counts; 0 where left out. */
-  readonly first?: number;
-}
-
-/** The last step of a split reduction: adds up a scratch operand [slices, count] into an operand [count]. */
-export function sumSlicesStep(
-  slices: number,
-  count: number,
-  output: string,
-  { operand = 'slices', first = 0 }: SlicesPlace = {},
-): KernelStep {
+/**
+ * The last step of a split reduction: adds up the scratch operand `slices` [slices, count] into an operand [count].
+ *
+ * @param first - the index of the first element of it that counts
+ */
+export function sumSlicesStep(slices: number, count: number, output: string, first = 0): KernelStep {
   return {
     kernel: { name: 'sum_slices', text },
     constants: { SLICES: slices, COUNT: count, FIRST: first },
     workgroups: threadGroups(count),
-    operands: { slices: operand, output },
+    operands: { slices: 'slices', output },
   };
 }
 

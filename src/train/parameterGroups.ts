@@ -24,8 +24,8 @@ export interface GroupDefaults {
 }
 
 /**
- * The usual groups: recalibration weights learn at `adjustFactor` of the rate, and neither they nor offsets, norm scales and biases
- * decay. At the full rate `adjust` swings, since the window sum it multiplies is the sum of hundreds of values, and the IC
+ * The usual groups: recalibration weights learn at `adjustFactor` of the rate, and neither they nor offsets, scales,
+ * biases and slopes decay. At the full rate `adjust` swings, since the window sum it multiplies is the sum of hundreds of values, and the IC
  * network ends worse than the plain one.
  */
 export function defaultGroups(adjustFactor = 0.01): ParameterGroup[] {

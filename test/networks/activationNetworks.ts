@@ -1,23 +1,7 @@
-import type { ActivationFunction, Layer, Network } from '../../src/graph/network.js';
-import { convolution, pool } from '../models/layers.js';
+import type { Layer, Network } from '../../src/graph/network.js';
+import { activation, add, convolution, dense, globalMean, norm } from '../models/layers.js';
 
-const norm = (name: string, input: string): Layer => ({
-  kind: 'batchNorm',
-  name,
-  inputs: [input],
-  epsilon: 1e-3,
-  momentum: 0.2,
-});
-const add = (name: string, ...inputs: [string, string]): Layer => ({ kind: 'add', name, inputs });
 const prelu = (name: string, input: string): Layer => ({ kind: 'prelu', name, inputs: [input] });
-const activation = (name: string, input: string, named: ActivationFunction, slope?: number): Layer => ({
-  kind: 'activation',
-  name,
-  inputs: [input],
-  function: named,
-  ...(slope !== undefined && { slope }),
-});
-const dense = (input: string): Layer => ({ kind: 'dense', name: 'fc', inputs: [input], outFeatures: 5, bias: true });
 
 /** Small networks with every activation, behind everything that one can stand behind. */
 export const activationNetworks: readonly Network[] = [
@@ -38,7 +22,7 @@ export const activationNetworks: readonly Network[] = [
       norm('project-norm', 'project'),
       add('sum', 'project-norm', 'stem-act'),
       activation('sum-act', 'sum', 'gelu'),
-      pool({ kind: 'meanPool', name: 'mean', inputs: ['sum-act'], kernel: 'global', stride: [1, 1] }),
+      globalMean('mean', 'sum-act'),
       activation('gate', 'mean', 'sigmoid'),
       dense('gate'),
     ],

@@ -8,6 +8,7 @@ import { expectClose } from '../support/tolerance.js';
 import { activationNetworks } from './activationNetworks.js';
 import { inferOnDevice, trainOnDevice } from './deviceRun.js';
 import { smallNetworks } from './smallNetworks.js';
+import { tensorNetworks } from './tensorNetworks.js';
 import { expectTraining, type TrainingTask } from './trainingRun.js';
 import { windowNetworks } from './windowNetworks.js';
 
@@ -25,7 +26,7 @@ afterAll(async () => {
 const batch = 3;
 const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 0, nesterov: true };
 
-const networks = [...smallNetworks, ...windowNetworks, ...activationNetworks];
+const networks = [...smallNetworks, ...windowNetworks, ...activationNetworks, ...tensorNetworks];
 
 describe.each(networks.map((network, index) => ({ name: network.name, network, seed: index + 1 })))('$name', ({
   name,

@@ -1,27 +1,8 @@
 import type { Layer, Network } from '../../src/graph/network.js';
-import { convolution, pool } from '../models/layers.js';
+import { add, concat, convolution, dense, globalMean, norm, pool, relu } from '../models/layers.js';
 
-const norm = (name: string, input: string): Layer => ({
-  kind: 'batchNorm',
-  name,
-  inputs: [input],
-  epsilon: 1e-3,
-  momentum: 0.2,
-});
-const relu = (name: string, input: string): Layer => ({ kind: 'relu', name, inputs: [input] });
 const relu6 = (name: string, input: string, maximum = 6): Layer => ({ kind: 'relu', name, inputs: [input], maximum });
-const concat = (name: string, ...inputs: string[]): Layer => ({ kind: 'concat', name, inputs });
-const add = (name: string, ...inputs: [string, string]): Layer => ({ kind: 'add', name, inputs });
 const flatten = (name: string, input: string): Layer => ({ kind: 'flatten', name, inputs: [input] });
-const dense = (input: string, bias = true): Layer => ({
-  kind: 'dense',
-  name: 'fc',
-  inputs: [input],
-  outFeatures: 5,
-  bias,
-});
-const globalMean = (input: string): Layer =>
-  pool({ kind: 'meanPool', name: 'mean', inputs: [input], kernel: 'global', stride: [1, 1] });
 
 /** Small networks that between them have every kind of layer in every place it can stand. */
 export const smallNetworks: readonly Network[] = [
@@ -39,7 +20,7 @@ export const smallNetworks: readonly Network[] = [
       add('two', 'plain', 'pointwise'),
       add('three', 'two', 'dilated'),
       relu('relu', 'three'),
-      globalMean('relu'),
+      globalMean('mean', 'relu'),
       dense('mean'),
     ],
   },
@@ -95,7 +76,7 @@ export const smallNetworks: readonly Network[] = [
       pool({ name: 'max', inputs: ['twice'], kernel: [2, 3], stride: [1, 2], padding: [1, 1] }),
       convolution({ name: 'last', inputs: ['max'], outChannels: 6 }),
       relu('relu', 'last'),
-      globalMean('relu'),
+      globalMean('mean', 'relu'),
       dense('mean', false),
     ],
   },

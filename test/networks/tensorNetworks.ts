@@ -1,18 +1,8 @@
 import type { Layer, Network } from '../../src/graph/network.js';
-import { convolution, pool } from '../models/layers.js';
+import { add, concat, convolution, dense, globalMean, norm, pool, relu } from '../models/layers.js';
 
-const norm = (name: string, input: string): Layer => ({
-  kind: 'batchNorm',
-  name,
-  inputs: [input],
-  epsilon: 1e-3,
-  momentum: 0.2,
-});
-const relu = (name: string, input: string): Layer => ({ kind: 'relu', name, inputs: [input] });
-const add = (name: string, ...inputs: [string, string]): Layer => ({ kind: 'add', name, inputs });
 const multiply = (name: string, ...inputs: [string, string]): Layer => ({ kind: 'multiply', name, inputs });
 const affine = (name: string, input: string): Layer => ({ kind: 'affine', name, inputs: [input] });
-const concat = (name: string, ...inputs: string[]): Layer => ({ kind: 'concat', name, inputs });
 const slice = (name: string, input: string, start: number, channels: number): Layer => ({
   kind: 'slice',
   name,
@@ -33,11 +23,8 @@ const upsample = (
   mode: 'nearest' | 'bilinear',
   alignCorners = false,
 ): Layer => ({ kind: 'upsample', name, inputs: [input], factor, mode, ...(alignCorners && { alignCorners }) });
-const mean = (name: string, input: string): Layer =>
-  pool({ kind: 'meanPool', name, inputs: [input], kernel: 'global', stride: [1, 1] });
 const pointwise = (name: string, input: string, outChannels: number): Layer =>
   convolution({ name, inputs: [input], outChannels, kernel: [1, 1], padding: [0, 0], bias: true });
-const dense = (input: string): Layer => ({ kind: 'dense', name: 'fc', inputs: [input], outFeatures: 5, bias: true });
 
 /** Small networks that have products, affine layers, slices, shuffles, enlargements and response norms in every place. */
 export const tensorNetworks: readonly Network[] = [
@@ -48,14 +35,14 @@ export const tensorNetworks: readonly Network[] = [
       convolution({ name: 'first', outChannels: 6, adjust: 'output' }),
       norm('norm1', 'first'),
       relu('relu1', 'norm1'),
-      mean('squeeze', 'relu1'),
+      globalMean('squeeze', 'relu1'),
       pointwise('reduce', 'squeeze', 4),
       relu('reduced', 'reduce'),
       pointwise('expand', 'reduced', 6),
       multiply('excite', 'relu1', 'expand'),
       convolution({ name: 'second', inputs: ['excite'], outChannels: 6, bias: true }),
       norm('norm2', 'second'),
-      mean('squeeze2', 'norm2'),
+      globalMean('squeeze2', 'norm2'),
       { kind: 'dense', name: 'gate', inputs: ['squeeze2'], outFeatures: 6, bias: true },
       multiply('gated', 'norm2', 'gate'),
       add('residual', 'gated', 'excite'),
@@ -116,8 +103,8 @@ export const tensorNetworks: readonly Network[] = [
       upsample('of-input', 'input', [2, 3], 'bilinear'),
       affine('affine4', 'points'),
       add('behind', 'affine4', 'points'),
-      mean('mean', 'behind'),
-      mean('mean-of-input', 'of-input'),
+      globalMean('mean', 'behind'),
+      globalMean('mean-of-input', 'of-input'),
       concat('means', 'mean', 'mean-of-input'),
       { kind: 'localResponseNorm', name: 'response2', inputs: ['means'], size: 4, alpha: 1, beta: 0.5, k: 2 },
       affine('affine5', 'response2'),

@@ -1,15 +1,5 @@
-import type { Layer, Network, TransposedConvolutionLayer } from '../../src/graph/network.js';
-import { convolution, pool } from '../models/layers.js';
-
-const norm = (name: string, input: string): Layer => ({
-  kind: 'batchNorm',
-  name,
-  inputs: [input],
-  epsilon: 1e-3,
-  momentum: 0.2,
-});
-const relu = (name: string, input: string): Layer => ({ kind: 'relu', name, inputs: [input] });
-const dense = (input: string): Layer => ({ kind: 'dense', name: 'fc', inputs: [input], outFeatures: 5, bias: true });
+import type { Network, TransposedConvolutionLayer } from '../../src/graph/network.js';
+import { convolution, dense, norm, pool, relu } from '../models/layers.js';
 
 const transposed = (changes: Partial<TransposedConvolutionLayer>): TransposedConvolutionLayer => ({
   kind: 'transposedConvolution',

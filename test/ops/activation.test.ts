@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ActivationFunction, activationFunctions } from '../../src/graph/network.js';
+import type { ActivationFunction } from '../../src/graph/network.js';
+import { activationFunctions } from '../../src/ops/activationFunctions.js';
 import { planActivation, planActivationGradient } from '../../src/ops/activations.js';
 import { activationReference, normalShare } from '../reference/activations.js';
 import { addReference } from '../reference/pointwise.js';

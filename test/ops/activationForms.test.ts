@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { activationFunctions } from '../../src/graph/network.js';
+import { activationFunctions } from '../../src/ops/activationFunctions.js';
 import { activationOf, planActivation } from '../../src/ops/activations.js';
 import { planBatchNormInference } from '../../src/ops/batchNorm.js';
 import { type ConvolutionOptions, planConvolution } from '../../src/ops/convolution/forward.js';

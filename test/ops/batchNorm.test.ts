@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { activationFunctions } from '../../src/graph/network.js';
+import { activationFunctions } from '../../src/ops/activationFunctions.js';
 import { activationOf, planActivation, planActivationGradient } from '../../src/ops/activations.js';
 import {
   type BehindNorm,

@@ -1,6 +1,6 @@
-import { activationFunctions } from '../../src/graph/network.js';
 import * as layers from '../../src/layers.js';
 import * as operations from '../../src/operations.js';
+import { activationFunctions } from '../../src/ops/activationFunctions.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { activationFunctions } from '../../src/graph/network.js';
 import {
   activationOf,
   planActivation,
@@ -18,6 +17,7 @@ import {
   planUpsample,
   planUpsampleGradient,
 } from '../../src/layers.js';
+import { activationFunctions } from '../../src/ops/activationFunctions.js';
 import { planBatchNormTraining } from '../../src/ops/batchNorm.js';
 import { planBatchNormGradient } from '../../src/ops/batchNormGradient.js';
 import { planChannelSums } from '../../src/ops/channelSums.js';

@@ -1,5 +1,6 @@
 import type { ActivationFunction, Layer } from '../../graph/network.js';
 import { elementCount } from '../../graph/parameters.js';
+import { usualSlopes } from '../../ops/activationFunctions.js';
 import { floatAttribute, textAttribute } from '../attributes.js';
 import type { Recognised } from '../formulas.js';
 import {
@@ -45,7 +46,7 @@ export function importGelu(state: ImportState, node: Node): void {
 }
 
 export function importLeakyRelu(state: ImportState, node: Node): void {
-  const slope = slopeOf(finiteAttribute(node, 'alpha', 0.01), 0.01);
+  const slope = unusual(finiteAttribute(node, 'alpha', 0.01), usualSlopes.leakyRelu);
   addFunction(state, node, activationOf(state, node, 0), { kind: 'activation', function: 'leakyRelu', ...slope });
 }
 
@@ -54,14 +55,14 @@ export function importHardSigmoid(state: ImportState, node: Node): void {
   const slope = finiteAttribute(node, 'alpha', 0.2);
   const middle = finiteAttribute(node, 'beta', 0.5);
   const input = activationOf(state, node, 0);
-  const fields = { kind: 'activation', function: 'hardSigmoid', ...slopeOf(slope, 1 / 6) } as const;
+  const fields = { kind: 'activation', function: 'hardSigmoid', ...unusual(slope, usualSlopes.hardSigmoid) } as const;
   if (middle === 0.5) addFunction(state, node, input, fields);
   else if (slope === 0) throw unsupported(`${node.place}, alpha`, 'a slope', '0');
   else between(state, node, input, fields, [1, (middle - 0.5) / slope], [1, 0]);
 }
 
 /** A slope, where it is not the usual one. */
-function slopeOf(slope: number, usual: number): { readonly slope?: number } {
+function unusual(slope: number, usual: number): { readonly slope?: number } {
   return Math.fround(slope) === Math.fround(usual) ? {} : { slope };
 }
 

@@ -1,6 +1,7 @@
 import type { ConvolutionLayer, DenseLayer, UnitLayer } from '../../graph/network.js';
 import { sidesOf } from '../../ops/windows.js';
 import { type GraphBuilder, integer, integers } from './graphBuilder.js';
+import { sizes } from './nodeTensors.js';
 
 /** Where an IC convolution's nodes go: its layer, and the tensors and names they use. */
 export interface ICConvolutionNodes {
@@ -77,10 +78,10 @@ function channelSums(builder: GraphBuilder, { layer, inputSize }: ICConvolutionN
   const sum = (inputs: readonly string[], keepdims: number): string =>
     addNode(builder, layer, 'ReduceSum', inputs, { keepdims: integer(keepdims) });
   if (groups === 1) return sum([image, builder.constant('axes.1', [1], BigInt64Array.of(1n))], 1);
-  // A size of 0 stands for that of the input, the batch.
-  const shape = [0, groups, channels / groups, height, width];
-  const shapeName = builder.constant(`shape.${shape.join('x')}`, [5], BigInt64Array.from(shape, BigInt));
-  const split = addNode(builder, layer, 'Reshape', [image, shapeName]);
+  const split = addNode(builder, layer, 'Reshape', [
+    image,
+    sizes(builder, 0, groups, channels / groups, height, width),
+  ]);
   return sum([split, builder.constant('axes.2', [1], BigInt64Array.of(2n))], 0);
 }
 

@@ -9,9 +9,10 @@ import type {
   TransposedConvolutionLayer,
   UpsampleLayer,
 } from '../../graph/network.js';
+import { usualSlopes } from '../../ops/activationFunctions.js';
 import { sidesOf } from '../../ops/windows.js';
 import { type Attribute, float, integer, integers, text } from './graphBuilder.js';
-import { asImage, asRow, type LayerContext, type Tensor } from './nodeTensors.js';
+import { asImage, asRow, type LayerContext, sizes, type Tensor } from './nodeTensors.js';
 
 /*
  * The layers that are loaded when a network has one, as nodes.
@@ -93,9 +94,12 @@ function addActivation(context: LayerContext<ActivationLayer>): Tensor {
     case 'hardSwish':
       return finish(context, 'HardSwish', [input]);
     case 'hardSigmoid':
-      return finish(context, 'HardSigmoid', [input], { alpha: float(slope ?? 1 / 6), beta: float(0.5) });
+      return finish(context, 'HardSigmoid', [input], {
+        alpha: float(slope ?? usualSlopes.hardSigmoid),
+        beta: float(0.5),
+      });
     case 'leakyRelu':
-      return finish(context, 'LeakyRelu', [input], { alpha: float(slope ?? 0.01) });
+      return finish(context, 'LeakyRelu', [input], { alpha: float(slope ?? usualSlopes.leakyRelu) });
     case 'silu':
       return finish(context, 'Mul', [input, within(context, 'Sigmoid', [input])]);
     case 'gelu':
@@ -129,14 +133,12 @@ function addShuffle(context: LayerContext<ShuffleLayer>): Tensor {
   const { builder, layer, inputs } = context;
   const [{ shape }] = inputs as readonly [Tensor];
   const [, height, width, channels] = shape;
-  const sizes = (...values: number[]): string =>
-    builder.constant(`shape.${values.join('x')}`, [values.length], BigInt64Array.from(values, BigInt));
   const input = asImage(builder, inputs[0]!, layer.name);
   // A size of 0 stands for that of the input, the batch.
-  const split = sizes(0, layer.groups, channels / layer.groups, height, width);
+  const split = sizes(builder, 0, layer.groups, channels / layer.groups, height, width);
   const parts = within(context, 'Reshape', [input, split]);
   const turned = within(context, 'Transpose', [parts], { perm: integers([0, 2, 1, 3, 4]) });
-  return finish(context, 'Reshape', [turned, sizes(0, channels, height, width)], {}, false);
+  return finish(context, 'Reshape', [turned, sizes(builder, 0, channels, height, width)], {}, false);
 }
 
 function addUpsampling(context: LayerContext<UpsampleLayer>): Tensor {
@@ -177,12 +179,10 @@ function addResponseNorm(context: LayerContext<LocalResponseNormLayer>): Tensor 
     return finish(context, 'LRN', [input], attributes, false);
   }
   const [, height, width, channels] = inputs[0]!.shape;
-  const sizes = (...values: number[]): string =>
-    builder.constant(`shape.${values.join('x')}`, [values.length], BigInt64Array.from(values, BigInt));
   // The channels as rows of one image, over which means go.
   const flat = within(context, 'Reshape', [
     within(context, 'Mul', [input, input]),
-    sizes(0, 1, channels, height * width),
+    sizes(builder, 0, 1, channels, height * width),
   ]);
   const mean = within(context, 'AveragePool', [flat], {
     kernel_shape: integers([size, 1]),
@@ -190,7 +190,7 @@ function addResponseNorm(context: LayerContext<LocalResponseNormLayer>): Tensor 
     pads: integers([size / 2, 0, size / 2 - 1, 0]),
     count_include_pad: integer(1),
   });
-  const means = within(context, 'Reshape', [mean, sizes(0, channels, height, width)]);
+  const means = within(context, 'Reshape', [mean, sizes(builder, 0, channels, height, width)]);
   const base = within(context, 'Add', [within(context, 'Mul', [means, scalar(context, alpha)]), scalar(context, k)]);
   return finish(context, 'Div', [input, within(context, 'Pow', [base, scalar(context, beta)])], {}, false);
 }

@@ -21,6 +21,11 @@ export interface LayerContext<Kind extends Layer> {
   readonly shape: Shape;
 }
 
+/** A constant of sizes for Reshape, where 0 stands for that of the input, the batch. */
+export function sizes(builder: GraphBuilder, ...values: readonly number[]): string {
+  return builder.constant(`shape.${values.join('x')}`, [values.length], BigInt64Array.from(values, BigInt));
+}
+
 /** The tensor as [N, C, H, W], for a layer. */
 export function asImage(builder: GraphBuilder, { name, flat }: Tensor, layer: string): string {
   if (!flat) return name;

@@ -113,7 +113,7 @@ export function planIcUnitGradient(
       ...weights,
     },
   };
-  const added = totals.map((name, total) => sumSlicesStep(split.slices, outChannels, name, { first: firstOf(total) }));
+  const added = totals.map((name, total) => sumSlicesStep(split.slices, outChannels, name, firstOf(total)));
   return { operation, operands, steps: [unit, ...added, ...(apart ? [] : [sums]), scatterStep(geometry)] };
 }
 
