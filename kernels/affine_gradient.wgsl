@@ -35,16 +35,14 @@ fn store_gradient(element: u32, own: Vector) {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = workgroup_index(workgroup);
-  let c = index % CHANNEL_BLOCKS * LANES + local;
-  let slice = index / CHANNEL_BLOCKS;
-  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+  let own = channel_slice(workgroup, local);
+  if (!own.inside) {
     return;
   }
+  let c = own.vector;
   var sum = Vector();
   var product = Vector();
-  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
-  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+  for (var pixel = own.first; pixel < own.last; pixel++) {
     let element = pixel * VECTORS + c;
     let incoming = Vector(gradient[element]);
     sum += incoming;
@@ -53,6 +51,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       store_gradient(element, incoming * weight[c]);
     }
   }
-  slices[slice * VECTORS + c] = product;
-  slices[(SLICES + slice) * VECTORS + c] = sum;
+  slices[own.slice * VECTORS + c] = product;
+  slices[(SLICES + own.slice) * VECTORS + c] = sum;
 }

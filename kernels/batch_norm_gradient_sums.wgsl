@@ -21,20 +21,18 @@ const VECTORS = CHANNELS / VECTOR;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = workgroup_index(workgroup);
-  let c = index % CHANNEL_BLOCKS * LANES + local;
-  let slice = index / CHANNEL_BLOCKS;
-  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+  let own = channel_slice(workgroup, local);
+  if (!own.inside) {
     return;
   }
+  let c = own.vector;
   let scale = coefficients[c];
   let shift = coefficients[VECTORS + c];
   let mean = coefficients[2u * VECTORS + c];
   let inverse = coefficients[3u * VECTORS + c];
   var sum = Vector();
   var products = Vector();
-  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
-  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+  for (var pixel = own.first; pixel < own.last; pixel++) {
     let element = pixel * VECTORS + c;
     var incoming = Vector(gradient[element]);
     let value = Vector(input[element]);
@@ -48,6 +46,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     sum += incoming;
     products += incoming * (value - mean);
   }
-  partials[slice * 2u * VECTORS + c] = sum;
-  partials[(slice * 2u + 1u) * VECTORS + c] = products * inverse;
+  partials[own.slice * 2u * VECTORS + c] = sum;
+  partials[(own.slice * 2u + 1u) * VECTORS + c] = products * inverse;
 }

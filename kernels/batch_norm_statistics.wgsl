@@ -18,17 +18,15 @@ const VECTORS = CHANNELS / VECTOR;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = workgroup_index(workgroup);
-  let c = index % CHANNEL_BLOCKS * LANES + local;
-  let slice = index / CHANNEL_BLOCKS;
-  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+  let own = channel_slice(workgroup, local);
+  if (!own.inside) {
     return;
   }
+  let c = own.vector;
   let origin = Vector(input[c]);
   var sum = Vector();
   var squares = Vector();
-  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
-  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+  for (var pixel = own.first; pixel < own.last; pixel++) {
     if (MERGED) {
       let place = pixel * 3u * VECTORS + c;
       let distance = Vector(input[place]) - origin;
@@ -41,6 +39,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       squares += distance * distance;
     }
   }
-  partials[slice * 2u * VECTORS + c] = sum;
-  partials[(slice * 2u + 1u) * VECTORS + c] = squares;
+  partials[own.slice * 2u * VECTORS + c] = sum;
+  partials[(own.slice * 2u + 1u) * VECTORS + c] = squares;
 }

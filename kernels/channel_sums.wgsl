@@ -15,15 +15,13 @@ const GROUP_VECTORS = VECTORS / GROUPS;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = workgroup_index(workgroup);
-  let c = index % CHANNEL_BLOCKS * LANES + local;
-  let slice = index / CHANNEL_BLOCKS;
-  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+  let own = channel_slice(workgroup, local);
+  if (!own.inside) {
     return;
   }
+  let c = own.vector;
   var total = Vector();
-  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
-  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+  for (var pixel = own.first; pixel < own.last; pixel++) {
     let element = pixel * VECTORS + c;
     var value = Vector(values[element]);
     if (FACTORS) {
@@ -31,5 +29,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
     total += value;
   }
-  partials[slice * VECTORS + c] = total;
+  partials[own.slice * VECTORS + c] = total;
 }

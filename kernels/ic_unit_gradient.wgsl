@@ -31,12 +31,11 @@ const GROUP_VECTORS = VECTORS / GROUPS;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = workgroup_index(workgroup);
-  let k = index % CHANNEL_BLOCKS * LANES + local;
-  let slice = index / CHANNEL_BLOCKS;
-  if ((k >= VECTORS) | (index >= WORKGROUPS)) {
+  let own = channel_slice(workgroup, local);
+  if (!own.inside) {
     return;
   }
+  let k = own.vector;
   var weight = splat(1.0);
   if (ADJUST == 1u) {
     weight = adjust[k];
@@ -47,8 +46,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   var partial = Vector();
   var passed_on = Vector();
-  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
-  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+  for (var pixel = own.first; pixel < own.last; pixel++) {
     let element = pixel * VECTORS + k;
     let sum = window_sums[window_sum_place(pixel, k / GROUP_VECTORS, element)];
     var incoming = Vector();
@@ -77,9 +75,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
   }
   if (ADJUST == 1u) {
-    partials[slice * VECTORS + k] = partial;
+    partials[own.slice * VECTORS + k] = partial;
   }
   if (OFFSETS != 0u) {
-    partials[FIRST / VECTOR + slice * VECTORS + k] = passed_on;
+    partials[FIRST / VECTOR + own.slice * VECTORS + k] = passed_on;
   }
 }

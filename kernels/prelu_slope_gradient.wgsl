@@ -14,18 +14,16 @@ const VECTORS = CHANNELS / VECTOR;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = workgroup_index(workgroup);
-  let c = index % CHANNEL_BLOCKS * LANES + local;
-  let slice = index / CHANNEL_BLOCKS;
-  if ((c >= VECTORS) | (index >= WORKGROUPS)) {
+  let own = channel_slice(workgroup, local);
+  if (!own.inside) {
     return;
   }
+  let c = own.vector;
   var total = Vector();
-  let last = min((slice + 1u) * SLICE_PIXELS, PIXELS);
-  for (var pixel = slice * SLICE_PIXELS; pixel < last; pixel++) {
+  for (var pixel = own.first; pixel < own.last; pixel++) {
     let element = pixel * VECTORS + c;
     let value = Vector(input[element]);
     total += select(Vector(gradient[element]) * value, Vector(), value > Vector());
   }
-  partials[slice * VECTORS + c] = total;
+  partials[own.slice * VECTORS + c] = total;
 }

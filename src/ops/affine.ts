@@ -85,7 +85,7 @@ export function planAffineGradient(
         kernel: {
           name: 'affine_gradient',
           text: gradientText,
-          shared: [...storedTexts(split.vector, precision), ...checked.shared],
+          shared: [...storedTexts(split.vector, precision), split.text, ...checked.shared],
         },
         constants: {
           PIXELS: pixels,

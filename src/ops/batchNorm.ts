@@ -106,7 +106,7 @@ export function planBatchNormTraining(
         kernel: {
           name: 'batch_norm_statistics',
           text: statisticsText,
-          shared: storedTexts(split.vector, measuredPrecision),
+          shared: [...storedTexts(split.vector, measuredPrecision), split.text],
         },
         constants: { CHANNELS: channels, PIXELS: blocks ?? pixels, MERGED: blocks !== undefined, ...split.constants },
         workgroups: split.workgroups,

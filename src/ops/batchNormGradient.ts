@@ -68,7 +68,7 @@ export function planBatchNormGradient(shape: BatchNormShape, options: BatchNormG
         kernel: {
           name: 'batch_norm_gradient_sums',
           text: sumsText,
-          shared: [...storedTexts(split.vector, precision), end.text],
+          shared: [...storedTexts(split.vector, precision), split.text, end.text],
         },
         constants: { ...ended, ...split.constants },
         workgroups: split.workgroups,

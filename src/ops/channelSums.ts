@@ -48,7 +48,7 @@ export function planChannelSums(
         kernel: {
           name: 'channel_sums',
           text,
-          shared: [...storedTexts(split.vector, precision), sumTexts[apart ? 'channel' : 'group']],
+          shared: [...storedTexts(split.vector, precision), split.text, sumTexts[apart ? 'channel' : 'group']],
         },
         constants: { PIXELS: pixels, CHANNELS: channels, GROUPS: kernelGroups, FACTORS: factors, ...split.constants },
         workgroups: split.workgroups,

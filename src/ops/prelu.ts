@@ -119,7 +119,7 @@ export function planPreluSlopeGradient(
         kernel: {
           name: 'prelu_slope_gradient',
           text: slopeGradientText,
-          shared: storedTexts(split.vector, precision),
+          shared: [...storedTexts(split.vector, precision), split.text],
         },
         constants: { PIXELS: pixels, CHANNELS: channels, ...split.constants },
         workgroups: split.workgroups,

@@ -1,3 +1,4 @@
+import sliceText from '../../kernels/shared/channel_slice.wgsl?raw';
 import text from '../../kernels/sum_slices.wgsl?raw';
 import { type KernelStep, threadGroups } from './plan.js';
 import { type VectorWidth, vectorWidths } from './vectors.js';
@@ -18,6 +19,8 @@ export function sumSlicesStep(slices: number, count: number, output: string, fir
 
 /** How a reduction over pixels, channel by channel, is split among workgroups. */
 export interface ChannelSlices {
+  /** Shared by the kernels that reduce so. */
+  readonly text: string;
   readonly vector: VectorWidth;
   readonly slices: number;
   readonly workgroups: number;
@@ -37,5 +40,5 @@ export function channelSlices(pixels: number, channels: number, groups = 1): Cha
   const slicePixels = Math.max(shortestSlice, Math.ceil(pixels / mostSlices));
   const slices = Math.ceil(pixels / slicePixels);
   const constants = { LANES: lanes, CHANNEL_BLOCKS: blocks, SLICE_PIXELS: slicePixels };
-  return { vector, slices, workgroups: blocks * slices, constants };
+  return { text: sliceText, vector, slices, workgroups: blocks * slices, constants };
 }

@@ -75,7 +75,12 @@ export function planIcUnitGradient(
     kernel: {
       name: 'ic_unit_gradient',
       text: unitText,
-      shared: [...storedTexts(split.vector, precision), sumTexts[apart ? 'channel' : 'group'], ...checked.shared],
+      shared: [
+        ...storedTexts(split.vector, precision),
+        split.text,
+        sumTexts[apart ? 'channel' : 'group'],
+        ...checked.shared,
+      ],
     },
     constants: {
       ...constants,
